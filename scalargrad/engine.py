@@ -1,0 +1,541 @@
+"""Value: a number that remembers how it was computed, and so can say how it would change.
+
+Every operation on Values makes a new Value that holds its parents, the partial derivatives with respect to
+them, and a `backward` closure that passes its gradient on. `backward()` calls those closures in the reverse
+of one topological order: that is the chain rule, and all of reverse-mode differentiation.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, partial
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scalargrad import ops
+from scalargrad.ops import Op, describe, ieee, is_number, number
+
+
+class Mode(NamedTuple):
+    """What is in force around an operation, in this thread or task only."""
+
+    recording: bool = True
+    anomaly: bool = False
+    scope: tuple[str, ...] = ()
+
+
+_mode: ContextVar[Mode] = ContextVar("scalargrad.mode", default=Mode())  # noqa: B039 - a tuple
+
+
+@contextmanager
+def _changed(**changes: Any) -> Iterator[None]:
+    token = _mode.set(_mode.get()._replace(**changes))
+    try:
+        yield
+    finally:
+        _mode.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: results are leaves. A context manager and a decorator.
+
+    >>> with no_grad():
+    ...     (Value(2.0) * 3.0)._prev
+    ()
+    """
+    with _changed(recording=False):
+        yield
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise FloatingPointError at the first nan or inf, in an operation or in backward().
+
+    The message names the operation, its operands and the line of the program that made it.
+
+    >>> with detect_anomaly():
+    ...     Value(1e308, label="x") * 10  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    FloatingPointError: mul(x = 1e+308, 10.0) gives inf, in ...
+    """
+    with _changed(anomaly=True):
+        yield
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Mark the Values made inside as belonging together: a picture draws a frame around them.
+
+    >>> with scope("layer 1"), scope("neuron 2"):
+    ...     Value(1.0).scope
+    ('layer 1', 'neuron 2')
+    """
+    with _changed(scope=(*_mode.get().scope, name)):
+        yield
+
+
+# Recording an operation, by its number of arguments: the heart of the engine. A backward closure gets the node
+# that it is stored on as an argument: a closure that held the node would be a cycle, which only the garbage
+# collector can free, and one that held the parents and the partials would give it six objects a node to visit.
+
+_OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
+
+
+def _unary(op: Op) -> Callable[[Value], Value]:
+    forward, (derivative,) = op.forward, op.partials
+
+    def backward(node: Value) -> None:
+        (x,), (dx,) = node._prev, node._partials
+        x.grad += dx * node.grad
+
+    def record(x: Value) -> Value:
+        a = x._data
+        try:
+            out = forward(a)
+        except _OUTSIDE as error:
+            out = op.outside(error, (a,), (x.label,))
+        node = Value(out, (x,), op)
+        if node._prev:  # else under no_grad
+            try:
+                dx = derivative(out, a)
+            except _OUTSIDE:
+                dx = _ieee_partial(derivative, out, a)
+            node._partials, node._closure = (dx,), backward
+        return node
+
+    return record
+
+
+def _binary(op: Op) -> Callable[[Value, Value], Value]:
+    forward, (derivative_x, derivative_y) = op.forward, op.partials
+
+    def backward(node: Value) -> None:
+        (x, y), (dx, dy) = node._prev, node._partials
+        x.grad += dx * node.grad
+        y.grad += dy * node.grad
+
+    def record(x: Value, y: Value) -> Value:
+        a, b = x._data, y._data
+        try:
+            out = forward(a, b)
+        except _OUTSIDE as error:
+            out = op.outside(error, (a, b), (x.label, y.label))
+        node = Value(out, (x, y), op)
+        if node._prev:
+            try:
+                dx = 0.0 if x.role == "constant" else derivative_x(out, a, b)
+            except _OUTSIDE:
+                dx = _ieee_partial(derivative_x, out, a, b)
+            try:
+                dy = 0.0 if y.role == "constant" else derivative_y(out, a, b)
+            except _OUTSIDE:
+                dy = _ieee_partial(derivative_y, out, a, b)
+            node._partials, node._closure = (dx, dy), backward
+        return node
+
+    return record
+
+
+def _chain_rule(node: Value) -> None:
+    for x, dx in zip(node._prev, node._partials, strict=True):
+        x.grad += dx * node.grad
+
+
+def _general(op: Op) -> Callable[..., Value]:
+    def record(*parents: Value) -> Value:
+        arguments = [x._data for x in parents]
+        try:
+            out = op.forward(*arguments)
+        except _OUTSIDE as error:
+            out = op.outside(error, arguments, [x.label for x in parents])
+        node = Value(out, parents, op)
+        if node._prev:
+            partials = []
+            for x, derivative in zip(parents, op.partials, strict=True):
+                try:
+                    partials.append(0.0 if x.role == "constant" else derivative(out, *arguments))
+                except _OUTSIDE:
+                    partials.append(_ieee_partial(derivative, out, *arguments))
+            node._partials, node._closure = tuple(partials), _chain_rule
+        return node
+
+    return record
+
+
+def _ieee_partial(derivative: Callable[..., Any], *arguments: float) -> float:
+    # A partial never raises: where floats would, Values give what IEEE 754 gives.
+    with ieee(), no_grad():
+        return derivative(*map(Value, arguments))._data
+
+
+@lru_cache(maxsize=1024)
+def _recorder(op: Op) -> Callable[..., Value]:
+    make: dict[int, Callable[[Op], Callable[..., Value]]] = {1: _unary, 2: _binary}
+    return make.get(len(op.partials), _general)(op)
+
+
+def apply(op: Op, *operands: Any) -> Value:
+    """Apply an operation to Values and numbers, and record it.
+
+    >>> apply(ops.mul, Value(3.0), 2)
+    Value(data=6.0, grad=0.0)
+
+    Raises where a float would, naming the operation and the operands' values and labels.
+    """
+    return _recorder(op)(*[x if isinstance(x, Value) else _constant(x, op) for x in operands])
+
+
+def _constant(operand: Any, op: Op) -> Value:
+    node = Value(number(operand, f"operand of {op.name}"))
+    node.role = "constant"
+    return node
+
+
+def _method(op: Op) -> Callable[..., Value]:
+    """Make the method of Value that has the operation's name."""
+
+    def method(self: Value, *others: Any) -> Value:
+        return op(self, *others)
+
+    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
+    method.__doc__ = f"{(op.__doc__ or '').partition(chr(10))[0]} See scalargrad.{op.name}."
+    return method
+
+
+def _operator(op: Op) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    """Make the method of a binary operator, and that of its reflection."""
+    record = _recorder(op)
+
+    # What is neither a Value nor a number may know how to work with Values: an array does, for one.
+    def operator(self: Value, other: Any) -> Value:
+        if not isinstance(other, Value):
+            if not is_number(other):
+                return NotImplemented
+            other = _constant(other, op)
+        return record(self, other)
+
+    def reflected(self: Value, other: Any) -> Value:
+        return record(_constant(other, op), self) if is_number(other) else NotImplemented
+
+    return operator, reflected
+
+
+class Value:
+    """A float that records the operations made on it, for `backward()`.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 1
+    >>> y.backward()
+    >>> y.data, x.grad
+    (10.0, 6.0)
+
+    data    the number
+    grad    after `backward()`, the derivative of its root with respect to this value
+    label   its name in messages and pictures
+    scope   the names of the `scope`s it was made in, outermost first
+    role    "input", "parameter", "target" or "constant", for pictures; a number used as an operand is a
+            constant, and takes no gradient
+
+    `_children` and `_op` are micrograd's. Any other attribute may be set.
+    Raises TypeError where `data` is not a real number.
+    """
+
+    __slots__ = (
+        *("_data", "grad", "label", "scope", "role"),
+        *("_prev", "_operation", "_partials", "_closure", "__dict__"),
+    )
+
+    def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str | Op = "", label: str = "") -> None:
+        mode = _mode.get()
+        self._data = data if data.__class__ is float else number(data, "data")
+        self.grad = 0.0
+        self.label = label
+        self.scope = mode.scope
+        self.role = ""
+        self._prev = tuple(_children) if mode.recording else ()
+        self._operation = _op
+        self._partials: Any = None  # a tuple of floats, in the parents' order
+        self._closure: Callable[[Value], None] | None = None
+        if _op.__class__ is str and not all(isinstance(child, Value) for child in self._prev):
+            raise TypeError(f"_children must be Values, got {self._prev!r}")
+        if mode.anomaly and _op:
+            _check_result(self, tuple(_children))
+
+    @property
+    def data(self) -> float:
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = number(value, "data")
+
+    @property
+    def _op(self) -> str:
+        return self._operation.symbol if isinstance(self._operation, Op) else self._operation
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        return partial(self._closure, self) if self._closure else lambda: None
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        # micrograd's way to add an operation: a closure that takes no argument.
+        if not callable(function):
+            raise TypeError(f"_backward must be a function without arguments, got {function!r}")
+        self._partials, self._closure = None, lambda _: function()
+
+    @property
+    def local_gradients(self) -> tuple[float, ...]:
+        """The partial derivatives with respect to the parents, in the parents' order; 0 for a constant.
+
+        >>> (Value(3.0) * Value(2.0)).local_gradients
+        (2.0, 3.0)
+
+        They are the numbers of the recorded pass: setting `data` afterwards does not change them.
+        """
+        if self._partials is not None:
+            return self._partials
+        return _probe(self) if self._closure else (0.0,) * len(self._prev)
+
+    def backward(self, gradient: Any = 1.0) -> None:
+        """Add the derivative of this value with respect to every leaf to that leaf's `grad`.
+
+        >>> a, b = Value(3.0), Value(2.0)
+        >>> (a * b).backward()
+        >>> a.grad, b.grad
+        (2.0, 3.0)
+
+        Gradients of computed values are set anew; leaves accumulate until `zero_grad()`. `gradient` is the
+        derivative to start from. If anything raises inside, every `grad` is as it was.
+        """
+        order = topological_order(self)
+        before = [node.grad for node in order]
+        anomaly = _mode.get().anomaly
+        try:
+            for node in order:
+                if node._prev:
+                    node.grad = 0.0
+            self.grad += number(gradient, "gradient")
+            for node in reversed(order):
+                if node._closure is not None:
+                    node._closure(node)
+                    if anomaly:
+                        _check_gradients(node)
+        except BaseException:
+            for node, grad in zip(order, before, strict=True):
+                node.grad = grad
+            raise
+
+    def forward(self) -> Value:
+        """Compute the recorded graph again from its leaves' present data, and return this value.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> x.data = 4.0
+        >>> y.forward().data
+        16.0
+
+        Partial derivatives are taken anew. If an operation raises, every `data` is as it was. Raises TypeError
+        at a Value with hand-written children or `_backward`, which has no operation to repeat.
+        """
+        order = [node for node in topological_order(self) if node._prev]
+        before = [(node._data, node._partials) for node in order]
+        try:
+            with _changed(recording=True):
+                for node in order:
+                    if node._partials is None or not isinstance(node._operation, Op):
+                        raise TypeError(f"forward() cannot compute {node!r}: it was made by hand ({node._op!r})")
+                    again = apply(node._operation, *node._prev)
+                    node._data, node._partials = again._data, again._partials
+        except BaseException:
+            for node, fields in zip(order, before, strict=True):
+                node._data, node._partials = fields
+            raise
+        return self
+
+    def zero_grad(self) -> None:
+        """Set the gradient of this value, and of all that it was computed from, to zero.
+
+        >>> x = Value(3.0)
+        >>> y = x * 2
+        >>> y.backward(); y.zero_grad()
+        >>> x.grad
+        0.0
+        """
+        for node in topological_order(self):
+            node.grad = 0.0
+
+    def detach(self) -> Value:
+        """Return a leaf with the same data and label: no gradient passes through it.
+
+        >>> (Value(3.0) * 2).detach()
+        Value(data=6.0, grad=0.0)
+        """
+        return Value(self._data, label=self.label)
+
+    __add__, __radd__ = _operator(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div)
+    __pow__, __rpow__ = _operator(ops.pow)
+
+    def __neg__(self) -> Value:
+        return apply(ops.neg, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return apply(ops.abs, self)
+
+    def __lt__(self, other: Any) -> bool:
+        return self._data < (other._data if isinstance(other, Value) else other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._data <= (other._data if isinstance(other, Value) else other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._data > (other._data if isinstance(other, Value) else other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._data >= (other._data if isinstance(other, Value) else other)
+
+    def __bool__(self) -> bool:
+        return self._data != 0
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "float() of a Value would drop its gradient silently, as would a function of the math module: "
+            "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
+        )
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data}, grad={self.grad}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
+
+    # Copies and pickles of a graph are made node by node in topological order: neither its depth nor what two
+    # of its Values share is then a difficulty.
+
+    def _state(self) -> tuple[Any, ...]:
+        if self._closure is not None and self._partials is None:
+            raise TypeError(f"{self!r} has a hand-written _backward, which cannot be copied or pickled")
+        fields = (self._data, self.grad, self.label, self.scope, self.role)
+        return (*fields, self._operation, self._partials, self._prev)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        ancestors = [] if _Shallow.next == id(self) else topological_order(self)[:-1]
+        return _rebuild, ([_Shallow(node) for node in ancestors], *self._state()), self.__dict__ or None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                *fields, parents = node._state()
+                memo[id(node)] = _rebuild((), *fields, tuple(memo[id(parent)] for parent in parents))
+                if node.__dict__:
+                    memo[id(node)].__dict__.update(copy.deepcopy(node.__dict__, memo))
+        return memo[id(self)]
+
+    if TYPE_CHECKING:  # every operation of the table is a method, and any attribute may be set
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+for _op in ops.TABLE.values():
+    setattr(Value, _op.name, _method(_op))
+Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
+
+
+class _Shallow:
+    """A node in a pickled list of nodes: pickled without its ancestors, because they came before it."""
+
+    next = 0
+
+    def __init__(self, node: Value) -> None:
+        self.node = node
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _Shallow.next = id(self.node)
+        return _itself, (self.node,)
+
+
+def _itself(node: Value) -> Value:
+    return node
+
+
+def _rebuild(_: Any, data: float, grad: float, label: str, scope: Any, role: str, *recorded: Any) -> Value:
+    node = Value.__new__(Value)  # whatever is in force: no_grad, a scope
+    node._data, node.grad, node.label, node.scope, node.role = data, grad, label, scope, role
+    node._operation, node._partials, node._prev = recorded
+    node._closure = None if node._partials is None else _chain_rule
+    return node
+
+
+def topological_order(*roots: Value) -> list[Value]:
+    """Return the roots and all that they were computed from, parents before children, left before right.
+
+    >>> x = Value(2.0, label="x")
+    >>> y = x * x
+    >>> topological_order(y) == [x, y]
+    True
+    """
+    order: list[Value] = []
+    seen = set()
+    stack: list[Value | None] = [*reversed(roots)]
+    while stack:
+        node = stack.pop()
+        if node is None:  # all ancestors of the next on the stack are in
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in seen:
+            seen.add(node)
+            if node._prev:
+                stack += (node, None, *reversed(node._prev))
+            else:
+                order.append(node)
+    return order
+
+
+def _probe(node: Value) -> tuple[float, ...]:
+    """Find the local gradients of a hand-written closure: what it adds for a gradient of one."""
+    family = (node, *node._prev)
+    before = [value.grad for value in family]
+    try:
+        for value in family:
+            value.grad = 0.0
+        node.grad = 1.0
+        node._backward()
+        return tuple(parent.grad for parent in node._prev)
+    finally:
+        for value, grad in zip(family, before, strict=True):
+            value.grad = grad
+
+
+def _described(node: Value, parents: tuple[Value, ...]) -> str:
+    name = node._operation.name if isinstance(node._operation, Op) else node._operation
+    return describe(name, [parent._data for parent in parents], [parent.label for parent in parents])
+
+
+def _check_result(node: Value, parents: tuple[Value, ...]) -> None:
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "scalargrad":
+        frame = frame.f_back
+    node.made_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if not isfinite(node._data):
+        raise FloatingPointError(f"{_described(node, parents)} gives {node._data}, in {node.made_at}")
+
+
+def _check_gradients(node: Value) -> None:
+    for parent in node._prev:
+        if not isfinite(parent.grad) and parent.role != "constant":
+            place = getattr(node, "made_at", "a line not recorded: make the graph under detect_anomaly() too")
+            raise FloatingPointError(
+                f"backward of {_described(node, node._prev)} gives {parent!r} a gradient of {parent.grad}, in {place}"
+            )

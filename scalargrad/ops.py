@@ -1,0 +1,434 @@
+"""The table of operations: one record says everything the project knows about one operation.
+
+A partial derivative is written once, over operators and other operations only, so that the very same line
+runs on floats (a backward pass), on Values (a derivative that can be differentiated again) and on whatever
+else knows how to apply an operation. In its scope: `out`, the result, and the arguments in their order.
+
+Adding an operation is one record here and one row of test points in `tests/points.py`.
+"""
+
+# mypy: disable-error-code="has-type"
+# (partials refer to records that come later in the table)
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import zip_longest
+from math import copysign, inf, isnan, nan
+from numbers import Real
+from typing import Any, overload
+
+# How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
+SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+
+
+class Text(str):
+    """A printed expression that puts itself in parentheses where its surroundings bind more tightly.
+
+    >>> "{:2}*{:3}".format(Text("a + b", SUM), Text("c"))
+    '(a + b)*c'
+    """
+
+    __slots__ = ("precedence",)
+    precedence: int
+
+    def __new__(cls, text: str, precedence: int = ATOM) -> Text:  # noqa: PYI034 - Self is for Python 3.11
+        self = super().__new__(cls, text)
+        self.precedence = precedence
+        return self
+
+    def __format__(self, minimum: str) -> str:
+        return f"({self!s})" if minimum and self.precedence < int(minimum) else str(self)
+
+
+_ieee: ContextVar[bool] = ContextVar("scalargrad.ieee", default=False)
+
+
+@contextmanager
+def ieee() -> Iterator[None]:
+    """Follow IEEE 754 instead of raising: log 0 is -inf, 1/0 is inf, log -1 is nan.
+
+    >>> with ieee():
+    ...     log(0.0), div(1.0, 0.0), exp(710.0), log(-1.0)
+    (-inf, inf, inf, nan)
+    """
+    token = _ieee.set(True)
+    try:
+        yield
+    finally:
+        _ieee.reset(token)
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value can enter the graph: a real number that becomes a float.
+
+    >>> is_number(3), is_number("3")
+    (True, False)
+    """
+    return isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_")  # NumPy's bool
+
+
+def number(value: Any, name: str = "value") -> float:
+    """Return a real number as a float: int, bool, Fraction and NumPy's real scalars included.
+
+    >>> number(3, "x")
+    3.0
+
+    Raises TypeError for anything else: a string, None, a complex, a Decimal, an array, a Value.
+    """
+    if type(value) is float:
+        return value
+    if is_number(value):
+        return float(value)
+    raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+
+
+def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) -> str:
+    """Name an operation with its arguments, for a message.
+
+    >>> describe("log", [-0.3], ["p"])
+    'log(p = -0.3)'
+    """
+    named = (f"{label} = {x!r}" if label else repr(x) for x, label in zip_longest(arguments, labels))
+    return f"{name}({', '.join(named)})"
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Op:
+    """An operation, and the function that applies it to numbers or to Values.
+
+    >>> cube = Op("cube", lambda x: x * x * x, lambda out, x: 3 * x * x)
+    >>> cube(2.0)
+    8.0
+
+    name      NumPy's name for it, where NumPy has one
+    forward   its value: floats to a float, raising where Python's own function raises
+    partials  one function `(out, *arguments)` an argument: the partial derivative with respect to it
+    needs     its domain in words, for error messages (the arguments are called x and y)
+    beyond    what IEEE 754 gives where `forward` raises
+    symbol    how a picture shows it
+    text      how it prints as an expression that `scalargrad eval` reads; fields state a minimal precedence
+    latex     the same in LaTeX
+    precedence  of what was printed
+    doc       one sentence and an example
+    """
+
+    name: str
+    forward: Callable[..., float]
+    partials: tuple[Callable[..., Any], ...]
+    needs: str
+    beyond: Callable[..., float]
+    symbol: str
+    text: str
+    latex: str
+    precedence: int
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., float],
+        *partials: Callable[..., Any],
+        needs: str = "",
+        beyond: Callable[..., float] = lambda *arguments: nan,
+        symbol: str = "",
+        text: str = "",
+        latex: str = "",
+        precedence: int = ATOM,
+        doc: str = "",
+    ) -> None:
+        if not partials:
+            raise TypeError(f"Op {name!r} needs one partial derivative for each argument, got none")
+        fields = ", ".join("{}" for _ in partials)
+        self.__dict__.update(
+            name=name,
+            forward=forward,
+            partials=partials,
+            needs=needs,
+            beyond=beyond,
+            symbol=symbol or name,
+            text=text or f"{name}({fields})",
+            latex=latex or rf"\operatorname{{{name}}}\left({fields}\right)",
+            precedence=precedence,
+            __doc__=doc,
+            __module__=sys._getframe(1).f_globals.get("__name__"),
+        )
+
+    @overload
+    def __call__(self, *arguments: float) -> float: ...
+    @overload
+    def __call__(self, *arguments: Any) -> Any: ...
+    def __call__(self, *arguments: Any) -> Any:
+        if len(arguments) != len(self.partials):
+            raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
+        for argument in arguments:
+            if type(argument) is not float and hasattr(argument, "_apply"):
+                return argument._apply(self, *arguments)
+        floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        try:
+            return self.forward(*floats)
+        except (ArithmeticError, ValueError) as error:
+            return self.outside(error, floats)
+
+    def outside(self, error: Exception, arguments: Sequence[float], labels: Sequence[str] = ()) -> float:
+        """Answer for `forward`, which raised `error`: what IEEE 754 gives, or the error with names and numbers."""
+        if _ieee.get():
+            return self.beyond(*arguments)
+        if isinstance(error, OverflowError):
+            reason = "the result is too large for a float"
+        else:
+            reason = f"needs {self.needs}" if self.needs else str(error)
+        raise type(error)(f"{describe(self.name, arguments, labels)}: {reason}") from None
+
+    def print(self, *operands: str, style: str = "text") -> Text:
+        """Print the operation on printed operands, in a style ("text" or "latex").
+
+        >>> mul.print(add.print("a", "b"), "c")
+        '(a + b)*c'
+        """
+        template: str = getattr(self, style)
+        return Text(template.format(*(o if isinstance(o, Text) else Text(o) for o in operands)), self.precedence)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> str:
+        # By name, as pickle treats functions: the record itself is full of lambdas.
+        return self.name
+
+
+def operation(function: Callable[..., tuple[Any, Any]]) -> Op:
+    """Make an operation of a function that returns the value and the tuple of its partial derivatives.
+
+    >>> @operation
+    ... def scaled_square(x, y):
+    ...     return x * y * y, (y * y, 2 * x * y)
+    >>> scaled_square(3.0, 2.0)
+    12.0
+
+    Written with operators and scalargrad's functions (not `math`'s), it can be differentiated to any order.
+    """
+
+    def partial(index: int) -> Callable[..., Any]:
+        return lambda out, *arguments: function(*arguments)[1][index]
+
+    arity = len(inspect.signature(function).parameters)
+    op = Op(
+        function.__name__,
+        lambda *arguments: function(*arguments)[0],
+        *(partial(index) for index in range(arity)),
+        doc=function.__doc__ or "",
+    )
+    op.__dict__["__module__"] = function.__module__
+    return op
+
+
+# Forward functions that Python's math module has not, or has otherwise.
+
+
+def _power(x: float, y: float) -> float:
+    out = x**y
+    if isinstance(out, complex):
+        raise ValueError
+    return out
+
+
+def _power_beyond(x: float, y: float) -> float:
+    if x < 0 and not y.is_integer():
+        return nan
+    return copysign(inf, x) if y % 2 == 1 else inf
+
+
+def _power_rule(x: float, y: float) -> float:
+    # y - 1 must be exact, or its rounding costs up to |log x| ulps; where it is not, x**y / x is safe.
+    if y == 0:
+        return 0.0
+    base, exponent = (x, y - 1) if x == 0 or (math.fabs(y) < 2**53 and (y - 1) + 1 == y) else (x, y)
+    try:
+        out = _power(base, exponent)
+    except (ArithmeticError, ValueError):
+        out = _power_beyond(base, exponent)
+    return y * out if exponent != y else y * (out / x)
+
+
+def _relu(x: float) -> float:
+    return x if x > 0 or isnan(x) else 0.0
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    return (e := math.exp(x)) / (1 + e)
+
+
+def _sech_squared(x: float) -> float:
+    e = math.exp(-2 * math.fabs(x))
+    return 4 * e / (1 + e) ** 2
+
+
+def _gaussian(x: float) -> float:
+    # The rounding of x*x alone would cost up to x*x ulps: split x so that the large square is exact.
+    if math.fabs(x) > 28:
+        return 0.0
+    high = (carry := 134217729 * x) - (carry - x)
+    return math.exp(-high * high) * math.exp((high - x) * (high + x))
+
+
+def _compare(relation: Callable[[float, float], bool]) -> Callable[[float, float], float]:
+    return lambda x, y: nan if isnan(x) or isnan(y) else float(relation(x, y))
+
+
+# The table, one record an operation.
+# fmt: off
+
+add = Op(
+    "add", operator.add, lambda out, x, y: 1.0, lambda out, x, y: 1.0,
+    symbol="+", text="{:1} + {:2}", latex="{:1} + {:2}", precedence=SUM,
+    doc="Sum of x and y.\n\n>>> add(1.0, 2.0)\n3.0")
+sub = Op(
+    "sub", operator.sub, lambda out, x, y: 1.0, lambda out, x, y: -1.0,
+    symbol="-", text="{:1} - {:2}", latex="{:1} - {:2}", precedence=SUM,
+    doc="Difference of x and y.\n\n>>> sub(1.0, 2.0)\n-1.0")
+mul = Op(
+    "mul", operator.mul, lambda out, x, y: y, lambda out, x, y: x,
+    symbol="*", text="{:2}*{:3}", latex=r"{:2} \cdot {:3}", precedence=PRODUCT,
+    doc="Product of x and y.\n\n>>> mul(3.0, 2.0)\n6.0")
+div = Op(
+    "div", operator.truediv, lambda out, x, y: 1 / y, lambda out, x, y: -out / y,
+    needs="y != 0", beyond=lambda x, y: nan if x == 0 or isnan(x) else copysign(inf, x) * copysign(1, y),
+    symbol="/", text="{:2}/{:3}", latex=r"\frac{{{}}}{{{}}}", precedence=PRODUCT,
+    doc="Quotient of x and y.\n\n>>> div(3.0, 2.0)\n1.5")
+neg = Op(
+    "neg", operator.neg, lambda out, x: -1.0,
+    symbol="-", text="-{:3}", latex="-{:3}", precedence=SUM,
+    doc="Minus x.\n\n>>> neg(2.0)\n-2.0")
+pow = Op(  # 0**0 = 1; d(x**0)/dx = 0 everywhere; d(0**y)/dy = 0 for y >= 0
+    "pow", _power, lambda out, x, y: power_rule(x, y), lambda out, x, y: out * log(x + equal(x, 0)),
+    needs="x > 0, or a whole y, not negative where x = 0", beyond=_power_beyond,
+    symbol="^", text="{:4}**{:3}", latex="{:4}^{{{}}}", precedence=POWER,
+    doc="x to the power of y; x**0 is 1.\n\n>>> pow(2.0, 3.0)\n8.0")
+abs = Op(  # |x|' = 0 at the kink
+    "abs", math.fabs, lambda out, x: greater(x, 0) - greater(0, x),
+    symbol="abs", latex=r"\left|{}\right|",
+    doc="Absolute value of x; its derivative at 0 is 0.\n\n>>> abs(-2.0)\n2.0")
+maximum = Op(  # ties: half to each, PyTorch's minimum-norm rule
+    "maximum", lambda x, y: x if x >= y or isnan(x) else y,
+    lambda out, x, y: greater(x, y) + equal(x, y) / 2, lambda out, x, y: greater(y, x) + equal(x, y) / 2,
+    symbol="max", latex=r"\max\left({}, {}\right)",
+    doc="The larger of x and y; a tie gives half of the gradient to each.\n\n>>> maximum(1.0, 2.0)\n2.0")
+minimum = Op(
+    "minimum", lambda x, y: x if x <= y or isnan(x) else y,
+    lambda out, x, y: greater(y, x) + equal(x, y) / 2, lambda out, x, y: greater(x, y) + equal(x, y) / 2,
+    symbol="min", latex=r"\min\left({}, {}\right)",
+    doc="The smaller of x and y; a tie gives half of the gradient to each.\n\n>>> minimum(1.0, 2.0)\n1.0")
+
+exp = Op(
+    "exp", math.exp, lambda out, x: out,
+    beyond=lambda x: inf, latex="e^{{{}}}",
+    doc="e to the power of x.\n\n>>> exp(0.0)\n1.0")
+expm1 = Op(
+    "expm1", math.expm1, lambda out, x: exp(x),
+    beyond=lambda x: inf, latex=r"\left(e^{{{}}} - 1\right)",
+    doc="exp(x) - 1, accurate near x = 0.\n\n>>> expm1(0.0)\n0.0")
+log = Op(
+    "log", math.log, lambda out, x: 1 / x,
+    needs="x > 0", beyond=lambda x: -inf if x == 0 else nan, latex=r"\ln\left({}\right)",
+    doc="Natural logarithm of x > 0.\n\n>>> log(1.0)\n0.0")
+log1p = Op(
+    "log1p", math.log1p, lambda out, x: 1 / (1 + x),
+    needs="x > -1", beyond=lambda x: -inf if x == -1 else nan, latex=r"\ln\left(1 + {:2}\right)",
+    doc="log(1 + x), accurate near x = 0, for x > -1.\n\n>>> log1p(0.0)\n0.0")
+sqrt = Op(
+    "sqrt", math.sqrt, lambda out, x: 0.5 / out,
+    needs="x >= 0", latex=r"\sqrt{{{}}}",
+    doc="Square root of x >= 0; its derivative at 0 is inf.\n\n>>> sqrt(4.0)\n2.0")
+
+sin = Op(
+    "sin", math.sin, lambda out, x: cos(x),
+    needs="a finite x", latex=r"\sin\left({}\right)",
+    doc="Sine of x radians.\n\n>>> sin(0.0)\n0.0")
+cos = Op(
+    "cos", math.cos, lambda out, x: -sin(x),
+    needs="a finite x", latex=r"\cos\left({}\right)",
+    doc="Cosine of x radians.\n\n>>> cos(0.0)\n1.0")
+tan = Op(
+    "tan", math.tan, lambda out, x: 1 + out * out,
+    needs="a finite x", latex=r"\tan\left({}\right)",
+    doc="Tangent of x radians.\n\n>>> tan(0.0)\n0.0")
+arcsin = Op(  # (1 - x)*(1 + x) keeps the digits that 1 - x*x loses near 1
+    "arcsin", math.asin, lambda out, x: 1 / sqrt((1 - x) * (1 + x)),
+    needs="-1 <= x <= 1", latex=r"\arcsin\left({}\right)",
+    doc="Inverse sine in radians, for -1 <= x <= 1.\n\n>>> arcsin(0.0)\n0.0")
+arccos = Op(
+    "arccos", math.acos, lambda out, x: -1 / sqrt((1 - x) * (1 + x)),
+    needs="-1 <= x <= 1", latex=r"\arccos\left({}\right)",
+    doc="Inverse cosine in radians, for -1 <= x <= 1.\n\n>>> arccos(1.0)\n0.0")
+arctan = Op(
+    "arctan", math.atan, lambda out, x: 1 / (1 + x * x),
+    latex=r"\arctan\left({}\right)",
+    doc="Inverse tangent in radians.\n\n>>> arctan(0.0)\n0.0")
+arctan2 = Op(
+    "arctan2", math.atan2, lambda out, x, y: y / (x * x + y * y), lambda out, x, y: -x / (x * x + y * y),
+    doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
+
+sinh = Op(
+    "sinh", math.sinh, lambda out, x: cosh(x),
+    beyond=lambda x: copysign(inf, x), latex=r"\sinh\left({}\right)",
+    doc="Hyperbolic sine of x.\n\n>>> sinh(0.0)\n0.0")
+cosh = Op(
+    "cosh", math.cosh, lambda out, x: sinh(x),
+    beyond=lambda x: inf, latex=r"\cosh\left({}\right)",
+    doc="Hyperbolic cosine of x.\n\n>>> cosh(0.0)\n1.0")
+tanh = Op(
+    "tanh", math.tanh, lambda out, x: sech_squared(x),
+    latex=r"\tanh\left({}\right)",
+    doc="Hyperbolic tangent of x.\n\n>>> tanh(0.0)\n0.0")
+
+relu = Op(  # relu'(0) = 0
+    "relu", _relu, lambda out, x: greater(x, 0),
+    symbol="ReLU", latex=r"\operatorname{{ReLU}}\left({}\right)",
+    doc="x where x > 0, else 0; its derivative at 0 is 0.\n\n>>> relu(-2.0)\n0.0")
+sigmoid = Op(
+    "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x),
+    symbol="σ", latex=r"\sigma\left({}\right)",
+    doc="1/(1 + exp(-x)) without overflow.\n\n>>> sigmoid(0.0)\n0.5")
+softplus = Op(
+    "softplus", lambda x: _relu(x) + math.log1p(math.exp(-math.fabs(x))), lambda out, x: sigmoid(x),
+    doc="log(1 + exp(x)) without overflow.\n\n>>> softplus(1000.0)\n1000.0")
+erf = Op(
+    "erf", math.erf, lambda out, x: 2 / math.sqrt(math.pi) * gaussian(x),
+    doc="Error function of x.\n\n>>> erf(0.0)\n0.0")
+
+# Helpers of the partials above: conditions as numbers, and what plain formulas would compute inaccurately.
+greater = Op(
+    "greater", _compare(operator.gt), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
+    symbol=">", latex="[{} > {}]",
+    doc="1 where x > y, else 0; nan where either is nan.\n\n>>> greater(2.0, 1.0)\n1.0")
+equal = Op(
+    "equal", _compare(operator.eq), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
+    symbol="=", latex="[{} = {}]",
+    doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
+power_rule = Op(
+    "power_rule", _power_rule,
+    lambda out, x, y: y * power_rule(x, y - 1), lambda out, x, y: x ** (y - 1) + out * log(x + equal(x, 0)),
+    symbol="yxʸ⁻¹", text="power_rule({}, {})", latex=r"{1:2} \cdot {0:4}^{{{1:1} - 1}}", precedence=PRODUCT,
+    doc="y*x**(y - 1), the derivative of x**y; 0 where y = 0.\n\n>>> power_rule(3.0, 2.0)\n6.0")
+sech_squared = Op(
+    "sech_squared", _sech_squared, lambda out, x: -2 * tanh(x) * out,
+    symbol="sech²", latex=r"\operatorname{{sech}}^2\left({}\right)",
+    doc="1/cosh(x)**2, the derivative of tanh.\n\n>>> sech_squared(0.0)\n1.0")
+gaussian = Op(
+    "gaussian", _gaussian, lambda out, x: -2 * x * out,
+    symbol="exp −x²", latex="e^{{-{:4}^2}}",
+    doc="exp(-x*x).\n\n>>> gaussian(0.0)\n1.0")
+# fmt: on
+
+TABLE: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
+
+__all__ = ["Op", "ieee", "operation", *TABLE]  # noqa: PLE0604 - the table names its operations
