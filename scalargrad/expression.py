@@ -1,0 +1,150 @@
+"""Expressions of numbers, names, operators and the table's functions: parsed, never executed as Python."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scalargrad import ops
+from scalargrad.ops import Op, Text
+
+_BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
+_CONSTANTS = {"pi": math.pi}
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be read; the message shows it with a caret under the place."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A parsed expression, callable with a value for each of its names.
+
+    >>> f = Expression.parse("relu(z) + sin(z)")
+    >>> f.names
+    ('z',)
+    >>> f(z=0.0)
+    0.0
+
+    Values give a Value, floats a float. Raises ExpressionError where it cannot be read, and what the operations
+    raise outside their domains.
+    """
+
+    text: str
+    _program: tuple[ast.Name | float | Op, ...]  # in postfix order, so that depth is no difficulty
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """Read an expression in Python's notation: `**` is the power, `pi` is known."""
+        text = " ".join(text.split())
+        if not text:
+            raise ExpressionError("the expression is empty")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's advice on odd literals is not for our users
+                tree = ast.parse(text, mode="eval").body
+        except SyntaxError as error:
+            raise _error(text, (error.offset or 1) - 1, error.msg) from None
+        except (RecursionError, MemoryError):
+            raise _error(text, 0, "nested too deeply") from None
+        except ValueError as error:  # a null byte
+            raise _error(text, 0, str(error)) from None
+        return cls(text, tuple(_compile(text, tree)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that need a value, from left to right."""
+        names = (step.id for step in self._program if isinstance(step, ast.Name))
+        return tuple(name for name in dict.fromkeys(names) if name not in _CONSTANTS)
+
+    def __call__(self, **values: Any) -> Any:
+        return self.steps(values)[-1][1]
+
+    def steps(self, values: Mapping[str, Any]) -> list[tuple[Text, Any]]:
+        """Evaluate, and return every step as its text and its value, the whole expression last.
+
+        >>> [str(text) for text, value in Expression.parse("a*b + a*b").steps({"a": 2.0, "b": 3.0})]
+        ['a', 'b', 'a*b', 'a*b + a*b']
+
+        What is written twice is computed once. Raises ExpressionError where a name has no value.
+        """
+        done: dict[Text, Any] = {}
+        stack: list[Text] = []
+        for step in self._program:
+            if isinstance(step, Op):
+                count = len(step.partials)
+                operands = stack[-count:]
+                del stack[-count:]
+                text = step.print(*operands)
+                if text not in done:
+                    done[text] = step(*(done[operand] for operand in operands))
+            elif isinstance(step, ast.Name):
+                text = Text(step.id)
+                if step.id not in values and step.id not in _CONSTANTS:
+                    raise _error(self.text, step, f"no value for {step.id!r}")
+                done[text] = values[step.id] if step.id in values else _CONSTANTS[step.id]
+            else:
+                text = Text(repr(step).removesuffix(".0"))
+                done[text] = step
+            stack.append(text)
+        return list(done.items())
+
+
+def _compile(text: str, tree: ast.expr) -> Iterator[ast.Name | float | Op]:
+    program: list[ast.Name | float | Op] = []  # root first, last operand first
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd):
+            stack.append(node.operand)
+        elif isinstance(node, ast.Constant):
+            program.append(_literal(text, node))
+        elif isinstance(node, ast.Name):
+            if node.id in ops.TABLE:
+                raise _error(text, node, f"{node.id} is a function: write {node.id}(...)")
+            program.append(node)
+        else:
+            op, arguments = _operation(text, node)
+            program.append(op)
+            stack += arguments
+    return reversed(program)
+
+
+def _operation(text: str, node: ast.expr) -> tuple[Op, list[ast.expr]]:
+    match node:
+        case ast.BinOp(left, operator, right):
+            if type(operator) in _BINARY:
+                return _BINARY[type(operator)], [left, right]
+            hint = "; the power is **" if isinstance(operator, ast.BitXor) else ""
+            raise _error(text, left.end_col_offset or 0, f"the operators are + - * / **{hint}")
+        case ast.UnaryOp(ast.USub(), operand):
+            return ops.neg, [operand]
+        case ast.Call(ast.Name(name), arguments, keywords):
+            if name not in ops.TABLE:
+                close = difflib.get_close_matches(name, ops.TABLE, 1)
+                raise _error(text, node, f"no function {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
+            op = ops.TABLE[name]
+            if keywords or len(arguments) != len(op.partials):
+                raise _error(text, node, f"{name} takes {len(op.partials)} argument{'s' * (len(op.partials) > 1)}")
+            return op, arguments
+    raise _error(text, node, "an expression has numbers, names, + - * / **, parentheses and functions only")
+
+
+def _literal(text: str, node: ast.Constant) -> float:
+    if not isinstance(node.value, (int, float)) or isinstance(node.value, bool):
+        raise _error(text, node, f"{node.value!r} is not a real number")
+    try:
+        return float(node.value)
+    except OverflowError:
+        raise _error(text, node, "too large for a float") from None
+
+
+def _error(text: str, place: ast.expr | int, message: str) -> ExpressionError:
+    if isinstance(place, ast.expr):
+        place = len(text.encode()[: place.col_offset].decode())  # Python counts bytes
+    return ExpressionError(f"{message}\n  {text}\n  {' ' * place}^")

@@ -1,0 +1,464 @@
+"""Networks made of Values: neurons, layers and losses, with micrograd's interface.
+
+Parameters are labelled w11, b1 and scoped by layer and neuron, so that pictures and worked solutions can name
+and group them. A seeded micrograd program draws the same random numbers here, and gives the same results.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import add
+from typing import Any
+
+from scalargrad import ops
+from scalargrad.engine import Value, scope
+from scalargrad.expression import Expression
+from scalargrad.ops import exp, log, log1p, number, relu, softplus
+
+Activation = str | Callable[[Value], Value] | None
+
+
+class Module:
+    """Something with parameters: the leaf Values in its attributes, and in those of the Modules there.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Value(2.0), Value(1.0)
+    >>> [name for name, parameter in Line().named_parameters()]
+    ['slope', 'offset']
+    """
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Yield every parameter with the path to it, such as `layers[0].neurons[1].w[2]`; a shared one once."""
+        seen: set[Value] = set()
+        for path, value in _leaves(self, ""):
+            if value not in seen:
+                seen.add(value)
+                yield path, value
+
+    def parameters(self) -> list[Value]:
+        """Return the parameters, in the order of the attributes."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to zero."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the parameters' data as plain dicts, lists and floats, which JSON can write.
+
+        >>> Neuron(2, weights=[0.5, -1], bias=0).state_dict()
+        {'w': [0.5, -1.0], 'b': 0.0}
+        """
+        return _state(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set the parameters' data from what `state_dict` returned.
+
+        Raises ValueError that names the entry where the shapes differ, TypeError where an entry is not a number;
+        then nothing has changed.
+        """
+        loaded = list(_matched(self, state, ""))
+        for parameter, data in loaded:
+            parameter.data = data
+
+
+def _children(thing: Any) -> list[tuple[Any, str, Any]]:
+    """List what a module or container holds: key, how a path shows it, and the thing."""
+    if isinstance(thing, Module):
+        return [(key, f".{key}", child) for key, child in vars(thing).items()]
+    if isinstance(thing, dict):
+        return [(key, f"[{key!r}]", child) for key, child in thing.items()]
+    return [(i, f"[{i}]", child) for i, child in enumerate(thing)] if isinstance(thing, (list, tuple)) else []
+
+
+def _leaves(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(thing, Value) and not thing._prev:
+        yield path.removeprefix("."), thing
+    for _, step, child in _children(thing):
+        yield from _leaves(child, path + step)
+
+
+def _state(thing: Any) -> Any:
+    if isinstance(thing, Value):
+        return thing.data
+    states = {key: _state(child) for key, _, child in _children(thing) if any(_leaves(child, ""))}
+    return list(states.values()) if isinstance(thing, (list, tuple)) else states
+
+
+def _matched(thing: Any, state: Any, path: str) -> Iterator[tuple[Value, float]]:
+    name = path.removeprefix(".") or "state"
+    if isinstance(thing, Value):
+        yield thing, number(state, name)
+        return
+    children = [child for child in _children(thing) if any(_leaves(child[2], ""))]
+    if isinstance(thing, (list, tuple)):
+        if not isinstance(state, (list, tuple)) or len(state) != len(children):
+            got = len(state) if isinstance(state, (list, tuple)) else repr(state)
+            raise ValueError(f"{name}: expected a list of {len(children)}, got {got}")
+        pairs: list[Any] = list(state)
+    else:
+        keys = [child[0] for child in children]
+        if not isinstance(state, dict) or set(state) != set(keys):
+            raise ValueError(
+                f"{name}: expected the keys {keys}, got {list(state) if isinstance(state, dict) else state!r}"
+            )
+        pairs = [state[key] for key in keys]
+    for (_, step, child), entry in zip(children, pairs, strict=True):
+        yield from _matched(child, entry, path + step)
+
+
+def activation_function(activation: Activation) -> tuple[str, Callable[[Value], Value] | None]:
+    """Return the name and the function of an activation; no function for a linear one.
+
+    >>> activation_function("relu(z) + sin(z)")[1](0.0)
+    0.0
+
+    `activation` is None or "linear", the name of an operation, an expression in z, or any function of a Value.
+    Raises ValueError for a name that is no operation of one argument.
+    """
+    if activation is None or activation == "linear":
+        return "linear", None
+    if callable(activation):
+        name = getattr(activation, "name", "") or getattr(activation, "__name__", "")
+        return name if name.isidentifier() else "activation", activation
+    op = ops.TABLE.get(activation)
+    if op is not None and len(op.partials) == 1:
+        return activation, op
+    expression = Expression.parse(activation)
+    if expression.names != ("z",):
+        names = ", ".join(expression.names) or "nothing"
+        raise ValueError(f"activation must be an operation or an expression in z, got {activation!r}, in {names}")
+    return activation, lambda z: expression(z=z)
+
+
+class Neuron(Module):
+    """A weighted sum of inputs and an activation, relu unless `nonlin` is false.
+
+    >>> Neuron(2, weights=[2, -1], bias=0.5)([Value(3.0), Value(4.0)])
+    Value(data=2.5, grad=0.0, label='h')
+
+    Without `weights`, each is drawn by random.uniform(-1, 1); without `bias` it is 0. `activation` is as in
+    `activation_function`, and `index` the neuron's number in its layer, for names.
+    Raises ValueError where the number of inputs or weights is not `nin`.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        *,
+        activation: Activation = "relu",
+        weights: Sequence[float] | None = None,
+        bias: float = 0.0,
+        index: int | None = None,
+    ) -> None:
+        if nin < 1:
+            raise ValueError(f"nin must be at least 1, got {nin}")
+        row = "" if index is None else f"{index}," if max(nin, index) > 9 else f"{index}"
+        self.name = "neuron" if index is None else f"neuron {index}"
+        self.suffix = "" if index is None else f"{index}"
+        self.nonlin = nonlin
+        self.activation, self._function = activation_function(activation if nonlin else None)
+        if weights is None:
+            weights = [random.uniform(-1, 1) for _ in range(nin)]  # noqa: S311 - weights, not secrets
+        if len(weights) != nin:
+            raise ValueError(f"{self.name}: expected {nin} weights, got {len(weights)}")
+        with scope(self.name):
+            self.w = [Value(weight, label=f"w{row}{i}") for i, weight in enumerate(weights, 1)]
+            self.b = Value(bias, label=f"b{self.suffix}")
+        for parameter in (*self.w, self.b):
+            parameter.role = "parameter"
+
+    def weighted_sum(self, x: Sequence[Any]) -> Value:
+        """Return z = b + w1*x1 + w2*x2 + ..., added in that order, as micrograd does."""
+        if len(x) != len(self.w):
+            raise ValueError(f"{self.name} takes {len(self.w)} inputs, got {len(x)}")
+        with scope(self.name):
+            z = self.b
+            for w, xi in zip(self.w, x, strict=True):
+                z = z + w * xi
+        z.label = f"z{self.suffix}"
+        return z
+
+    def activate(self, z: Value) -> Value:
+        """Return the activation of z, labelled h."""
+        if self._function is None:
+            return z
+        with scope(self.name), scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
+            h = self._function(z)
+        if h is not z:
+            h.label = f"h{self.suffix}"
+        return h
+
+    def __call__(self, x: Sequence[Any]) -> Value:
+        return self.activate(self.weighted_sum(x))
+
+    def __repr__(self) -> str:
+        name = {"relu": "ReLU", "linear": "Linear"}.get(self.activation, self.activation)
+        return f"{name}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """Neurons side by side on the same inputs; keywords go to each Neuron.
+
+    >>> layer = Layer(2, 3, activation="tanh")
+    >>> len(layer([1.0, 2.0])), len(layer.parameters())
+    (3, 9)
+
+    `weights` (nout rows of nin numbers) and `bias` (nout numbers) give the parameters, `name` the scope.
+    Numbers among the inputs become Values labelled x1, x2, ... Returns a list, or the one output itself.
+    Raises ValueError where shapes differ.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        *,
+        weights: Sequence[Sequence[float]] | None = None,
+        bias: Sequence[float] | None = None,
+        name: str = "layer",
+        **keywords: Any,
+    ) -> None:
+        if nout < 1:
+            raise ValueError(f"nout must be at least 1, got {nout}")
+        self.name = name
+        rows = [None] * nout if weights is None else weights
+        biases = [0.0] * nout if bias is None else bias
+        if not len(rows) == len(biases) == nout:
+            raise ValueError(f"{name}: expected {nout} rows of weights and biases, got {len(rows)} and {len(biases)}")
+        with scope(name):
+            self.neurons = [
+                Neuron(nin, weights=row, bias=b, index=i, **keywords)
+                for i, (row, b) in enumerate(zip(rows, biases, strict=True), 1)
+            ]
+
+    @classmethod
+    def from_arrays(cls, weights: Sequence[Sequence[float]], bias: Sequence[float], **keywords: Any) -> Layer:
+        """Make a layer of given weights, a row a neuron, and biases.
+
+        >>> Layer.from_arrays([[1, 2]], [3], activation="linear")([1.0, 1.0]).data
+        6.0
+        """
+        return cls(len(weights[0]) if len(weights) else 0, len(weights), weights=weights, bias=bias, **keywords)
+
+    def weighted_sums(self, x: Sequence[Any]) -> list[Value]:
+        """Return z of every neuron."""
+        inputs = as_values(x, "x", "input")
+        with scope(self.name):
+            return [neuron.weighted_sum(inputs) for neuron in self.neurons]
+
+    def activations(self, z: Sequence[Value]) -> list[Value]:
+        """Return the activation of every neuron's z."""
+        with scope(self.name):
+            return [neuron.activate(zi) for neuron, zi in zip(self.neurons, z, strict=True)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        out = self.activations(self.weighted_sums(x))
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """Layers one after another: a multi-layer perceptron.
+
+    >>> model = MLP(3, [4, 4, 1])
+    >>> model
+    MLP of [Layer of [ReLUNeuron(3), ReLUNeuron(3), ReLUNeuron(3), ReLUNeuron(3)], Layer of [ReLUNeuron(4), ReLUNeuron(4), ReLUNeuron(4), ReLUNeuron(4)], Layer of [LinearNeuron(4)]]
+    >>> len(model.parameters())
+    41
+
+    `activation` is that of the hidden layers (the output layer is linear, as in micrograd), or a list with one
+    for every layer. Raises ValueError where a list has another length than `nouts`.
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], *, activation: Activation | Sequence[Activation] = "relu"
+    ) -> None:
+        if isinstance(activation, (list, tuple)):
+            activations = list(activation)
+            if len(activations) != len(nouts):
+                raise ValueError(f"activation: expected {len(nouts)}, one a layer, got {len(activations)}")
+        else:
+            activations = [*[activation] * (len(nouts) - 1), None]
+        if not nouts:
+            raise ValueError("nouts must name at least one layer, got none")
+        sizes = [nin, *nouts]
+        self.layers = [
+            Layer(
+                sizes[i],
+                sizes[i + 1],
+                activation=activations[i],
+                nonlin=activations[i] is not None,
+                name=f"layer {i + 1}" if i + 1 < len(nouts) or i == 0 else "output layer",
+            )
+            for i in range(len(nouts))
+        ]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        for layer in self.layers[:-1]:
+            x = layer.activations(layer.weighted_sums(x))
+        return self.layers[-1](x)
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def as_values(numbers: Sequence[Any], label: str, role: str) -> list[Value]:
+    """Return Values as they are, and numbers as Values of a label and a role.
+
+    >>> as_values([2, Value(3.0)], "x", "input")
+    [Value(data=2.0, grad=0.0, label='x1'), Value(data=3.0, grad=0.0)]
+    """
+    values = []
+    for i, x in enumerate(numbers, 1):
+        if not isinstance(x, Value):
+            x = Value(x, label=f"{label}{i}")  # noqa: PLW2901
+            x.role = role
+        values.append(x)
+    return values
+
+
+# Heads and losses. Sums start with their first term: `sum` would put a 0 in front, and a card into the picture.
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return reduce(add, values)
+
+
+def _shift(values: Sequence[Value]) -> Sequence[Value]:
+    # exp of large logits overflows, of very negative ones all vanish: then, and only then, the formulas are not
+    # the textbook's. Softmax and the gradient of logsumexp do not change when one number is taken from all.
+    largest = max(value.data for value in values)
+    return [value - largest for value in values] if not -600 <= largest <= 600 else values
+
+
+def logsumexp(values: Sequence[Any]) -> Value:
+    """Return log(exp(v1) + exp(v2) + ...) without overflow.
+
+    >>> round(logsumexp([1000.0, 1000.0]).data, 6)
+    1000.693147
+    """
+    values = _nonempty(values, "z", "input")
+    shifted = _shift(values)
+    with scope("logsumexp"):
+        out = log(_sum([exp(value) for value in shifted]))
+        return out if shifted is values else out + max(value.data for value in values)
+
+
+def softmax(logits: Sequence[Any]) -> list[Value]:
+    """Return exp(z_i) / sum of exp(z_j): probabilities, labelled p1, p2, ...
+
+    >>> [p.data for p in softmax([0.0, 0.0])]
+    [0.5, 0.5]
+    """
+    with scope("softmax"):
+        exponentials = [exp(z) for z in _shift(_nonempty(logits, "z", "input"))]
+        total = _sum(exponentials)
+        if len(exponentials) > 1:
+            total.label = "Σexp"
+        probabilities = [e / total for e in exponentials]
+    for i, p in enumerate(probabilities, 1):
+        p.label = f"p{i}"
+    return probabilities
+
+
+def log_softmax(logits: Sequence[Any]) -> list[Value]:
+    """Return the logarithms of the softmax, accurate where a probability vanishes.
+
+    >>> [p.data for p in log_softmax([0.0, -1000.0])]
+    [0.0, -1000.0]
+    """
+    values = _nonempty(logits, "z", "input")
+    with scope("log_softmax"):
+        total = logsumexp(values)
+        return [value - total for value in values]
+
+
+def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = True) -> Value:
+    """Return -sum of t_i log(p_i), with p the softmax of the logits `outputs`, or `outputs` itself.
+
+    >>> cross_entropy([0.0, 0.0], 1).data
+    0.6931471805599453
+
+    `target` is the index of the right class, or as many probabilities as there are outputs.
+    Raises ValueError where index or shape do not fit.
+    """
+    values = _nonempty(outputs, "z" if from_logits else "p", "input")
+    logs = log_softmax(values) if from_logits else None
+    with scope("cross-entropy"):
+        if isinstance(target, int) and not isinstance(target, bool):
+            if not 0 <= target < len(values):
+                raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {target}")
+            loss = -(logs[target] if logs else log(values[target]))
+        else:
+            targets = _paired(values, target)[1]
+            terms = [t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets)]
+            loss = -_sum(terms)
+    loss.label = "loss"
+    return loss
+
+
+def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True) -> Value:
+    """Return the mean of -(t log p + (1 - t) log(1 - p)), with p the sigmoid of the logits, or `outputs` itself.
+
+    >>> binary_cross_entropy(0.0, 1).data
+    0.6931471805599453
+    """
+    values, expected = _paired(outputs, targets)
+    with scope("binary cross-entropy"):
+        if from_logits:
+            losses = [softplus(z) - t * z for z, t in zip(values, expected, strict=True)]
+        else:
+            losses = [-(t * log(p) + (1 - t) * log1p(-p)) for p, t in zip(values, expected, strict=True)]
+        return _mean(losses)
+
+
+def mse(outputs: Any, targets: Any) -> Value:
+    """Return the mean of the squared differences.
+
+    >>> mse([1.0, 2.0], [0.0, 4.0]).data
+    2.5
+    """
+    values, expected = _paired(outputs, targets)
+    with scope("mse"):
+        return _mean([(y - t) ** 2 for y, t in zip(values, expected, strict=True)])
+
+
+def hinge(scores: Any, targets: Any) -> Value:
+    """Return the mean of relu(1 - t*score), for targets of -1 and 1.
+
+    >>> hinge([0.5, -2.0], [1, -1]).data
+    0.25
+    """
+    values, expected = _paired(scores, targets)
+    with scope("hinge"):
+        return _mean([relu(1 - t * s) for s, t in zip(values, expected, strict=True)])
+
+
+def _mean(losses: Sequence[Value]) -> Value:
+    loss = _sum(losses) / len(losses) if len(losses) > 1 else losses[0]
+    loss.label = "loss"
+    return loss
+
+
+def _nonempty(values: Sequence[Any], label: str, role: str) -> list[Value]:
+    if not len(values):
+        raise ValueError("expected at least one value, got none")
+    return as_values(values, label, role)
+
+
+def _paired(outputs: Any, targets: Any) -> tuple[list[Value], list[Value]]:
+    """Return outputs and targets as lists of Values of one length; a lone one of each is a list of one."""
+    lone = isinstance(outputs, Value) or ops.is_number(outputs)
+    values = _nonempty([outputs] if lone else outputs, "y", "input")
+    targets = [targets] if isinstance(targets, Value) or ops.is_number(targets) else targets
+    if len(targets) != len(values):
+        raise ValueError(f"target: expected {len(values)}, as many as there are outputs, got {len(targets)}")
+    return values, as_values(targets, "t", "target")
