@@ -399,7 +399,10 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
             loss = -(logs[target] if logs else log(values[target]))
         else:
             targets = _paired(values, target)[1]
-            terms = [t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets)]
+            # 0 log 0 is 0; everywhere else a term belongs to the graph, also where the target is 0
+            terms = [
+                t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets) if t.data or values[i].data
+            ]
             loss = -_sum(terms)
     loss.label = "loss"
     return loss

@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from math import copysign, inf, isnan, nan
 from numbers import Real
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+Node = TypeVar("Node")  # a Value, or whatever else operations can be applied to
 
 # How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
@@ -163,7 +165,7 @@ class Op:
     @overload
     def __call__(self, *arguments: float) -> float: ...
     @overload
-    def __call__(self, *arguments: Any) -> Any: ...
+    def __call__(self, *arguments: Node | float) -> Node: ...
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
@@ -431,4 +433,5 @@ gaussian = Op(
 
 TABLE: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
 
-__all__ = ["Op", "ieee", "operation", *TABLE]  # noqa: PLE0604 - the table names its operations
+if not TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
+    __all__ = ["Op", "ieee", "operation", *TABLE]  # noqa: PLE0604 - its keys are names

@@ -20,10 +20,11 @@ from scalargrad import nn
 from scalargrad.engine import Value
 from scalargrad.optim import SGD
 
-# Each loss of outputs and targets, and the activation that its output layer must have (None: any but softmax).
-LOSSES: dict[str, tuple[Callable[[list[Value], Sequence[Value]], Value], str | None]] = {
-    "cross-entropy": (lambda y, t: nn.cross_entropy(y, t, from_logits=False), "softmax"),
-    "binary-cross-entropy": (lambda y, t: nn.binary_cross_entropy(y, t, from_logits=False), "sigmoid"),
+# Each loss, and the activation that its output layer must have (None: any but softmax). Losses of probabilities can
+# start from the logits instead.
+LOSSES: dict[str, tuple[Callable[..., Value], str | None]] = {
+    "cross-entropy": (nn.cross_entropy, "softmax"),
+    "binary-cross-entropy": (nn.binary_cross_entropy, "sigmoid"),
     "mse": (nn.mse, None),
 }
 
@@ -196,10 +197,21 @@ def solve(problem: Problem) -> Solution:
         slopes.append([] if activation == "softmax" else [_slope(*pair) for pair in zip(z[-1], h[-1], strict=True)])
     if problem.target is None:
         return Solution(problem, x, z, h, slopes, None, None)
-    loss = LOSSES[problem.loss][0](h[-1], nn.as_values(problem.target, "y", "target"))
+    loss = _loss(problem, z[-1], h[-1])
     loss.zero_grad()
     loss.backward()
     return Solution(problem, x, z, h, slopes, loss, _updated(problem))
+
+
+def _loss(problem: Problem, logits: list[Value], outputs: list[Value]) -> Value:
+    loss, head = LOSSES[problem.loss]
+    targets = nn.as_values(problem.target or (), "y", "target")
+    if head is None:
+        return loss(outputs, targets)
+    try:
+        return loss(outputs, targets, from_logits=False)  # the textbook's graph
+    except ValueError:  # a probability so small that it is 0 has no logarithm; its logit has all that is needed
+        return loss(logits, targets)
 
 
 def _slope(z: Value, h: Value) -> float:

@@ -1,0 +1,183 @@
+"""The command line as its user meets it: tables, errors in one message, nothing executed that was only written."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scalargrad import cli, ops
+from scalargrad.engine import Value
+from scalargrad.expression import Expression, ExpressionError
+
+ROOT = Path(__file__).parent.parent
+ASSIGNMENT = str(ROOT / "examples" / "four_three_two.toml")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line; return its exit status, what it printed, and its message."""
+
+    def run(*arguments):
+        try:
+            status = cli.main(arguments)
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_eval_prints_every_value_with_its_gradient(run):
+    status, out, err = run("eval", "log(1 + exp(-(w*x + b)))", "w=-2", "x=1.5", "b=0.3")
+    assert (status, err) == (0, "")
+    assert (
+        out
+        == """\
+log(1 + exp(-(w*x + b))) = 2.7650
+
+name                        value  gradient
+w                         -2.0000   -1.4055
+x                          1.5000    1.8741
+b                          0.3000   -0.9370
+w*x                       -3.0000   -0.9370
+w*x + b                   -2.7000   -0.9370
+-(w*x + b)                 2.7000    0.9370
+exp(-(w*x + b))           14.8797    0.0630
+1 + exp(-(w*x + b))       15.8797    0.0630
+log(1 + exp(-(w*x + b)))   2.7650    1.0000
+"""
+    )
+
+
+def test_eval_json_has_all_digits(run):
+    _, out, _ = run("eval", "x*sin(x)", "x=pi/3", "--json")
+    answer = json.loads(out)
+    x = math.pi / 3
+    assert answer["value"] == x * math.sin(x)
+    assert answer["values"][0]["name"] == "x"
+    assert answer["values"][0]["gradient"] == pytest.approx(math.sin(x) + x * math.cos(x), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "result"),
+    [
+        ("-x**2", ["x=3"], "-x**2 = -9.00"),  # argparse would take it for an option
+        ("-x", ["x=-1e3"], "-x = 1000.00"),
+        ("+x", ["x=2"], "x = 2.00"),
+        ("2**-1", [], "2**(-1) = 0.50"),
+        ("x*1e-9", ["x=1"], "x*1e-09 = 1.00e-09"),  # no zero that is none
+        ("x**9", ["x=1000"], "x**9 = 1.00e+27"),
+        ("é * é", ["é=2"], "é*é = 4.00"),
+        ("a\n + b", ["a=1", "b= 2"], "a + b = 3.00"),
+    ],
+)
+def test_eval_reads_what_people_write(run, expression, values, result):
+    status, out, err = run("eval", expression, *values, "--digits", "2")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0] == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "caret"),
+    [
+        ("log(1 + x", "'(' was never closed", 3),
+        ("x ^ 2", "the power is **", 1),
+        ("x // 2", "the operators are + - * / **", 1),
+        ("max(x, 2)", "no function 'max'; did you mean maximum?", 0),
+        ("1 + frobnicate(x)", "no function 'frobnicate'", 4),
+        ("log(x, 2)", "log takes 1 argument", 0),
+        ("2 * maximum(x)", "maximum takes 2 arguments", 4),
+        ("sin + x", "sin is a function: write sin(...)", 0),
+        ("x if x else 2", "numbers, names, + - * / **", 0),
+        ("x.real", "numbers, names, + - * / **", 0),
+        ("x[0]", "numbers, names, + - * / **", 0),
+        ("x < 2", "numbers, names, + - * / **", 0),
+        ("(lambda: x)()", "numbers, names, + - * / **", 0),
+        ("é + x.real", "numbers, names, + - * / **", 4),  # columns are characters, not bytes
+        ("'a' + x", "'a' is not a real number", 0),
+        ("x + 2j", "2j is not a real number", 4),
+        ("x + True", "True is not a real number", 4),
+        ("1" + "0" * 400, "too large for a float", 0),
+        ("x = 3", "invalid syntax", 2),
+        ("__import__('os').system('true')", "numbers, names, + - * / **", 0),
+    ],
+)
+def test_what_cannot_be_read_is_shown_with_a_caret(expression, message, caret):
+    with pytest.raises(ExpressionError) as caught:
+        Expression.parse(expression)
+    said, shown, pointer = str(caught.value).split("\n")
+    assert message in said
+    assert shown == f"  {expression}"
+    assert pointer.index("^") - 2 == caret
+
+
+@pytest.mark.parametrize("expression", ["", "  ", "x\0", "(" * 500 + "x" + ")" * 500, "-" * 100_000 + "x"])
+def test_hostile_expressions_give_one_clear_error(expression):
+    with pytest.raises(ExpressionError):
+        Expression.parse(expression)
+
+
+def test_a_long_sum_is_no_difficulty():
+    assert Expression.parse(" + ".join(["x"] * 400))(x=Value(2.0)).data == 800.0
+
+
+def test_text_of_every_operation_parses_back():
+    for name, op in ops.TABLE.items():
+        text = op.print(*"xy"[: len(op.partials)])
+        assert Expression.parse(text).steps(dict.fromkeys("xy", 0.5))[-1][0] == text, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["eval", "x + y", "x=1"], "no value for y=..."),
+        (["eval", "x", "x=1", "y=2"], "'y' is not in the expression, whose names are: x"),
+        (["eval", "x", "x=1", "x=2"], "two values for 'x'"),
+        (["eval", "x", "x"], "expected name=number, got 'x'"),
+        (["eval", "x", "x=one"], "the value of x: no value for 'one'"),
+        (["eval", "x", "x="], "the value of x: the expression is empty"),
+        (["eval", "log(x)", "x=-0.3"], "log(x = -0.3): needs x > 0"),
+        (["eval", "exp(x)", "x=1000"], "exp(x = 1000.0): the result is too large for a float"),
+        (["eval", "1/x", "x=0"], "div(1.0, x = 0.0): needs y != 0"),
+        (["solve", "nowhere.toml"], "nowhere.toml: No such file or directory"),
+        (["solve", ASSIGNMENT, "--target", "1,x"], "--target: expected numbers and commas, such as 1,0, got '1,x'"),
+        (["solve", ASSIGNMENT, "--target", "1"], "four_three_two.toml: target: expected shape (2,), got (1,)"),
+        (["solve", ASSIGNMENT, "--target", "1,1"], "target: expected probabilities that sum to 1"),
+        (["eval", "x", "x=1", "--draw", "graph.gif"], "graph.gif"),
+        (["eval", "x", "x=1", "--digits", "99"], "--digits"),
+        (["frobnicate"], "frobnicate"),
+        ([], "required"),
+    ],
+)
+def test_mistakes_give_one_message_and_status_2(run, arguments, message):
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in out + err
+
+
+def test_help_shows_an_example_of_each_command(run):
+    for command in ("eval", "solve"):
+        status, out, _ = run(command, "--help")
+        assert status == 0
+        assert f"example:\n  scalargrad {command} " in out
+
+
+def test_module_runs_as_a_program(tmp_path):
+    command = [sys.executable, "-m", "scalargrad", "eval", "x*x", "x=3"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("x*x = 9.0000\n")
+    version = subprocess.run([*command[:3], "--version"], capture_output=True, text=True, check=True).stdout
+    assert version.startswith("scalargrad ")
+
+
+def test_drawings_are_written(run, tmp_path):
+    for arguments in (["eval", "x*x", "x=3"], ["solve", ASSIGNMENT, "--target", "1,0"], ["solve", ASSIGNMENT]):
+        path = tmp_path / f"{len(arguments)}.dot"
+        status, _, err = run(*arguments, "--draw", str(path))
+        assert status == 0, err
+        assert path.read_text().startswith("digraph")

@@ -1,0 +1,160 @@
+"""The house itself: which module may import which, documentation that runs, packages that install."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+import scalargrad
+import viz
+from scalargrad.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+# Arrows point down only: a module imports what stands above it here, and nothing else of the project.
+ORDER = ["ops", "engine", "expression", "optim", "nn", "worked", "cli", "__main__"]
+
+
+def imports(path, *, lazily):
+    """Names of the modules that a file imports at its top, or also inside its functions."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if lazily else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scalargrad").glob("*.py")), ids=lambda path: path.stem)
+def test_imports_point_down(path):
+    if path.stem == "__init__":
+        return
+    above = ORDER[: ORDER.index(path.stem)]
+    for name in imports(path, lazily=True):
+        package, _, module = name.partition(".")
+        if package == "scalargrad" and module.partition(".")[0] in ORDER:
+            assert module.partition(".")[0] in above, f"{path.name} imports {name}"
+        if package == "viz":
+            assert path.stem == "cli", f"{path.name} imports {name}"
+    assert "viz" not in {name.partition(".")[0] for name in imports(path, lazily=False)}
+
+
+def test_viz_reads_scalargrad_from_outside():
+    for path in (ROOT / "viz").glob("*.py"):
+        assert not [name for name in imports(path, lazily=True) if name.startswith("scalargrad._")]
+
+
+def test_the_engine_needs_nothing_but_python():
+    program = "import sys, scalargrad, scalargrad.cli, scalargrad.worked; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    packages = {name.partition(".")[0] for name in loaded} - {"scalargrad"}
+    outside = packages - set(sys.stdlib_module_names)
+    # What the interpreter's own start-up loads (an editable install's finder, for one) is not the engine's.
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert outside <= {name.partition(".")[0] for name in bare.stdout.split()}
+
+
+MODULES = [
+    importlib.import_module(name)
+    for package in (scalargrad, viz)
+    for name in [package.__name__, *(m.name for m in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))]
+    if not name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_docstrings_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+def public(module):
+    for name, thing in vars(module).items():
+        if not name.startswith("_") and getattr(thing, "__module__", "") == module.__name__ and callable(thing):
+            yield f"{module.__name__}.{name}", thing
+            if inspect.isclass(thing):
+                for method, function in vars(thing).items():
+                    if inspect.isfunction(function) and not method.startswith("_"):
+                        yield f"{module.__name__}.{name}.{method}", function
+
+
+@pytest.mark.parametrize(
+    ("name", "thing"), [pair for module in MODULES for pair in public(module)], ids=lambda x: str(x)
+)
+def test_public_names_are_documented(name, thing):
+    overridden = any(getattr(base, name.rpartition(".")[2], None) for base in (scalargrad.optim.Optimizer,))
+    assert inspect.getdoc(thing) or overridden, name
+
+
+def readme_blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_readme_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if not shutil.which("dot"):
+        monkeypatch.setattr(viz, "draw", lambda root, path, **options: Path(path))
+    examples = "\n".join(block for block in readme_blocks("python"))
+    test = doctest.DocTestParser().get_doctest(examples, {}, "README.md", "README.md", 0)
+    assert test.examples
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(test)
+    assert runner.failures == 0
+
+
+def test_readme_shows_what_the_command_line_prints(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = [block for block in readme_blocks("console") if block.startswith("$ scalargrad ")]
+    assert shown
+    for block in shown:
+        command, _, expected = block.partition("\n")
+        main(shlex.split(command)[2:])
+        assert capsys.readouterr().out.rstrip() == expected.rstrip()
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
+    pytest.importorskip("build")
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT, source, ignore=shutil.ignore_patterns(".git", "*.egg-info", ".*_cache", "build", "dist", ".venv")
+    )
+    # The build back end of this environment, so that the test needs no network.
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(source))
+    (sdist,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    names = run("tar", "-tzf", str(sdist))
+    assert "/scalargrad/py.typed" in names
+    assert "/viz/py.typed" in names
+    # The wheel into a clean environment, the sdist beside it, built by this one's back end: neither needs a network.
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=True)
+    commands = environment / ("Scripts" if os.name == "nt" else "bin")
+    run(str(commands / "pip"), "install", "--no-index", "--no-deps", str(wheel))
+    target = ("--no-build-isolation", "--target", str(tmp_path / "from_sdist"))
+    run(sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", *target, str(sdist))
+    program = "import scalargrad, viz; v = scalargrad.Value(3.0); (v * v).backward(); print(v.grad)"
+    assert run(str(commands / "python"), "-c", program, cwd=tmp_path) == "6.0\n"
+    assert (
+        run(str(commands / "python"), "-I", "-S", "-c", f"import sys; sys.path.insert(0, {target[2]!r}); {program}")
+        == "6.0\n"
+    )
+    assert run(str(commands / "scalargrad"), "eval", "x*x", "x=3", cwd=tmp_path).startswith("x*x = 9.0000")

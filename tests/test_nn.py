@@ -1,0 +1,283 @@
+"""Networks, losses and optimisers against micrograd, PyTorch and closed forms."""
+
+import json
+import math
+import random
+
+import mpmath
+import pytest
+
+from scalargrad import nn, optim
+from scalargrad.engine import Value, topological_order
+
+
+def network(**keywords):
+    random.seed(7)
+    return nn.MLP(3, [4, 2], **keywords)
+
+
+def test_seeded_program_gives_micrograds_numbers():
+    micrograd = pytest.importorskip("micrograd.nn")
+    random.seed(1337)
+    theirs = micrograd.MLP(2, [16, 16, 1])
+    random.seed(1337)
+    ours = nn.MLP(2, [16, 16, 1])
+    assert [p.data for p in ours.parameters()] == [p.data for p in theirs.parameters()]
+    y, expected = ours([0.5, -1.25]), theirs([0.5, -1.25])
+    assert y.data == expected.data
+    y.backward()
+    expected.backward()
+    assert [p.grad for p in ours.parameters()] == pytest.approx([p.grad for p in theirs.parameters()], rel=1e-12)
+    assert repr(ours) == repr(theirs)
+
+
+def test_given_weights_draw_no_random_numbers():
+    random.seed(3)
+    state = random.getstate()
+    nn.Layer.from_arrays([[1, 2]], [3])
+    assert random.getstate() == state
+
+
+def test_parameters_are_named_and_scoped():
+    layers = network().layers
+    names = [(p.label, p.scope, p.role) for p in layers[1].parameters()]
+    assert names[0] == ("w11", ("output layer", "neuron 1"), "parameter")
+    assert names[4] == ("b1", ("output layer", "neuron 1"), "parameter")
+    assert names[8] == ("w24", ("output layer", "neuron 2"), "parameter")
+    assert nn.Layer(12, 1).neurons[0].w[10].label == "w1,11"  # w111 would be ambiguous
+
+
+def test_a_forward_pass_labels_and_scopes_what_it_makes():
+    model = network(activation="relu(z) + sin(z)")
+    z1, z2 = model([1.0, 2.0, 3.0])
+    graph = {(node.label, node.scope): node for node in topological_order(z1, z2) if node.label}
+    assert ("h3", ("layer 1", "neuron 3", "f = relu(z) + sin(z)")) in graph
+    assert ("z2", ("output layer", "neuron 2")) in graph
+    inputs = [node for node in graph.values() if node.role == "input"]
+    assert [(node.label, node.data) for node in inputs] == [("x1", 1.0), ("x2", 2.0), ("x3", 3.0)]
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "relu(z) + sin(z)",
+        lambda z: z.relu() + z.sin(),
+        ["relu(z) + sin(z)", None],
+        [lambda z: z.relu() + z.sin(), "linear"],
+    ],
+)
+def test_activations_by_name_expression_and_function(activation):
+    got = [y.data for y in network(activation=activation)([1.0, -2.0, 0.5])]
+    model = network()
+    h = [max(z.data, 0) + math.sin(z.data) for z in model.layers[0].weighted_sums([1.0, -2.0, 0.5])]
+    assert got == pytest.approx([n.b.data + sum(w.data * x for w, x in zip(n.w, h)) for n in model.layers[1].neurons])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Layer.from_arrays([[1, 2]], [1, 2]), "expected 1 rows of weights and biases, got 1 and 2"),
+        (lambda: nn.Layer.from_arrays([[1, 2], [3]], [1, 2]), "neuron 2: expected 2 weights, got 1"),
+        (lambda: nn.MLP(2, [3, 1], activation=["relu"]), "activation: expected 2, one a layer, got 1"),
+        (lambda: nn.MLP(2, []), "nouts must name at least one layer"),
+        (lambda: nn.Neuron(0), "nin must be at least 1, got 0"),
+        (lambda: nn.Neuron(2, activation="rellu"), "expression in z, got 'rellu'"),
+        (lambda: nn.Neuron(2, activation="x + z"), "expression in z, got 'x [+] z'"),
+        (lambda: nn.MLP(2, [1])([1.0]), "neuron 1 takes 2 inputs, got 1"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 2), "expected a class from 0 to 1, got 2"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), "target: expected 2, .* got 1"),
+        (lambda: nn.mse([1.0], [1.0, 2.0]), "target: expected 1, .* got 2"),
+        (lambda: nn.softmax([]), "at least one value"),
+        (lambda: optim.SGD([], learning_rate=-1), "learning_rate must be at least 0 and below inf, got -1"),
+        (lambda: optim.SGD([], momentum=1), r"momentum must be at least 0 and below 1\D.* got 1"),
+        (lambda: optim.Adam([], betas=(0.9, 1.5)), r"betas\[1\] must be .* got 1.5"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_wrong_types_are_named():
+    with pytest.raises(TypeError, match="data must be a real number, got 'a'"):
+        nn.Layer.from_arrays([["a"]], [1])
+    with pytest.raises(TypeError, match="parameters must be Values, got 1.0"):
+        optim.SGD([1.0])
+
+
+class Ladder(nn.Module):
+    """A module of every kind of attribute: nested, in containers, shared, and no parameters at all."""
+
+    def __init__(self):
+        self.title = "ladder"
+        self.gain = Value(2.0)
+        self.rungs = [nn.Neuron(1), {"last": nn.Neuron(2)}]
+        self.shared = self.gain
+        self.cache = self.gain * 3  # computed: no parameter
+
+
+def test_module_finds_each_parameter_once():
+    names = [name for name, _ in Ladder().named_parameters()]
+    assert names == [
+        "gain",
+        "rungs[0].w[0]",
+        "rungs[0].b",
+        "rungs[1]['last'].w[0]",
+        "rungs[1]['last'].w[1]",
+        "rungs[1]['last'].b",
+    ]
+
+
+def test_state_travels_through_json():
+    model, other = network(), nn.MLP(3, [4, 2])
+    other.load_state_dict(json.loads(json.dumps(model.state_dict())))
+    assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
+
+
+def broken(state, change):
+    change(state)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda s: s["layers"].pop(), ValueError, "layers: expected a list of 2, got 1"),
+        (
+            lambda s: s["layers"][0]["neurons"][1]["w"].append(1.0),
+            ValueError,
+            r"layers\[0\].neurons\[1\].w: expected a list of 3, got 4",
+        ),
+        (lambda s: s["layers"][1]["neurons"][0].pop("b"), ValueError, r"layers\[1\].neurons\[0\]: expected the keys"),
+        (
+            lambda s: s["layers"][1]["neurons"][0].update(b="x"),
+            TypeError,
+            r"layers\[1\].neurons\[0\].b must be a real number, got 'x'",
+        ),
+        (lambda s: s.update(layers=3), ValueError, "layers: expected a list of 2, got 3"),
+    ],
+)
+def test_loading_is_all_or_nothing_and_names_the_entry(change, error, message):
+    model, other = network(), nn.MLP(3, [4, 2])
+    before = other.state_dict()
+    with pytest.raises(error, match=message):
+        other.load_state_dict(broken(model.state_dict(), change))
+    assert other.state_dict() == before
+
+
+def test_zero_grad_clears_the_parameters():
+    model = network()
+    model([1.0, 2.0, 3.0])[0].backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert not any(p.grad for p in model.parameters())
+
+
+LOGITS = [
+    (0.2, -1.3, 0.7),
+    (0.0,),
+    (1000.0, -1000.0, 999.0),
+    (-1000.0, -1000.5),
+    (700.0, 0.0),
+    (-800.0, -650.0, 1e-3),
+]
+
+
+def high(values):
+    return [mpmath.mpf(v) for v in values]
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+def test_softmax_family_is_exact_and_stable(logits):
+    with mpmath.workdps(60):
+        z = high(logits)
+        total = sum(mpmath.exp(v) for v in z)
+        lse = mpmath.log(total)
+        assert nn.logsumexp(logits).data == pytest.approx(float(lse), rel=1e-15, abs=1e-15)
+        assert [p.data for p in nn.softmax(logits)] == pytest.approx(
+            [float(mpmath.exp(v) / total) for v in z], rel=1e-13
+        )
+        assert [p.data for p in nn.log_softmax(logits)] == pytest.approx(
+            [float(v - lse) for v in z], rel=1e-15, abs=1e-13
+        )
+        for k in range(len(logits)):
+            values = [Value(v) for v in logits]
+            nn.cross_entropy(values, k).backward()
+            expected = [float(mpmath.exp(v) / total) - (i == k) for i, v in enumerate(z)]
+            assert [v.grad for v in values] == pytest.approx(expected, rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_cross_entropy_from_index_probabilities_and_logits_agree(index):
+    logits = LOGITS[0]
+    target = [float(i == index) for i in range(3)]
+    losses = [
+        nn.cross_entropy(logits, index),
+        nn.cross_entropy(logits, target),
+        nn.cross_entropy(nn.softmax(logits), index, from_logits=False),
+        nn.cross_entropy(nn.softmax(logits), target, from_logits=False),
+    ]
+    assert [loss.data for loss in losses] == pytest.approx([losses[0].data] * 4, rel=1e-15)
+    assert {loss.label for loss in losses} == {"loss"}
+
+
+@pytest.mark.parametrize("z", [-1000.0, -3.0, 0.0, 2.5, 1000.0])
+@pytest.mark.parametrize("t", [0, 1, 0.25])
+def test_binary_cross_entropy(z, t):
+    value = Value(z)
+    loss = nn.binary_cross_entropy(value, t)
+    loss.backward()
+    with mpmath.workdps(1000):  # 1 - p at -1000 and 1000
+        p = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
+        expected = -(t * mpmath.log(p) + (1 - t) * mpmath.log(1 - p))
+        assert loss.data == pytest.approx(float(expected), rel=1e-14, abs=1e-300)
+        assert value.grad == pytest.approx(float(p - t), rel=1e-14, abs=1e-300)
+    if abs(z) < 10:
+        assert nn.binary_cross_entropy(value.sigmoid(), t, from_logits=False).data == pytest.approx(
+            loss.data, rel=1e-14
+        )
+
+
+def test_mse_and_hinge():
+    assert nn.mse([1.0, 2.0, 4.0], [0.0, 4.0, 4.0]).data == pytest.approx(5 / 3)
+    assert nn.mse(3.0, 1.0).data == 4.0
+    assert nn.hinge([0.5, -2.0, 3.0], [1, -1, -1]).data == pytest.approx((0.5 + 0 + 4) / 3)
+
+
+def minimise(optimizer, parameters, steps=40):
+    """Take steps down an elongated bowl, and return where they led."""
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (parameters[0] - 1) ** 2 + 10 * (parameters[1] + 2) ** 2
+        loss.backward()
+        optimizer.step()
+    return [p.item() if hasattr(p, "item") else p.data for p in parameters]
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords"),
+    [
+        ("SGD", {}),
+        ("SGD", {"momentum": 0.9}),
+        ("SGD", {"momentum": 0.5, "weight_decay": 0.1}),
+        ("Adam", {}),
+        ("Adam", {"weight_decay": 0.1}),
+        ("AdamW", {"weight_decay": 0.1}),
+    ],
+)
+def test_optimisers_take_pytorchs_steps(name, keywords):
+    torch = pytest.importorskip("torch")
+    theirs = [
+        torch.tensor(0.3, dtype=torch.float64, requires_grad=True),
+        torch.tensor(0.7, dtype=torch.float64, requires_grad=True),
+    ]
+    ours = [Value(0.3), Value(0.7)]
+    expected = minimise(getattr(torch.optim, name)(theirs, lr=0.01, **keywords), theirs)
+    got = minimise(getattr(optim, name)(ours, learning_rate=0.01, **keywords), ours)
+    assert got == pytest.approx(expected, rel=1e-10)
+
+
+def test_optimisers_reach_the_minimum():
+    for make, rate in ((optim.SGD, 0.04), (optim.Adam, 0.2), (optim.AdamW, 0.2)):
+        parameters = [Value(0.3), Value(0.7)]
+        assert minimise(make(parameters, learning_rate=rate), parameters, 400) == pytest.approx([1, -2], abs=1e-3)
