@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from math import isfinite
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"scalargrad: error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
@@ -155,7 +159,7 @@ def _solve(options: argparse.Namespace) -> None:
     solution = worked.solve(problem)
     print(worked.report(solution, options.digits))
     if options.draw:
-        _draw(solution.loss or solution.h[-1], options.draw, problem.source)
+        _draw(solution.loss or solution.h[-1], options.draw, problem.title)
 
 
 def _draw(root: Any, path: str, title: str) -> None:

@@ -93,6 +93,21 @@ class Problem:
         problem = cls(inputs, tuple(layers), activations, loss, None, rate, source)
         return problem.with_target(data["target"]) if "target" in data else problem
 
+    @property
+    def title(self) -> str:
+        """The network in a few words, such as `4-3-2 network, f(z) = relu(z) + sin(z), softmax, cross-entropy`."""
+        sizes = "-".join(str(n) for n in (len(self.input), *(len(layer.neurons) for layer in self.layers)))
+        functions = [
+            f"{self.functions[a]}(z) = {a}" if a in self.functions else a for a in dict.fromkeys(self.activations)
+        ]
+        return ", ".join([f"{sizes} network", *(f for f in functions if f != "linear"), self.loss])
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """Names for the activations that are expressions: f, or f1, f2, ..."""
+        expressions = [a for a in dict.fromkeys(self.activations) if not a.isidentifier()]
+        return {a: f"f{i}" if len(expressions) > 1 else "f" for i, a in enumerate(expressions, 1)}
+
     def with_target(self, target: Any) -> Problem:
         """Return the same problem with a target, a number for each output. Raises ProblemError."""
         numbers = _vector(self.source, "target", target)
@@ -248,7 +263,7 @@ def report(solution: Solution, digits: int = 6) -> str:
 
     >>> problem = Problem.from_dict({"input": [2], "layer": [{"weights": [[3]], "bias": [1]}]})
     >>> print(report(solve(problem), 1).splitlines()[0])
-    problem: a 1-1 network, mean squared error
+    problem: 1-1 network, mse
     """
     return "\n".join(_Report(solution, digits).lines())
 
@@ -258,17 +273,12 @@ class _Report:
         self.solution, self.problem, self.digits = solution, solution.problem, digits
         depth = len(self.problem.layers)
         self.h = ["x"] + [f"H{i}" if depth > 2 else "H" for i in range(1, depth)] + ["ŷ"]
-        expressions = [a for a in dict.fromkeys(self.problem.activations) if not a.isidentifier()]
-        self.f = {a: f"f{i}" if len(expressions) > 1 else "f" for i, a in enumerate(expressions, 1)}
 
     def lines(self) -> Iterator[str]:
         problem, solution = self.problem, self.solution
         depth = len(problem.layers)
-        sizes = "-".join(str(n) for n in (len(problem.input), *(len(layer.neurons) for layer in problem.layers)))
-        losses = {"mse": "mean squared error", "binary-cross-entropy": "binary cross-entropy"}
         rate = "" if problem.learning_rate is None else f", learning rate {problem.learning_rate:g}"
-        yield f"{problem.source}: a {sizes} network, {losses.get(problem.loss, problem.loss)}{rate}"
-        yield from (f"{name}(z) = {activation}" for activation, name in self.f.items())
+        yield f"{problem.source}: {problem.title}{rate}"
 
         yield "\nForward pass"
         for i in range(depth):
@@ -303,7 +313,7 @@ class _Report:
         activation = self.problem.activations[i]
         if activation == "linear":
             return "1" if prime else f"Z{i + 1}"
-        return f"{self.f.get(activation, activation)}{prime}(Z{i + 1})"
+        return f"{self.problem.functions.get(activation, activation)}{prime}(Z{i + 1})"
 
     def loss_formula(self) -> str:
         n = len(self.problem.layers[-1].neurons)

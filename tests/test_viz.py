@@ -1,0 +1,505 @@
+"""The pictures: DOT text is compared exactly, and what Graphviz makes of it is looked into, never its bytes."""
+
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+
+import viz
+from scalargrad import Value, exp, log, scope
+from viz.dot import to_dot
+from viz.graph import Graph
+from viz.text import html, name, number, symbol
+from viz.theme import DARK, LIGHT, THEMES
+
+needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program `dot` is not installed")
+
+
+def leaf(data, label="", role=""):
+    value = Value(data, label=label)
+    value.role = role
+    return value
+
+
+def neuron():
+    x, w, b = leaf(2, "x1", "input"), leaf(-3, "w1", "parameter"), leaf(6.5, "b", "parameter")
+    z = x * w + b
+    z.label = "z"
+    y = z.relu()
+    y.label = "y"
+    return y
+
+
+def network():
+    """Two inputs, two neurons, softmax and cross-entropy, in scopes as the library's layers make them."""
+    xs = [leaf(1, "x1", "input"), leaf(-1, "x2", "input")]
+    exponentials = []
+    for j, weights in enumerate([(0.5, -0.25), (-0.5, 0.75)], 1):
+        with scope("layer 1"), scope(f"neuron {j}"):
+            z = leaf(0.25, f"b{j}", "parameter")
+            for i, (w, x) in enumerate(zip(weights, xs, strict=True), 1):
+                z = z + leaf(w, f"w{j}{i}", "parameter") * x
+            z.label = f"z{j}"
+        with scope("softmax"):
+            exponentials.append(exp(z))
+    with scope("softmax"):
+        p = exponentials[0] / (exponentials[0] + exponentials[1])
+    with scope("cross-entropy"):
+        loss = -(leaf(1, "t1", "target") * log(p))
+        loss.label = "loss"
+    return loss
+
+
+def after_backward(root):
+    root.backward()
+    return root
+
+
+def edges(dot):
+    return re.findall(r"^  (\d+) -> (\d+)\S*(?: \[(.*)\])?$", dot, flags=re.MULTILINE)
+
+
+def node(dot, number):
+    return re.search(rf"^  {number} \[.*$", dot, flags=re.MULTILINE)[0]
+
+
+def words(dot):
+    """All that stands on the cards, in the order of the text."""
+    return [word.strip() for word in re.findall(r">([^<>\n]+)<", dot) if word.strip()]
+
+
+# The text of a picture
+
+PRODUCT = """\
+digraph scalargrad {
+  graph [rankdir=LR bgcolor="#FFFFFF" pad=.25 nodesep=.16 ranksep=.55 splines=true
+    newrank=true outputorder=edgesfirst dpi=144 size="55.6,55.6"
+    fontname="DejaVu Sans,Verdana,sans-serif" fontcolor="#57606A"
+    labelloc=t labeljust=l label=<…>]
+  node [shape=box style=filled margin=0 width=0 height=0 fontname="DejaVu Sans,Verdana,sans-serif" fontsize=13
+    fontcolor="#1B1F24"]
+  edge [color="#868F99" penwidth=.9 arrowsize=.7 fontname="DejaVu Sans,Verdana,sans-serif" fontsize=10]
+  0 [fillcolor="#DDEEFB" color="#1F6FB2" penwidth=1.2 label=<\
+<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD>\
+<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">\
+<TR><TD ALIGN="LEFT"><B>x₁</B></TD><TD ALIGN="RIGHT" COLSPAN="8">3.000</TD></TR>\
+<TR><TD COLSPAN="9" ALIGN="RIGHT"><FONT POINT-SIZE="10" COLOR="#005A8C">∂ −0.500</FONT></TD></TR>\
+</TABLE></TD></TR></TABLE>>]
+  1 [fillcolor="#ECEEF0" color="#57606A" penwidth=1.2 label=<\
+<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD>\
+<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">\
+<TR><TD ALIGN="RIGHT" COLSPAN="8">−0.500</TD></TR>\
+</TABLE></TD></TR></TABLE>>]
+  2 [fillcolor="#F3E3F1" color="#8E3C86" penwidth=2.2 label=<\
+<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD>\
+<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">\
+<TR><TD BGCOLOR="#3D444D"><FONT COLOR="#FFFFFF"><B> × </B></FONT></TD>\
+<TD ALIGN="LEFT"><B>y</B></TD><TD ALIGN="RIGHT" COLSPAN="8">−1.500</TD></TR>\
+<TR><TD COLSPAN="10" ALIGN="RIGHT"><FONT POINT-SIZE="10" COLOR="#A84300">∂ +1.000</FONT></TD></TR>\
+</TABLE></TD></TR></TABLE>>]
+  0 -> 2 [color="#0072B2" penwidth=4.50 arrowsize=1.00 label=" ×−0.50 " fontcolor="#005A8C"]
+  1 -> 2
+}
+"""
+
+
+def test_exact_text():
+    y = leaf(3, "x1", "input") * -0.5
+    y.label = "y"
+    dot = to_dot(after_backward(y))
+    assert re.sub(r"labeljust=l label=<.*>]", "labeljust=l label=<…>]", dot) == PRODUCT
+    assert words(dot)[:9] == [
+        *("y", "every scalar (3)", "input", "constant", "output"),
+        *("edge = gradient flowing back:", "━━", "negative   width ∝ √|∂| (max 0.500)   ×k = local derivative"),
+        "x₁",
+    ]
+
+
+def test_same_text_in_every_process():
+    program = "from test_viz import *; print(to_dot(after_backward(network())))"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"},
+            capture_output=True,
+            check=True,
+            text=True,
+            encoding="utf-8",
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert texts == {to_dot(after_backward(network())) + "\n"}
+
+
+def test_before_and_after_backward():
+    y = neuron()
+    before = to_dot(y)
+    assert "∂" not in before
+    assert "gradient" not in before
+    assert {attributes for _, _, attributes in edges(before)} == {""}
+    y.backward()
+    after = to_dot(y)
+    assert after.count("∂ ") == len(Graph(y).order)
+    assert all("color=" in attributes for _, _, attributes in edges(after))
+    y.zero_grad()
+    assert to_dot(y) == before
+
+
+def test_a_leaf_is_after_backward_when_it_has_a_gradient():
+    x = leaf(2, "x", "input")
+    assert "∂" not in to_dot(x)
+    x.backward()
+    assert "∂ +1.000" in to_dot(x)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_roles(theme):
+    x, w, t = leaf(1, "x", "input"), leaf(2, "w", "parameter"), leaf(3, "t", "target")
+    y = (w * x - t) ** 2
+    dot, roles = to_dot(y, theme=theme), THEMES[theme].roles
+    of = {value.label: i for i, value in enumerate(Graph(y).order)}
+    for label, role in (("x", "input"), ("w", "parameter"), ("t", "target")):
+        assert f'fillcolor="{roles[role].fill}" color="{roles[role].border}"' in node(dot, of[label])
+    assert f'color="{roles["output"].border}" penwidth=2.2' in node(dot, len(of) + 3 - 1)
+    assert [role for role in roles if f">{role}<" in dot] == list(roles)  # the legend
+
+
+def test_legend_names_only_what_occurs():
+    found = words(to_dot(Value(2.0) + Value(3.0)))
+    assert "output" in found
+    assert not {"parameter", "target", "constant", "computed"} & set(found)
+    assert not any("positive" in word or "negative" in word for word in found)
+
+
+def test_a_leaf_without_a_role_is_an_input_and_alone_the_output():
+    x = Value(1.0)
+    assert Graph(x + x).role(x) == "input"
+    assert Graph(x).role(x) == "output"
+    assert Graph(w := leaf(1, "w", "parameter")).role(w) == "parameter"
+    assert Graph((strange := leaf(1, "s", "of its own")) + 1).role(strange) == "input"
+
+
+def test_both_edges_of_a_plus_a():
+    a = leaf(3, "a")
+    assert [edge[:2] for edge in edges(to_dot(after_backward(a + a)))] == [("0", "1"), ("0", "1")]
+
+
+def test_gradients_on_edges():
+    a, b = leaf(2, "a"), leaf(-8, "b")
+    y = after_backward((a * b).relu() + a * b - b)
+    kinds = [(edge.kind, edge.gradient) for edge in Graph(y).edges]
+    assert kinds == [  # a -> ab, b -> ab (dead), ab -> relu, a -> ab, b -> ab, relu -> +, ab -> +, + -> -, b -> -
+        *[("zero", 0.0), ("zero", 0.0), ("zero", 0.0), ("negative", -8.0), ("positive", 2.0)],
+        *[("positive", 1.0), ("positive", 1.0), ("positive", 1.0), ("negative", -1.0)],
+    ]
+    attributes = [edge[2] for edge in edges(to_dot(y))]
+    assert (
+        attributes[0] == f'color="{LIGHT.edges["zero"]}" style=dashed penwidth=.7 label=" ×−8.00 " fontcolor="#57606A"'
+    )
+    assert "penwidth=4.50" in attributes[3]
+    assert f"penwidth={0.7 + 3.8 / 2:.2f}" in attributes[4]  # sqrt(2/8)
+
+
+def test_gradients_that_are_no_numbers():
+    a = leaf(1, "a")
+    y = after_backward((a * inf) * 0.0 + a * inf)
+    assert {edge.kind for edge in Graph(y).edges if edge.kind} == {"nan", "positive", "zero"}
+    assert "nan" in words(to_dot(y))
+
+
+def test_local_derivatives_only_in_small_pictures():
+    x = leaf(0.5, "x")
+    y = x
+    for _ in range(14):
+        y = y.sin()
+    assert to_dot(after_backward(y)).count(" ×0.") == 14
+    assert "×" not in to_dot(after_backward(y.sin()))
+
+
+# Cards that hold several scalars, and frames
+
+
+def test_small_pictures_give_every_scalar_a_card():
+    assert all(not card.folded for card in Graph(neuron()).cards)
+
+
+def test_folding():
+    graph = Graph(after_backward(network()))
+    labels = {card.value.label or card.value._op: [v.label or v._op for v in card.folded] for card in graph.cards}
+    assert labels["z1"] == ["b1", "+"]
+    assert labels["*"] == ["t1"]
+    assert {edge.parent.label for edge in graph.edges} == {"x1", "x2", "z1", "z2", ""}
+    on_cards = sum(1 + len(card.folded) for card in graph.cards)
+    assert on_cards == len(graph.order) == 24
+    dot = to_dot(graph.roots)
+    assert dot.count("Σ") == 2
+    heads = re.findall(r"-> (\S+)", dot)
+    assert {head.split(":", 1)[0] for head in heads} <= set(re.findall(r"^  (\d+) \[", dot, flags=re.MULTILINE))
+    assert all(f'PORT="{head.split(":")[1]}"' in node(dot, head.split(":")[0]) for head in heads if ":" in head)
+
+
+def test_a_parameter_used_twice_keeps_its_card():
+    with scope("layer 1"):
+        w, x = leaf(2, "w", "parameter"), leaf(3, "x", "input")
+        y = w * x + w
+    assert [card.folded for card in Graph(y).cards] == [[]] * 4
+
+
+def test_a_folded_second_operand_says_so():
+    with scope("loss"):
+        x, t = leaf(3, "x", "input"), leaf(2, "t", "target")
+        found = words(to_dot(((x - t) ** 2 + 1 / x) / 4.0))
+    assert {"− t", "^", "÷"} <= set(found)
+    assert found.count("÷") == 3  # two chips, and the row of the 4
+
+
+def test_frames():
+    dot = to_dot(network())
+    assert re.findall(r"<B>((?:layer|neuron|softmax|cross|f =)[^<]*)<", dot) == [
+        *("layer 1", "neuron 1", "neuron 2"),
+        *("softmax", "cross-entropy"),
+    ]
+    assert re.findall(r"cluster_\d+", dot) == [f"cluster_{i}" for i in range(5)]
+    assert len(re.findall(r"^  }$", dot, flags=re.MULTILINE)) == dot.count("subgraph ") == 5
+
+
+def test_a_frame_around_one_card_is_dissolved():
+    with scope("layer 1"):
+        x = leaf(1, "x") * 2
+        with scope("f = relu"):
+            y = x.relu()
+    assert [card.scope for card in Graph(y).cards] == [("layer 1",)] * len(Graph(y).cards)
+
+
+# Words and numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *[(0.0, "0"), (-0.0, "0"), (1.0, "1.000"), (-0.6164, "−0.616"), (2, "2.000")],
+        *[(0.0005, "0.001"), (0.00049, "4.90e−4"), (-1.25e-300, "−1.25e−300"), (5e-324, "4.94e−324")],
+        *[(99999.0, "99999.000"), (1e5, "1.00e5"), (-1.7976931348623157e308, "−1.80e308")],
+        *[(inf, "∞"), (-inf, "−∞"), (nan, "nan")],
+    ],
+)
+def test_numbers(value, text):
+    assert number(value) == text
+    signed = number(value, signed=True)
+    assert signed == (f"+{text}" if value > 0 else text)
+
+
+def test_digits():
+    assert [number(1.23456, digits) for digits in (0, 1, 5)] == ["1", "1.2", "1.23456"]
+    assert "1.23456" in words(to_dot(Value(1.23456), digits=5))
+    with pytest.raises(ValueError, match="digits must be 0 or more, got -1"):
+        to_dot(Value(1.0), digits=-1)
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        *[("w11", "w₁₁"), ("h1", "h₁"), ("w1,12", "w₁,₁₂"), ("θ0", "θ₀"), ("loss", "loss")],
+        *[("x1w1", "x1w1"), ("x1w1 + x2w2", "x1w1 + x2w2"), ("12", "12"), ("w1,", "w1,"), ("w_1", "w_1"), ("", "")],
+    ],
+)
+def test_names(label, text):
+    assert name(label) == text
+
+
+def test_symbols():
+    assert [symbol(op) for op in ("*", "-", "/", "^", "+", "ReLU")] == ["×", "−", "÷", "xʸ", "+", "ReLU"]
+
+
+def test_long_names_are_cut():
+    assert html("x" * 40) == "x" * 40
+    assert html("x" * 41) == "x" * 39 + "…"
+
+
+def test_title():
+    y = neuron()
+    assert words(to_dot(y))[:2] == ["y", "every scalar (6)"]
+    assert words(to_dot(y, title="a < b"))[:2] == ["a &lt; b", "every scalar (6)"]
+    assert words(to_dot(y, title=""))[0] == "every scalar (6)"
+
+
+def test_themes():
+    dark = to_dot(network(), theme="dark")
+    assert f'bgcolor="{DARK.background}"' in dark
+    assert "#FFFFFF" not in dark
+    with pytest.raises(ValueError, match="theme must be one of 'light', 'dark', got 'blue'"):
+        to_dot(Value(1.0), theme="blue")
+
+
+HOSTILE = [
+    *("<b>", "a & b", '"', "'", "\\N\\G\\\\", "&amp;", "-->", "]]>", "{a|<p> b}", "%s", "</TABLE>>]", "}; digraph {"),
+    *("two\nlines", "\x00\x1b", "\ud800", "日本 👍", "\u202e", " ", "x" * 500),
+]
+
+
+@needs_graphviz
+def test_hostile_labels(tmp_path):
+    total = Value(0.0)
+    for text in HOSTILE:
+        with scope(text):
+            total = Value(1.0, (total, Value(2.0, label=text)), text)
+            total.label = text
+    text = viz.draw(total, tmp_path / "hostile.svg", title="".join(HOSTILE)).read_text(encoding="utf-8")
+    shown = [shown.strip() for shown in re.findall(r"<text[^>]*>([^<]*)</text>", text)]
+    for label in (
+        "&lt;b&gt;",
+        "a &amp; b",
+        "&quot;",
+        "\\N\\G\\\\",
+        "&amp;amp;",
+        "{a|&lt;p&gt; b}",
+        "two lines",
+        "日本 👍",
+    ):
+        assert shown.count(label) >= 3, label  # on two cards, on a chip
+    assert shown.count("x" * 39 + "…") >= 3
+    assert shown.count("\ufffd\ufffd") >= 3
+
+
+# Large graphs
+
+
+def chain(length):
+    value = leaf(0.0, "x")
+    for _ in range(length - 1):
+        value = value.sin()
+    return value
+
+
+def test_depth_is_no_difficulty():
+    dot = to_dot(chain(10_000), force=True)
+    assert len(edges(dot)) == 9_999
+
+
+def test_too_many_scalars_need_force():
+    with pytest.raises(ValueError, match=r"up to 2,000 well: to draw all 2,001, pass force=True"):
+        to_dot(chain(2_001))
+    assert to_dot(chain(2_000))
+
+
+# Files
+
+MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF", "dot": b"digraph"}
+
+
+@needs_graphviz
+@pytest.mark.parametrize("ending", [*MAGIC, "PNG"])
+def test_formats(tmp_path, ending):
+    path = tmp_path / f"network.{ending}"
+    assert viz.draw(after_backward(network()), str(path)) == path
+    assert path.read_bytes().startswith(MAGIC[ending.lower()])
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def ink(path):
+    """The number of bytes of a PNG's rows that are neither filter nor white: decoded, as it was drawn."""
+    content, rows = path.read_bytes(), b""
+    position = 8
+    while position < len(content):
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        if kind == b"IDAT":
+            rows += content[position + 8 : position + 8 + length]
+        position += 12 + length
+    return len(zlib.decompress(rows).translate(None, b"\x00\xff"))
+
+
+@needs_graphviz
+def test_glyphs_are_visible(tmp_path):
+    # On a machine without fonts Graphviz draws empty boxes, all alike, and exits 0.
+    inks = {
+        label: ink(viz.draw(leaf(8.0, label), tmp_path / "leaf.png", title="")) for label in ("mmmm", "llll", "    ")
+    }
+    assert inks["mmmm"] > inks["llll"] > inks["    "]
+
+
+@needs_graphviz
+def test_the_long_side_of_a_png_is_capped(tmp_path):
+    content = viz.draw(chain(200), tmp_path / "chain.png").read_bytes()
+    width, height = struct.unpack(">II", content[16:24])
+    assert 7_900 <= width <= 8_001
+    assert height < 1_000
+
+
+@pytest.mark.parametrize("path", ["picture.jpg", "picture", "dot", ".png"])
+def test_unknown_ending(tmp_path, path):
+    with pytest.raises(ValueError, match=r"ends in one of \.png, \.svg, \.pdf, \.dot, got "):
+        viz.draw(neuron(), tmp_path / path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_without_graphviz_the_dot_file_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(viz.RendererNotFound) as caught:
+        viz.draw(neuron(), tmp_path / "neuron.png")
+    dot = tmp_path / "neuron.dot"
+    assert [*tmp_path.iterdir()] == [dot]
+    assert dot.read_text(encoding="utf-8") == to_dot(neuron(), format="png")
+    for remedy in ("apt-get install graphviz", "brew", "winget", ".dot file", str(dot)):
+        assert remedy in str(caught.value)
+    assert viz.draw(neuron(), dot) == dot  # needs no program
+
+
+@needs_graphviz
+def test_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "neuron.svg"
+    path.write_text("before")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        viz.draw(neuron(), path)
+    assert path.read_text() == "before"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for a program that fails is a shell script")
+def test_what_graphviz_says_is_in_the_error(tmp_path, monkeypatch):
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\necho no such layout >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match="no such layout"):
+        viz.draw(neuron(), tmp_path / "neuron.png")
+    assert [*tmp_path.iterdir()] == [program]
+
+
+def test_draw_dot():
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    source = viz.draw_dot(neuron(), title="A neuron", theme="dark")
+    assert source.format == "svg"
+    assert source.source == to_dot(neuron(), title="A neuron", theme="dark", format="svg")
+    with pytest.raises(ValueError, match="format must be one of"):
+        viz.draw_dot(neuron(), format="jpg")
+
+
+@needs_graphviz
+def test_jupyter_shows_what_draw_dot_returns():
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    shown = viz.draw_dot(neuron())._repr_mimebundle_()
+    assert "w₁" in shown["image/svg+xml"]
+
+
+def test_draw_dot_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(ImportError, match=re.escape('pip install "scalargrad[pictures]"')):
+        viz.draw_dot(neuron())
+
+
+def test_several_roots_are_all_outputs():
+    x = leaf(3, "x", "input")
+    text = to_dot([x * 2, x * 3])
+    assert text.count(LIGHT.roles["output"].border) == 3  # two cards and the legend
+    with pytest.raises(TypeError, match="root must be a Value or several, got 3"):
+        to_dot(3)

@@ -1,0 +1,66 @@
+"""What stands on a card: numbers, names and symbols as one would typeset them, safe in an HTML-like label."""
+
+# ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
+
+from __future__ import annotations
+
+import re
+from math import isinf, isnan
+from xml.sax.saxutils import escape
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_INDEXED = re.compile(r"([^\W\d_]+)([0-9]+(?:,[0-9]+)*)")
+_SYMBOLS = {"*": "×", "-": "−", "/": "÷", "^": "xʸ"}
+
+
+def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
+    """Write a number with so many decimals, or in scientific notation where these would not show it well.
+
+    >>> number(-0.6164), number(0.0), number(0.0000123), number(0.758, signed=True)
+    ('−0.616', '0', '1.23e−5', '+0.758')
+    """
+    if value == 0:
+        return "0"
+    if isnan(value):
+        return "nan"
+    if isinf(value):
+        text = "∞" if value > 0 else "-∞"
+    elif 0.5 * 10**-digits <= abs(value) < 1e5:
+        text = f"{value:.{digits}f}"
+    else:
+        mantissa, exponent = f"{value:.{max(digits - 1, 0)}e}".split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return ("+" if signed and value > 0 else "") + text.replace("-", "−")
+
+
+def name(label: str) -> str:
+    """Set the digits at the end of a name as an index.
+
+    >>> name("w11"), name("w1,12"), name("x1w1")
+    ('w₁₁', 'w₁,₁₂', 'x1w1')
+    """
+    match = _INDEXED.fullmatch(label)
+    return match[1] + match[2].translate(_SUBSCRIPTS) if match else label
+
+
+def symbol(op: str) -> str:
+    """Typeset the symbol of an operation.
+
+    >>> symbol("*"), symbol("tanh")
+    ('×', 'tanh')
+    """
+    return _SYMBOLS.get(op, op)
+
+
+def html(text: str, longest: int = 40) -> str:
+    """Make any text safe in an HTML-like label: one line, not too long, escaped.
+
+    >>> html("a < b" + chr(10) + "& c")
+    'a &lt; b &amp; c'
+    """
+    line = " ".join(str(text).split()) or " "  # to Graphviz an empty element is an error
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash
+    # would begin one of Graphviz's own escapes (\\N is the node's name), so it is doubled.
+    return escape("".join(c if c.isprintable() else "\ufffd" for c in line), {'"': "&quot;", "\\": "\\\\"})

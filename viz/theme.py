@@ -1,0 +1,81 @@
+"""The colours of a picture: one table a theme, nothing else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Style(NamedTuple):
+    """How the card of one role is painted."""
+
+    fill: str
+    border: str
+    width: float = 1.2
+
+
+class Theme(NamedTuple):
+    """Every colour of a picture. Positive and negative are told apart by the colour-blind, too."""
+
+    background: str
+    ink: str
+    muted: str
+    chip: str
+    chip_ink: str
+    frames: tuple[str, str]  # fills of the frames around cards, outermost first, in turns
+    frame_border: str
+    edges: dict[str, str]  # by the sign of the gradient that flows back: lines, and
+    signs: dict[str, str]  # the same for text, which needs more contrast
+    roles: dict[str, Style]
+
+
+LIGHT = Theme(
+    background="#FFFFFF",
+    ink="#1B1F24",
+    muted="#57606A",
+    chip="#3D444D",
+    chip_ink="#FFFFFF",
+    frames=("#F6F8FA", "#FFFFFF"),
+    frame_border="#C4CCD4",
+    edges={"positive": "#D55E00", "negative": "#0072B2", "zero": "#868F99", "nan": "#1B1F24", "": "#868F99"},
+    signs={"positive": "#A84300", "negative": "#005A8C", "zero": "#57606A", "nan": "#1B1F24"},
+    roles={
+        "input": Style("#DDEEFB", "#1F6FB2"),
+        "parameter": Style("#FFF1CC", "#9A6700"),
+        "target": Style("#ECEEF0", "#57606A"),
+        "constant": Style("#ECEEF0", "#57606A"),
+        "computed": Style("#FFFFFF", "#57606A"),
+        "output": Style("#F3E3F1", "#8E3C86", 2.2),
+    },
+)
+
+DARK = Theme(
+    background="#0F1419",
+    ink="#F0F3F6",
+    muted="#A9B4BF",
+    chip="#8D99A6",
+    chip_ink="#0F1419",
+    frames=("#161D24", "#1A222A"),
+    frame_border="#3D4752",
+    edges={"positive": "#FF8C42", "negative": "#4FB3FF", "zero": "#6E7883", "nan": "#F0F3F6", "": "#6E7883"},
+    signs={"positive": "#FF9F5F", "negative": "#6CC0FF", "zero": "#A9B4BF", "nan": "#F0F3F6"},
+    roles={
+        "input": Style("#12304A", "#4FA3E3"),
+        "parameter": Style("#3B2C05", "#C99A2E"),
+        "target": Style("#2A323B", "#8D99A6"),
+        "constant": Style("#2A323B", "#8D99A6"),
+        "computed": Style("#1C232B", "#8D99A6"),
+        "output": Style("#3D1D3A", "#E58FDB", 2.2),
+    },
+)
+
+THEMES = {"light": LIGHT, "dark": DARK}
+
+
+def blend(color: str, other: str, share: float) -> str:
+    """Mix a share of another colour into a colour.
+
+    >>> blend("#FFFFFF", "#000000", 0.5)
+    '#808080'
+    """
+    channels = zip(bytes.fromhex(color[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in channels)
