@@ -169,7 +169,7 @@ def _general(op: Op) -> Callable[..., Value]:
 
 def _ieee_partial(derivative: Callable[..., Any], *arguments: float) -> float:
     # A partial never raises: where floats would, Values give what IEEE 754 gives.
-    with ieee(), no_grad():
+    with ieee(), _changed(recording=False, anomaly=False):
         return derivative(*map(Value, arguments))._data
 
 

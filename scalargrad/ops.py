@@ -156,7 +156,7 @@ class Op:
             beyond=beyond,
             symbol=symbol or name,
             text=text or f"{name}({fields})",
-            latex=latex or rf"\operatorname{{{name}}}\left({fields}\right)",
+            latex=latex or rf"\operatorname{{{{{name}}}}}\left({fields}\right)",
             precedence=precedence,
             __doc__=doc,
             __module__=sys._getframe(1).f_globals.get("__name__"),
@@ -251,12 +251,13 @@ def _power_rule(x: float, y: float) -> float:
     # y - 1 must be exact, or its rounding costs up to |log x| ulps; where it is not, x**y / x is safe.
     if y == 0:
         return 0.0
-    base, exponent = (x, y - 1) if x == 0 or (math.fabs(y) < 2**53 and (y - 1) + 1 == y) else (x, y)
+    exact = x == 0 or (math.fabs(y) < 2**53 and (y - 1) + 1 == y)
+    exponent = y - 1 if exact else y
     try:
-        out = _power(base, exponent)
+        out = _power(x, exponent)
     except (ArithmeticError, ValueError):
-        out = _power_beyond(base, exponent)
-    return y * out if exponent != y else y * (out / x)
+        out = _power_beyond(x, exponent)
+    return y * out if exact else y * (out / x)
 
 
 def _relu(x: float) -> float:
@@ -418,7 +419,7 @@ equal = Op(
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
 power_rule = Op(
     "power_rule", _power_rule,
-    lambda out, x, y: y * power_rule(x, y - 1), lambda out, x, y: x ** (y - 1) + out * log(x + equal(x, 0)),
+    lambda out, x, y: y * power_rule(x, y - 1), lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
     symbol="yxʸ⁻¹", text="power_rule({}, {})", latex=r"{1:2} \cdot {0:4}^{{{1:1} - 1}}", precedence=PRODUCT,
     doc="y*x**(y - 1), the derivative of x**y; 0 where y = 0.\n\n>>> power_rule(3.0, 2.0)\n6.0")
 sech_squared = Op(

@@ -1,0 +1,115 @@
+"""One row an operation: its value as mpmath computes it, and points that cover the domain where it is smooth.
+
+The derivatives need no second source of truth: they are central differences of the value, in so many digits
+that nothing is lost.
+"""
+
+import mpmath
+from mpmath import mp, mpf
+
+
+def unary(*xs):
+    return [(x,) for x in xs]
+
+
+def both_signs(*xs):
+    return unary(*xs, *(-x for x in xs))
+
+
+def pairs(*points):
+    return list(points)
+
+
+def sigmoid(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+ANY_PAIRS = pairs((1.5, 2.25), (-3.0, 0.7), (1e-8, -1e8), (-2.5, -2.75), (0.1, 0.3), (1e150, 1e-150), (-1e-150, 1e100))
+
+ROWS = {
+    "add": (lambda x, y: x + y, ANY_PAIRS),
+    "sub": (lambda x, y: x - y, ANY_PAIRS),
+    "mul": (lambda x, y: x * y, ANY_PAIRS),
+    "div": (lambda x, y: x / y, [*ANY_PAIRS, (1.0, 49.0), (0.0, -3.0), (1e-300, 1e-300)]),
+    "neg": (lambda x: -x, both_signs(0.0, 1e-300, 0.3, 1e300)),
+    "pow": (
+        mp.power,
+        pairs(
+            *((2.0, 3.0), (0.5, -1.5), (1.7, 0.5), (1e-300, 0.25), (1e300, -0.5), (1.0, 7.5), (0.999999, 1e5)),
+            *((3.0, 1e-9), (2.5, 1.0), (2.5, 2.0), (-2.0, 3.0), (-0.7, -2.0), (-1.1, 1.0), (9.0, 0.0), (10.0, 300.5)),
+        ),
+    ),
+    "abs": (mp.fabs, both_signs(1e-300, 0.3, 1e300)),
+    "maximum": (max, ANY_PAIRS),
+    "minimum": (min, ANY_PAIRS),
+    "exp": (mp.exp, unary(-700.0, -30.0, -1.0, -1e-9, 0.0, 1e-300, 0.3, 1.0, 20.5, 709.7)),
+    "expm1": (mp.expm1, unary(-700.0, -37.0, -1.0, -1e-9, 0.0, 1e-300, 1e-5, 0.3, 20.5, 709.7)),
+    "log": (mp.log, unary(1e-300, 1e-5, 0.5, 0.9999999, 1.0, 1.0000001, 2.0, 1e10, 1e300)),
+    "log1p": (mp.log1p, unary(-0.9999999999, -0.5, -1e-9, 0.0, 1e-300, 1e-5, 2.0, 1e300)),
+    "sqrt": (mp.sqrt, unary(1e-300, 1e-5, 0.5, 2.0, 4.0, 1e300)),
+    "sin": (mp.sin, both_signs(0.0, 1e-300, 1e-3, 1.0, 1.5707, 3.14159, 100.0, 1e22)),
+    "cos": (mp.cos, both_signs(0.0, 1e-300, 1e-3, 1.0, 1.5707, 3.14159, 100.0, 1e22)),
+    "tan": (mp.tan, both_signs(0.0, 1e-300, 1e-3, 1.0, 1.5707, 1.5708, 3.14159, 100.0, 1e22)),
+    "arcsin": (mp.asin, both_signs(0.0, 1e-300, 1e-3, 0.5, 0.9, 0.9999999999)),
+    "arccos": (mp.acos, both_signs(0.0, 1e-300, 1e-3, 0.5, 0.9, 0.9999999999)),
+    "arctan": (mp.atan, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 1e10, 1e150)),
+    "arctan2": (
+        mp.atan2,
+        pairs(
+            *((1.0, 2.0), (-1.0, 2.0), (1.0, -2.0), (-1.0, -2.0), (1e-9, 3.0), (3.0, 1e-9), (0.0, 2.0)),
+            *((2.0, 0.0), (1e-160, 1e-160), (-1e-200, 1e-200), (1e160, 1e160), (1e200, -3e200), (1e-5, 1e300)),
+        ),
+    ),
+    "sinh": (mp.sinh, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 20.0, 710.0)),
+    "cosh": (mp.cosh, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 20.0, 710.0)),
+    "tanh": (mp.tanh, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 5.0, 19.0, 300.0)),
+    "relu": (lambda x: max(x, mpf(0)), both_signs(1e-300, 0.3, 1e300)),
+    "sigmoid": (sigmoid, both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
+    "erf": (mp.erf, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
+    "greater": (lambda x, y: mpf(x > y), ANY_PAIRS),
+    "equal": (lambda x, y: mpf(x == y), ANY_PAIRS),
+    "power_rule": (
+        lambda x, y: y * mp.power(x, y - 1),
+        pairs((2.0, 3.0), (0.5, -1.5), (1.7, 0.5), (1e-300, 0.25), (0.999999, 1e5), (3.0, 1e-9), (-2.0, 3.0)),
+    ),
+    "sech_squared": (lambda x: mp.sech(x) ** 2, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 5.0, 19.0, 300.0)),
+    "gaussian": (lambda x: mp.exp(-x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
+}
+
+TRUTH = {name: truth for name, (truth, _) in ROWS.items()}
+POINTS: dict[str, list[tuple[float, ...]]] = {name: points for name, (_, points) in ROWS.items()}
+
+
+def exact(function, arguments, bits=200):
+    """The function's value at floats, in so many bits; None where it is not a real number."""
+    with mp.workprec(bits):
+        try:
+            out = function(*map(mpf, arguments))
+        except (ValueError, ZeroDivisionError):
+            return None
+        return None if isinstance(out, mpmath.mpc) or not mpmath.isfinite(out) else out
+
+
+def slope(function, index):
+    """The partial derivative of a function on mpmath numbers: a central difference of 320 bits.
+
+    The working precision grows until the difference has them; a difference of nothing is a slope of nothing.
+    """
+
+    def difference(*arguments):
+        x = arguments[index]
+        size = mp.mag(x) if x else 0
+        bits = max(700, mp.prec + 350) + abs(size)
+        for precision in (bits, 2 * bits, 4 * bits, 8 * bits):
+            with mp.workprec(precision):
+                h = mpf(2) ** (min(size, 0) - 160)
+                up, down = (function(*arguments[:index], x + e, *arguments[index + 1 :]) for e in (h, -h))
+                if isinstance(up, mpmath.mpc) or isinstance(down, mpmath.mpc):
+                    raise ValueError("not real here")
+                rise = up - down
+                if rise and mp.mag(rise) > max(mp.mag(up), mp.mag(down)) - precision + 330:
+                    return rise / (2 * h)
+        return mpf(0)
+
+    return difference

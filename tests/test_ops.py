@@ -1,0 +1,249 @@
+"""The table of operations: value, partial derivatives and printing of every record, against mpmath."""
+
+import doctest
+import math
+import random
+import string
+import sys
+
+import pytest
+from mpmath import mp, mpf
+from points import POINTS, TRUTH, exact, slope
+
+import scalargrad
+from scalargrad.ops import TABLE, Op, Text, ieee
+
+# How many ulps a value may err by; 1 for what is not named.
+TWO_ULPS = ("tanh", "erf", "sinh", "sigmoid", "softplus")  # libm's own error, or a composition of two roundings
+HELPERS = ("power_rule", "sech_squared", "gaussian")  # partials of others: they have a partial's tolerance
+ULPS = dict.fromkeys(TWO_ULPS, 2) | dict.fromkeys(HELPERS, 4)
+PARTIAL_ULPS = 4
+TINY = sys.float_info.min  # subnormal results have fewer digits, so they are excepted
+
+every_operation = pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+
+
+def ulps(got, truth):
+    """By how many units in the last place a float misses the truth; 0 where the truth is no normal float."""
+    size = abs(float(truth))
+    if truth and not TINY <= size < math.inf:
+        return 0.0
+    if not math.isfinite(got):
+        return math.inf
+    return float(abs(mpf(got) - truth) / mpf(math.ulp(size)))
+
+
+def normal(x):
+    return x == 0 or TINY <= abs(x) < math.inf
+
+
+def value_and_partials(Value, op, point):
+    """What, got, truth and how many ulps are allowed: for the value, and for each partial."""
+    node = op(*map(Value, point))
+    truth = exact(TRUTH[op.name], point)
+    yield "value", node.data, truth, ULPS.get(op.name, 1)
+    if not normal(node.data):
+        return  # a partial that is made of a subnormal has no more digits than that
+    if op.name == "power_rule":
+        return  # in its own partial, the second derivative of x**y, two terms cancel: see the second order below
+    for i, got in enumerate(node.local_gradients):
+        yield f"partial {i}", got, exact(slope(TRUTH[op.name], i), point), PARTIAL_ULPS
+
+
+def second_partials(Value, op, point):
+    """Where, got, truth and the size of the first partial; nothing at a point where one of the truths overflows."""
+    found = []
+    for i, partial in enumerate(op.partials):
+        values = [Value(x) for x in point]
+        with ieee():
+            first = partial(op(*values), *values)
+        if isinstance(first, Value):  # else a constant, whose derivatives are 0, as are those of what was not touched
+            first.backward()
+        size = abs(first.data if isinstance(first, Value) else first)
+        for j, value in enumerate(values):
+            truth = exact(slope(slope(TRUTH[op.name], i), j), point)
+            if truth is not None:
+                found.append(((i, j), value.grad, truth, size))
+    return found if all(abs(float(truth)) < math.inf for _, _, truth, _ in found) else []
+
+
+def misses(Value, op, points):
+    return [
+        f"{op.name}{point} {what}: {got!r} is {ulps(got, truth):.3g} ulps off {mp.nstr(truth, 20)}"
+        for point in points
+        for what, got, truth, allowed in value_and_partials(Value, op, point)
+        if (truth is not None and not ulps(got, truth) <= allowed) or (truth is None and not math.isnan(got))
+    ]
+
+
+def wide_range(op, count=300):
+    """Random points over all magnitudes at which the operation has a normal value."""
+    rng, points = random.Random(f"wide range of {op.name}"), []
+    for decades in (1, 3, 20, 150, 300):
+        kept = 0
+        for _ in range(20_000):
+            point = tuple(rng.choice((-1, 1)) * 10 ** rng.uniform(-decades, decades) for _ in op.partials)
+            try:
+                out = op(*point)
+            except (ArithmeticError, ValueError):
+                continue
+            if abs(out) >= TINY or op.name in ("relu", "greater", "equal"):
+                points.append(point)
+                kept += 1
+                if kept == count // 5:
+                    break
+    return points
+
+
+@every_operation
+def test_record_is_complete(op):
+    assert op is TABLE[op.name] is getattr(scalargrad, op.name)
+    assert op.name in scalargrad.ops.__all__
+    assert TRUTH.get(op.name), "an operation needs a row in tests/points.py"
+    assert len(POINTS[op.name]) >= 3
+    assert {len(point) for point in POINTS[op.name]} == {len(op.partials)}, "one partial for each argument"
+    assert op.symbol
+    for style in ("text", "latex"):
+        fields = [field for _, field, *_ in string.Formatter().parse(getattr(op, style)) if field is not None]
+        operands = {field or str(i) for i, field in enumerate(fields)}
+        assert operands == {str(i) for i in range(len(op.partials))}, f"{style} shows every operand"
+    assert 1 <= op.precedence <= 4
+    assert op.__doc__.partition("\n")[0].endswith("."), "one sentence, then an example"
+
+
+@every_operation
+def test_example_in_doc_runs(op):
+    # doctest looks for functions and classes; a record is an instance.
+    examples = doctest.DocTestParser().get_doctest(op.__doc__, dict(TABLE), op.name, None, None)
+    report = []
+    result = doctest.DocTestRunner().run(examples, out=report.append)
+    assert result.attempted >= 1, "the doc of an operation holds an example"
+    assert not result.failed, "".join(report)
+
+
+def test_no_row_without_operation():
+    assert set(TRUTH) == set(TABLE)
+
+
+@every_operation
+def test_value_and_partials_at_chosen_points(op, Value):
+    assert not misses(Value, op, POINTS[op.name])
+
+
+@every_operation
+def test_value_and_partials_over_wide_range(op, Value):
+    points = wide_range(op)
+    assert len(points) >= 120
+    found = misses(Value, op, points)
+    assert not found, f"{len(found)} of {len(points)}"
+
+
+@every_operation
+def test_second_order_partials(op, Value):
+    # Some formulas cancel near 0, as 1 - 2*sigmoid(x) does: the first partial sets what is small there.
+    found = [
+        f"{op.name}{point} second partial {where}: {got!r}, not {mp.nstr(truth, 20)}"
+        for point in POINTS[op.name]
+        for where, got, truth, size in second_partials(Value, op, point)
+        if not (got == float(truth) or abs(got - truth) <= 1e-13 * abs(truth) + 1e-15 * size + TINY)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_all_derivatives_of_a_whole_power_at_zero(Value, n):
+    # d^k/dx^k x**n at 0 is n! for k = n, and 0 for any other k: no partial may meet log 0 or 0 * inf on the way.
+    x = Value(0.0)
+    first = TABLE["pow"](x, n)
+    node = TABLE["power_rule"](x, n)  # the first derivative
+    derivatives = [first.data, node.data]
+    factor, exponent = 1.0, float(n)
+    for _ in range(n):
+        node.backward()
+        derivatives.append(factor * x.grad)
+        x.zero_grad()
+        factor, exponent = factor * exponent, exponent - 1
+        node = TABLE["power_rule"](x, exponent)
+    assert derivatives == [math.factorial(n) if k == n else 0.0 for k in range(n + 2)]
+
+
+# Printing: random expressions as trees of (operation, operands) and names.
+
+
+def random_tree(rng, depth):
+    if depth == 0 or rng.random() < 0.15:
+        return rng.choice("abc")
+    op = rng.choice(list(TABLE.values()))
+    return (op, *(random_tree(rng, depth - 1) for _ in op.partials))
+
+
+def fold(tree, apply, leaf):
+    return leaf(tree) if isinstance(tree, str) else apply(tree[0], *(fold(t, apply, leaf) for t in tree[1:]))
+
+
+def printed(tree, style="text"):
+    return fold(tree, lambda op, *operands: op.print(*operands, style=style), Text)
+
+
+def test_text_parses_back_to_the_same_value(Value):
+    rng = random.Random(20)
+    for _ in range(1500):
+        tree = random_tree(rng, 4)
+        names = {name: rng.choice((1, -1)) * rng.uniform(0.1, 3) for name in "abc"}
+        with ieee():  # Values, since Python's own operators would raise, or give a complex number
+            values = {name: Value(x) for name, x in names.items()}
+            expected = fold(tree, lambda op, *xs: op(*xs), names.get)
+            got = eval(printed(tree), {**TABLE, **values})
+        assert got.data.hex() == expected.hex(), (printed(tree), names)
+
+
+@pytest.mark.parametrize(
+    ("tree", "text", "latex"),
+    [
+        (("sub", "a", ("sub", "b", "c")), "a - (b - c)", "a - (b - c)"),
+        (("sub", ("sub", "a", "b"), "c"), "a - b - c", "a - b - c"),
+        (("mul", ("add", "a", "b"), "c"), "(a + b)*c", r"(a + b) \cdot c"),
+        (("div", "a", ("mul", "b", "c")), "a/(b*c)", r"\frac{a}{b \cdot c}"),
+        (("pow", ("pow", "a", "b"), "c"), "(a**b)**c", "(a^{b})^{c}"),
+        (("pow", "a", ("pow", "b", "c")), "a**b**c", "a^{b^{c}}"),
+        (("neg", ("pow", "a", "b")), "-a**b", "-a^{b}"),
+        (("pow", ("neg", "a"), ("neg", "b")), "(-a)**(-b)", "(-a)^{-b}"),
+        (("neg", ("neg", "a")), "-(-a)", "-(-a)"),
+        (("neg", ("add", "a", "b")), "-(a + b)", "-(a + b)"),
+        (("exp", ("log1p", ("add", "a", "b"))), "exp(log1p(a + b))", r"e^{\ln\left(1 + (a + b)\right)}"),
+    ],
+)
+def test_parentheses_stand_where_needed(tree, text, latex):
+    def named(t):
+        return t if isinstance(t, str) else (TABLE[t[0]], *map(named, t[1:]))
+
+    assert (str(printed(named(tree))), str(printed(named(tree), "latex"))) == (text, latex)
+
+
+def test_latex_is_balanced():
+    rng = random.Random(21)
+    for _ in range(300):
+        latex = printed(random_tree(rng, 4), "latex")
+        assert latex.count("{") == latex.count("}")
+        assert latex.count(r"\left") == latex.count(r"\right")
+
+
+# What an Op is, apart from the table.
+
+
+def test_op_needs_a_partial_for_each_argument():
+    with pytest.raises(TypeError, match="one partial derivative for each argument"):
+        Op("nothing", lambda x: x)
+
+
+@every_operation
+def test_wrong_number_of_arguments(op):
+    with pytest.raises(TypeError, match=rf"{op.name}\(\) takes {len(op.partials)} arguments, got 4"):
+        op(1.0, 2.0, 3.0, 4.0)
+
+
+def test_defaults_of_an_operation_someone_adds():
+    op = Op("f", math.atan2, *[lambda out, x, y: 1.0] * 2)
+    assert (op.symbol, op.text, repr(op)) == ("f", "f({}, {})", "<operation f>")
+    assert op.print("a", "b") == "f(a, b)"
+    assert op.print("a", "b", style="latex") == r"\operatorname{f}\left(a, b\right)"
