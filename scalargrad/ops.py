@@ -379,6 +379,10 @@ arctan = Op(
 arctan2 = Op(
     "arctan2", math.atan2, lambda out, x, y: y / (x * x + y * y), lambda out, x, y: -x / (x * x + y * y),
     doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
+hypot = Op(
+    "hypot", math.hypot, lambda out, x, y: x / out, lambda out, x, y: y / out,
+    latex=r"\sqrt{{{:4}^2 + {:4}^2}}",
+    doc="Square root of x*x + y*y, without overflow.\n\n>>> hypot(3.0, 4.0)\n5.0")
 
 sinh = Op(
     "sinh", math.sinh, lambda out, x: cosh(x),
