@@ -377,7 +377,8 @@ arctan = Op(
     latex=r"\arctan\left({}\right)",
     doc="Inverse tangent in radians.\n\n>>> arctan(0.0)\n0.0")
 arctan2 = Op(
-    "arctan2", math.atan2, lambda out, x, y: y / (x * x + y * y), lambda out, x, y: -x / (x * x + y * y),
+    "arctan2", math.atan2,
+    lambda out, x, y: y / hypot(x, y) / hypot(x, y), lambda out, x, y: -x / hypot(x, y) / hypot(x, y),
     doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
 hypot = Op(
     "hypot", math.hypot, lambda out, x, y: x / out, lambda out, x, y: y / out,
