@@ -10,12 +10,12 @@
 
 from scalargrad import nn as nn
 from scalargrad import optim as optim
-from scalargrad.engine import Value as Value
 from scalargrad.engine import detect_anomaly as detect_anomaly
 from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
-from scalargrad.engine import topological_order as topological_order
 from scalargrad.ops import *
+from scalargrad.value import Value as Value
+from scalargrad.value import engine_name as engine_name
+from scalargrad.value import topological_order as topological_order
 
 __version__ = "0.1.0"
-engine_name = "python"

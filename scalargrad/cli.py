@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from math import isfinite
 from typing import Any
 
 import scalargrad
 from scalargrad import worked
-from scalargrad.engine import Value
-from scalargrad.expression import Expression, ExpressionError
+from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
+from scalargrad.value import Value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,17 +34,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [f" {a}" if a.startswith("-") and not a.startswith("--") and a != "-h" else a for a in arguments]
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        text, root, title = options.run(options)
+        _print(text)
+        if options.draw:
+            import viz
+
+            drawn = viz.draw(root, options.draw, title=title, force=options.force)
+            print(f"\ndrawn: {drawn}", file=sys.stderr)
     except OSError as error:
-        print(f"scalargrad: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"scalargrad: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return 2
     except (ValueError, ArithmeticError, TypeError, ImportError, RuntimeError) as error:
         print(f"scalargrad: error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _print(text: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Files and pipes get UTF-8, as from Python 3.15 on anyhow. A terminal, and who names an encoding, gets that:
+        # a question mark where it has no ∂.
+        told = sys.stdout.isatty() or os.environ.get("PYTHONIOENCODING")
+        sys.stdout.reconfigure(encoding=None if told else "utf-8", errors="replace")
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        if not isinstance(error, BrokenPipeError):  # that is the reader, `head` for one, who has seen enough
+            raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Exact derivatives of small programs of numbers, shown and explained.",
         allow_abbrev=False,
     )
-    version = f"scalargrad {scalargrad.__version__} ({scalargrad.engine_name} engine)"
+    built = find_spec("scalargrad._engine") is not None
+    engine = f"{scalargrad.engine_name} engine{'' if built else '; the C engine is not built'}"
+    version = f"scalargrad {scalargrad.__version__} ({engine})"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="{eval,solve}")
 
@@ -97,21 +118,27 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
 
 def _common(command: argparse.ArgumentParser, digits: int) -> None:
     command.add_argument("--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf or .dot")
+    command.add_argument("--force", action="store_true", help="draw more than 2,000 scalars, too")
     command.add_argument("--digits", type=int, choices=range(18), metavar="N", default=digits,
                          help=f"digits after the point, 0 to 17 (default {digits})")  # fmt: skip
 
 
-def _eval(options: argparse.Namespace) -> None:
+# A command returns what is printed, the root of the graph that --draw draws, and the picture's title.
+
+
+def _eval(options: argparse.Namespace) -> tuple[str, Value, str]:
     expression = Expression.parse(options.expression)
     values = _assignments(options.values)
     for name in values:
+        if name in CONSTANTS:
+            raise ValueError(f"{name!r} is known to be {CONSTANTS[name]!r}: choose another name")
         if name not in expression.names:
             raise ValueError(
                 f"{name!r} is not in the expression, whose names are: {', '.join(expression.names) or 'none'}"
             )
-    missing = [f"{name}=..." for name in expression.names if name not in values]
+    missing = [name for name in expression.names if name not in values]
     if missing:
-        raise ValueError(f"no value for {', '.join(missing)}")
+        raise ValueError(f"no value for {', '.join(f'{name}=...' for name in missing)}" + EULER * ("e" in missing))
     steps = expression.steps({name: Value(values[name], label=name) for name in expression.names})
     text, root = steps[-1]
     if not isinstance(root, Value):  # an expression without names
@@ -122,15 +149,12 @@ def _eval(options: argparse.Namespace) -> None:
     rows.sort(key=lambda row: row[0] not in values)  # names first
     if options.json:
         values_list = [{"name": n, "value": _json(v), "gradient": _json(g)} for n, v, g in rows]
-        print(
-            json.dumps({"expression": str(text), "value": _json(root.data), "values": values_list}, ensure_ascii=False)
-        )
+        answer = json.dumps({"expression": str(text), "value": _json(root.data), "values": values_list})
     else:
-        print(f"{text} = {_fixed(root.data, options.digits)}\n")
-        table = [(name, _fixed(value, options.digits), _fixed(grad, options.digits)) for name, value, grad in rows]
-        _print_table([("name", "value", "gradient"), *table])
-    if options.draw:
-        _draw(root, options.draw, str(text))
+        table = [(name, *(worked.fixed(x, options.digits) for x in numbers)) for name, *numbers in rows]
+        answer = f"{text} = {worked.fixed(root.data, options.digits)}\n\n"
+        answer += _table([("name", "value", "gradient"), *table])
+    return answer, root, str(text)
 
 
 def _assignments(assignments: Sequence[str]) -> dict[str, float]:
@@ -148,7 +172,7 @@ def _assignments(assignments: Sequence[str]) -> dict[str, float]:
     return values
 
 
-def _solve(options: argparse.Namespace) -> None:
+def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
     problem = worked.Problem.load(options.problem)
     if options.target is not None:
         try:
@@ -157,28 +181,17 @@ def _solve(options: argparse.Namespace) -> None:
             raise ValueError(f"--target: expected numbers and commas, such as 1,0, got {options.target!r}") from None
         problem = problem.with_target(target)
     solution = worked.solve(problem)
-    print(worked.report(solution, options.digits))
-    if options.draw:
-        _draw(solution.loss or solution.h[-1], options.draw, problem.title)
-
-
-def _draw(root: Any, path: str, title: str) -> None:
-    import viz
-
-    print(f"\ndrawn: {viz.draw(root, path, title=title)}", file=sys.stderr)
+    root = solution.h[-1] if solution.loss is None else solution.loss
+    return worked.report(solution, options.digits), root, problem.title
 
 
 def _json(x: float) -> float | str:
     return x if isfinite(x) else str(x)  # JSON knows no inf and no nan
 
 
-def _fixed(x: float, digits: int) -> str:
-    shown = f"{x:.{digits}f}"
-    hidden = x != 0 and float(shown) == 0
-    return f"{x:.{digits}e}" if hidden or abs(x) >= 1e15 else shown
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *numbers in rows:
-        print(f"{name:<{widths[0]}}", *(f"{n:>{w}}" for n, w in zip(numbers, widths[1:], strict=True)), sep="  ")
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([f"{name:<{first}}", *(f"{n:>{w}}" for n, w in zip(numbers, others, strict=True))])
+        for name, *numbers in rows
+    )

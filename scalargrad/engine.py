@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scalargrad import ops
@@ -87,7 +87,7 @@ _OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial
 
 
 def _unary(op: Op) -> Callable[[Value], Value]:
-    forward, (derivative,) = op.forward, op.partials
+    forward = op.forward
 
     def backward(node: Value) -> None:
         (x,), (dx,) = node._prev, node._partials
@@ -101,18 +101,14 @@ def _unary(op: Op) -> Callable[[Value], Value]:
             out = op.outside(error, (a,), (x.label,))
         node = Value(out, (x,), op)
         if node._prev:  # else under no_grad
-            try:
-                dx = derivative(out, a)
-            except _OUTSIDE:
-                dx = _ieee_partial(derivative, out, a)
-            node._partials, node._closure = (dx,), backward
+            node._partials, node._closure = (_partial(op, 0, x, out, a),), backward
         return node
 
     return record
 
 
 def _binary(op: Op) -> Callable[[Value, Value], Value]:
-    forward, (derivative_x, derivative_y) = op.forward, op.partials
+    forward = op.forward
 
     def backward(node: Value) -> None:
         (x, y), (dx, dy) = node._prev, node._partials
@@ -127,15 +123,18 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
             out = op.outside(error, (a, b), (x.label, y.label))
         node = Value(out, (x, y), op)
         if node._prev:
-            try:
-                dx = 0.0 if x.role == "constant" else derivative_x(out, a, b)
-            except _OUTSIDE:
-                dx = _ieee_partial(derivative_x, out, a, b)
-            try:
-                dy = 0.0 if y.role == "constant" else derivative_y(out, a, b)
-            except _OUTSIDE:
-                dy = _ieee_partial(derivative_y, out, a, b)
-            node._partials, node._closure = (dx, dy), backward
+            node._partials, node._closure = (_partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)), backward
+        return node
+
+    return record
+
+
+def _general(op: Op) -> Callable[..., Value]:
+    def record(*parents: Value) -> Value:
+        out, partials = _linearize(op, parents)
+        node = Value(out, parents, op)
+        if node._prev:
+            node._partials, node._closure = partials, _chain_rule
         return node
 
     return record
@@ -146,31 +145,30 @@ def _chain_rule(node: Value) -> None:
         x.grad += dx * node.grad
 
 
-def _general(op: Op) -> Callable[..., Value]:
-    def record(*parents: Value) -> Value:
-        arguments = [x._data for x in parents]
+def _linearize(op: Op, parents: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
+    arguments = [x._data for x in parents]
+    try:
+        out = op.forward(*arguments)
+    except _OUTSIDE as error:
+        out = op.outside(error, arguments, [x.label for x in parents])
+    return out, tuple(_partial(op, i, x, out, *arguments) for i, x in enumerate(parents))
+
+
+def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -> float:
+    if parent.role == "constant":
+        return 0.0
+    derivative = op.partials[index]
+    try:
+        slope = derivative(out, *arguments)
+    except _OUTSIDE:
+        # A partial never raises: where floats would, Values give what IEEE 754 gives.
         try:
-            out = op.forward(*arguments)
-        except _OUTSIDE as error:
-            out = op.outside(error, arguments, [x.label for x in parents])
-        node = Value(out, parents, op)
-        if node._prev:
-            partials = []
-            for x, derivative in zip(parents, op.partials, strict=True):
-                try:
-                    partials.append(0.0 if x.role == "constant" else derivative(out, *arguments))
-                except _OUTSIDE:
-                    partials.append(_ieee_partial(derivative, out, *arguments))
-            node._partials, node._closure = tuple(partials), _chain_rule
-        return node
-
-    return record
-
-
-def _ieee_partial(derivative: Callable[..., Any], *arguments: float) -> float:
-    # A partial never raises: where floats would, Values give what IEEE 754 gives.
-    with ieee(), _changed(recording=False, anomaly=False):
-        return derivative(*map(Value, arguments))._data
+            with ieee(), _changed(recording=False, anomaly=False):
+                slope = derivative(Value(out), *map(Value, arguments))
+        except (TypeError, *_OUTSIDE):  # a user's, in functions that know no Values
+            return nan
+        slope = slope._data if isinstance(slope, Value) else slope
+    return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
 
 
 @lru_cache(maxsize=1024)
@@ -238,8 +236,8 @@ class Value:
     grad    after `backward()`, the derivative of its root with respect to this value
     label   its name in messages and pictures
     scope   the names of the `scope`s it was made in, outermost first
-    role    "input", "parameter", "target" or "constant", for pictures; a number used as an operand is a
-            constant, and takes no gradient
+    role    "input", "parameter" or "target", for pictures, or "constant": that takes no gradient from what
+            is computed with it, and is the role of a number that was used as an operand
 
     `_children` and `_op` are micrograd's. Any other attribute may be set.
     Raises TypeError where `data` is not a real number.
@@ -287,7 +285,12 @@ class Value:
         # micrograd's way to add an operation: a closure that takes no argument.
         if not callable(function):
             raise TypeError(f"_backward must be a function without arguments, got {function!r}")
-        self._partials, self._closure = None, lambda _: function()
+        if _mode.get().recording:
+            self._closure = _ByHand(function)
+
+    @property
+    def _by_hand(self) -> bool:
+        return isinstance(self._closure, _ByHand)
 
     @property
     def local_gradients(self) -> tuple[float, ...]:
@@ -298,9 +301,7 @@ class Value:
 
         They are the numbers of the recorded pass: setting `data` afterwards does not change them.
         """
-        if self._partials is not None:
-            return self._partials
-        return _probe(self) if self._closure else (0.0,) * len(self._prev)
+        return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._prev)
 
     def backward(self, gradient: Any = 1.0) -> None:
         """Add the derivative of this value with respect to every leaf to that leaf's `grad`.
@@ -348,9 +349,9 @@ class Value:
         try:
             with _changed(recording=True):
                 for node in order:
-                    if node._partials is None or not isinstance(node._operation, Op):
+                    if node._by_hand or not isinstance(node._operation, Op):
                         raise TypeError(f"forward() cannot compute {node!r}: it was made by hand ({node._op!r})")
-                    again = apply(node._operation, *node._prev)
+                    again = node._apply(node._operation, *node._prev)
                     node._data, node._partials = again._data, again._partials
         except BaseException:
             for node, fields in zip(order, before, strict=True):
@@ -425,22 +426,39 @@ class Value:
     # of its Values share is then a difficulty.
 
     def _state(self) -> tuple[Any, ...]:
-        if self._closure is not None and self._partials is None:
+        if self._by_hand:
             raise TypeError(f"{self!r} has a hand-written _backward, which cannot be copied or pickled")
         fields = (self._data, self.grad, self.label, self.scope, self.role)
         return (*fields, self._operation, self._partials, self._prev)
 
+    @property
+    def _attributes(self) -> dict[str, Any] | None:
+        return self.__dict__ or None
+
     def __reduce__(self) -> tuple[Any, ...]:
         ancestors = [] if _Shallow.next == id(self) else topological_order(self)[:-1]
-        return _rebuild, ([_Shallow(node) for node in ancestors], *self._state()), self.__dict__ or None
+        subclass = None if type(self) in (Value, pickled) else type(self)
+        return _rebuild, ([_Shallow(node) for node in ancestors], subclass, *self._state()), self._attributes
+
+    @classmethod
+    def _restore(cls, data: float, grad: float, label: str, scope: tuple[str, ...], role: str, *recorded: Any) -> Value:
+        node = cls.__new__(cls)  # whatever is in force: no_grad, a scope
+        node._data, node.grad, node.label, node.scope, node.role = data, grad, label, scope, role
+        node._operation, node._partials, node._prev = recorded
+        node._closure = None if node._partials is None else _chain_rule
+        return node
+
+    def __copy__(self) -> Value:
+        copied = self._restore(*self._state())
+        copied.__dict__.update(self._attributes or {})
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                *fields, parents = node._state()
-                memo[id(node)] = _rebuild((), *fields, tuple(memo[id(parent)] for parent in parents))
-                if node.__dict__:
-                    memo[id(node)].__dict__.update(copy.deepcopy(node.__dict__, memo))
+        for node in _order((self,), memo):
+            *fields, parents = node._state()
+            memo[id(node)] = copied = type(node)._restore(*fields, tuple(memo[id(parent)] for parent in parents))
+            if node._attributes:
+                copied.__dict__.update(copy.deepcopy(node._attributes, memo))
         return memo[id(self)]
 
     if TYPE_CHECKING:  # every operation of the table is a method, and any attribute may be set
@@ -452,6 +470,17 @@ class Value:
 for _op in ops.TABLE.values():
     setattr(Value, _op.name, _method(_op))
 Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
+pickled = Value  # the class that pickles become: the C twin's where that is in use
+
+
+class _ByHand:
+    """A closure of the user's, which takes no argument."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function = function
+
+    def __call__(self, _: Value) -> None:
+        self.function()
 
 
 class _Shallow:
@@ -471,12 +500,8 @@ def _itself(node: Value) -> Value:
     return node
 
 
-def _rebuild(_: Any, data: float, grad: float, label: str, scope: Any, role: str, *recorded: Any) -> Value:
-    node = Value.__new__(Value)  # whatever is in force: no_grad, a scope
-    node._data, node.grad, node.label, node.scope, node.role = data, grad, label, scope, role
-    node._operation, node._partials, node._prev = recorded
-    node._closure = None if node._partials is None else _chain_rule
-    return node
+def _rebuild(_: Any, subclass: type[Value] | None, *state: Any) -> Value:
+    return (subclass or pickled)._restore(*state)
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -487,14 +512,18 @@ def topological_order(*roots: Value) -> list[Value]:
     >>> topological_order(y) == [x, y]
     True
     """
+    return _order(roots)
+
+
+def _order(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
     order: list[Value] = []
     seen = set()
-    stack: list[Value | None] = [*reversed(roots)]
+    stack: list[Value | None] = [*reversed(tuple(roots))]
     while stack:
         node = stack.pop()
         if node is None:  # all ancestors of the next on the stack are in
             order.append(stack.pop())  # type: ignore[arg-type]
-        elif node not in seen:
+        elif node not in seen and id(node) not in known:
             seen.add(node)
             if node._prev:
                 stack += (node, None, *reversed(node._prev))
@@ -512,7 +541,8 @@ def _probe(node: Value) -> tuple[float, ...]:
             value.grad = 0.0
         node.grad = 1.0
         node._backward()
-        return tuple(parent.grad for parent in node._prev)
+        # What came in for a parent that stands in two places is shared out between them.
+        return tuple(parent.grad / node._prev.count(parent) for parent in node._prev)
     finally:
         for value, grad in zip(family, before, strict=True):
             value.grad = grad

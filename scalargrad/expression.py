@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
 import math
+import re
+import reprlib
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +17,14 @@ from scalargrad import ops
 from scalargrad.ops import Op, Text
 
 _BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
-_CONSTANTS = {"pi": math.pi}
+CONSTANTS = {"pi": math.pi}
+EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it may be any name
+
+# What mathematics and Python's math module call them; difflib would propose sin for asin, and nothing for ln.
+_OTHER_NAMES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
+_LONGEST = 80  # characters of an expression that a message shows
+_WORD = re.compile(r"[^\W\d]\w*")
+_PRODUCT = re.compile(r"(?<![\w.])(\d[\d._]*(?:[eE][+-]?\d+)?)( ?)([^\W\d]\w*)")  # 2x and 2 x
 
 
 class ExpressionError(ValueError):
@@ -49,9 +59,9 @@ class Expression:
                 warnings.simplefilter("ignore")  # Python's advice on odd literals is not for our users
                 tree = ast.parse(text, mode="eval").body
         except SyntaxError as error:
-            raise _error(text, (error.offset or 1) - 1, error.msg) from None
+            raise _syntax_error(text, error) from None
         except (RecursionError, MemoryError):
-            raise _error(text, 0, "nested too deeply") from None
+            raise _error(text, 0, "too long, or nested too deeply") from None
         except ValueError as error:  # a null byte
             raise _error(text, 0, str(error)) from None
         return cls(text, tuple(_compile(text, tree)))
@@ -60,7 +70,7 @@ class Expression:
     def names(self) -> tuple[str, ...]:
         """The names that need a value, from left to right."""
         names = (step.id for step in self._program if isinstance(step, ast.Name))
-        return tuple(name for name in dict.fromkeys(names) if name not in _CONSTANTS)
+        return tuple(name for name in dict.fromkeys(names) if name not in CONSTANTS)
 
     def __call__(self, **values: Any) -> Any:
         return self.steps(values)[-1][1]
@@ -85,9 +95,9 @@ class Expression:
                     done[text] = step(*(done[operand] for operand in operands))
             elif isinstance(step, ast.Name):
                 text = Text(step.id)
-                if step.id not in values and step.id not in _CONSTANTS:
-                    raise _error(self.text, step, f"no value for {step.id!r}")
-                done[text] = values[step.id] if step.id in values else _CONSTANTS[step.id]
+                if step.id not in values and step.id not in CONSTANTS:
+                    raise _error(self.text, step, f"no value for {step.id!r}" + EULER * (step.id == "e"))
+                done[text] = values[step.id] if step.id in values else CONSTANTS[step.id]
             else:
                 text = Text(repr(step).removesuffix(".0"))
                 done[text] = step
@@ -126,25 +136,47 @@ def _operation(text: str, node: ast.expr) -> tuple[Op, list[ast.expr]]:
             return ops.neg, [operand]
         case ast.Call(ast.Name(name), arguments, keywords):
             if name not in ops.TABLE:
-                close = difflib.get_close_matches(name, ops.TABLE, 1)
+                close = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else difflib.get_close_matches(name, ops.TABLE, 1)
                 raise _error(text, node, f"no function {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
             op = ops.TABLE[name]
             if keywords or len(arguments) != len(op.partials):
                 raise _error(text, node, f"{name} takes {len(op.partials)} argument{'s' * (len(op.partials) > 1)}")
             return op, arguments
+        case ast.Call(ast.Constant()):
+            raise _error(text, node.func.end_col_offset or 0, "a product is written with *, as in 2*(x + 1)")
     raise _error(text, node, "an expression has numbers, names, + - * / **, parentheses and functions only")
 
 
 def _literal(text: str, node: ast.Constant) -> float:
     if not isinstance(node.value, (int, float)) or isinstance(node.value, bool):
-        raise _error(text, node, f"{node.value!r} is not a real number")
+        raise _error(text, node, f"{reprlib.repr(node.value)} is not a real number")
     try:
-        return float(node.value)
+        number = float(node.value)
     except OverflowError:
-        raise _error(text, node, "too large for a float") from None
+        number = math.inf
+    if math.isinf(number):
+        raise _error(text, node, "too large for a float")
+    return number
+
+
+def _syntax_error(text: str, error: SyntaxError) -> ExpressionError:
+    """Say what Python's parser means, where it means what people write on paper."""
+    for word in _WORD.finditer(text):
+        if keyword.iskeyword(word[0]):
+            return _error(text, word.start(), f"{word[0]} is a word reserved in Python: choose another name")
+    product = _PRODUCT.search(text)
+    if product and (product[2] or error.msg == "invalid decimal literal"):
+        return _error(text, product.start(), f"invalid syntax: write {product[1]}*{product[3]}")
+    if "int_max_str_digits" in error.msg:
+        return _error(text, 0, "too large for a float")
+    return _error(text, (error.offset or 1) - 1, error.msg)
 
 
 def _error(text: str, place: ast.expr | int, message: str) -> ExpressionError:
     if isinstance(place, ast.expr):
         place = len(text.encode()[: place.col_offset].decode())  # Python counts bytes
+    if len(text) > _LONGEST:
+        start = max(place - _LONGEST // 2, 0)
+        before, after = "…" * (start > 0), "…" * (start + _LONGEST < len(text))
+        text, place = before + text[start : start + _LONGEST] + after, place - start + len(before)
     return ExpressionError(f"{message}\n  {text}\n  {' ' * place}^")

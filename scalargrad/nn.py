@@ -6,16 +6,20 @@ and group them. A seeded micrograd program draws the same random numbers here, a
 
 from __future__ import annotations
 
+import difflib
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
+from numbers import Integral
 from operator import add
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.engine import Value, scope
+from scalargrad.engine import scope
 from scalargrad.expression import Expression
 from scalargrad.ops import exp, log, log1p, number, relu, softplus
+from scalargrad.value import Value
 
 Activation = str | Callable[[Value], Value] | None
 
@@ -33,7 +37,7 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield every parameter with the path to it, such as `layers[0].neurons[1].w[2]`; a shared one once."""
         seen: set[Value] = set()
-        for path, value in _leaves(self, ""):
+        for path, value in _leaves(self):
             if value not in seen:
                 seen.add(value)
                 yield path, value
@@ -75,17 +79,26 @@ def _children(thing: Any) -> list[tuple[Any, str, Any]]:
     return [(i, f"[{i}]", child) for i, child in enumerate(thing)] if isinstance(thing, (list, tuple)) else []
 
 
-def _leaves(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
-    if isinstance(thing, Value) and not thing._prev:
+def _is_parameter(thing: Any) -> bool:
+    return isinstance(thing, Value) and not thing._prev and thing.role in ("", "parameter")
+
+
+def _leaves(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
+    if _is_parameter(thing):
         yield path.removeprefix("."), thing
     for _, step, child in _children(thing):
-        yield from _leaves(child, path + step)
+        if not any(child is module for module in above):  # a module that knows its parent
+            yield from _leaves(child, path + step, (*above, thing))
+
+
+def _with_parameters(thing: Any) -> list[tuple[Any, str, Any]]:
+    return [entry for entry in _children(thing) if any(_leaves(entry[2], "", (thing,)))]
 
 
 def _state(thing: Any) -> Any:
     if isinstance(thing, Value):
         return thing.data
-    states = {key: _state(child) for key, _, child in _children(thing) if any(_leaves(child, ""))}
+    states = {key: _state(child) for key, _, child in _with_parameters(thing)}
     return list(states.values()) if isinstance(thing, (list, tuple)) else states
 
 
@@ -94,7 +107,7 @@ def _matched(thing: Any, state: Any, path: str) -> Iterator[tuple[Value, float]]
     if isinstance(thing, Value):
         yield thing, number(state, name)
         return
-    children = [child for child in _children(thing) if any(_leaves(child[2], ""))]
+    children = _with_parameters(thing)
     if isinstance(thing, (list, tuple)):
         if not isinstance(state, (list, tuple)) or len(state) != len(children):
             got = len(state) if isinstance(state, (list, tuple)) else repr(state)
@@ -125,14 +138,30 @@ def activation_function(activation: Activation) -> tuple[str, Callable[[Value], 
     if callable(activation):
         name = getattr(activation, "name", "") or getattr(activation, "__name__", "")
         return name if name.isidentifier() else "activation", activation
+    if not isinstance(activation, str):
+        raise TypeError(f"activation must be a name, an expression in z or a function, got {activation!r}")
     op = ops.TABLE.get(activation)
     if op is not None and len(op.partials) == 1:
         return activation, op
+    if activation.isidentifier() and activation != "z":
+        close = difflib.get_close_matches(activation.lower(), (*ops.TABLE, "linear"), 1)
+        hint = f"did you mean {close[0]}?" if close else "an operation, or an expression such as relu(z) + sin(z)"
+        raise ValueError(f"activation: no operation {activation!r}; {hint}")
     expression = Expression.parse(activation)
     if expression.names != ("z",):
-        names = ", ".join(expression.names) or "nothing"
-        raise ValueError(f"activation must be an operation or an expression in z, got {activation!r}, in {names}")
-    return activation, lambda z: expression(z=z)
+        raise ValueError(f"activation must be an expression in z, got {activation!r}")
+    return activation, _InZ(expression)
+
+
+@dataclass(frozen=True)
+class _InZ:
+    """An expression as a function of z: a lambda could not be pickled."""
+
+    expression: Expression
+
+    def __call__(self, z: Value) -> Value:
+        out: Value = self.expression(z=z)
+        return out
 
 
 class Neuron(Module):
@@ -186,12 +215,13 @@ class Neuron(Module):
 
     def activate(self, z: Value) -> Value:
         """Return the activation of z, labelled h."""
-        if self._function is None:
+        if self._function is None or not self.nonlin:
             return z
         with scope(self.name), scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
             h = self._function(z)
-        if h is not z:
-            h.label = f"h{self.suffix}"
+        if not isinstance(h, Value):
+            raise TypeError(f"{self.name}: activation must return a Value, got {h!r}")
+        h.label = h.label or f"h{self.suffix}"
         return h
 
     def __call__(self, x: Sequence[Any]) -> Value:
@@ -258,7 +288,9 @@ class Layer(Module):
             return [neuron.activate(zi) for neuron, zi in zip(self.neurons, z, strict=True)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        out = self.activations(self.weighted_sums(x))
+        inputs = as_values(x, "x", "input")
+        with scope(self.name):
+            out = [neuron(inputs) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -287,8 +319,8 @@ class MLP(Module):
                 raise ValueError(f"activation: expected {len(nouts)}, one a layer, got {len(activations)}")
         else:
             activations = [*[activation] * (len(nouts) - 1), None]
-        if not nouts:
-            raise ValueError("nouts must name at least one layer, got none")
+        if not isinstance(nouts, Sequence) or not nouts:
+            raise ValueError(f"nouts must be the sizes of one or more layers, got {nouts!r}")
         sizes = [nin, *nouts]
         self.layers = [
             Layer(
@@ -302,9 +334,10 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        for layer in self.layers[:-1]:
-            x = layer.activations(layer.weighted_sums(x))
-        return self.layers[-1](x)
+        out: Any = x
+        for layer in self.layers:
+            out = layer([out] if isinstance(out, Value) else out)
+        return out
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
@@ -332,11 +365,8 @@ def _sum(values: Sequence[Value]) -> Value:
     return reduce(add, values)
 
 
-def _shift(values: Sequence[Value]) -> Sequence[Value]:
-    # exp of large logits overflows, of very negative ones all vanish: then, and only then, the formulas are not
-    # the textbook's. Softmax and the gradient of logsumexp do not change when one number is taken from all.
-    largest = max(value.data for value in values)
-    return [value - largest for value in values] if not -600 <= largest <= 600 else values
+def _largest(values: Sequence[Value]) -> int:
+    return max(range(len(values)), key=lambda i: values[i].data)
 
 
 def logsumexp(values: Sequence[Any]) -> Value:
@@ -346,10 +376,14 @@ def logsumexp(values: Sequence[Any]) -> Value:
     1000.693147
     """
     values = _nonempty(values, "z", "input")
-    shifted = _shift(values)
+    k = _largest(values)
     with scope("logsumexp"):
-        out = log(_sum([exp(value) for value in shifted]))
-        return out if shifted is values else out + max(value.data for value in values)
+        return values[k] + _log_rest(values, k) if len(values) > 1 else values[0]
+
+
+def _log_rest(values: Sequence[Value], k: int) -> Value:
+    # logsumexp less the value k. With the largest as k, nothing overflows and small losses keep their digits.
+    return log1p(_sum([exp(value - values[k]) for i, value in enumerate(values) if i != k]))
 
 
 def softmax(logits: Sequence[Any]) -> list[Value]:
@@ -358,8 +392,13 @@ def softmax(logits: Sequence[Any]) -> list[Value]:
     >>> [p.data for p in softmax([0.0, 0.0])]
     [0.5, 0.5]
     """
+    values = _nonempty(logits, "z", "input")
+    largest = values[_largest(values)]
     with scope("softmax"):
-        exponentials = [exp(z) for z in _shift(_nonempty(logits, "z", "input"))]
+        # exp overflows for large logits, and all vanish for very negative ones. Then, and only then, the graph is not
+        # the textbook's; what is taken from all logits cancels out, in the gradient too.
+        shift = not -600 <= largest.data <= 600
+        exponentials = [exp(z - largest if shift else z) for z in values]
         total = _sum(exponentials)
         if len(exponentials) > 1:
             total.label = "Σexp"
@@ -376,9 +415,12 @@ def log_softmax(logits: Sequence[Any]) -> list[Value]:
     [0.0, -1000.0]
     """
     values = _nonempty(logits, "z", "input")
+    k = _largest(values)
     with scope("log_softmax"):
-        total = logsumexp(values)
-        return [value - total for value in values]
+        if len(values) == 1:
+            return [values[0] - values[0]]
+        rest = _log_rest(values, k)
+        return [(value - values[k] if i != k else 0.0) - rest for i, value in enumerate(values)]
 
 
 def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = True) -> Value:
@@ -391,19 +433,16 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
     Raises ValueError where index or shape do not fit.
     """
     values = _nonempty(outputs, "z" if from_logits else "p", "input")
+    index = int(target) if isinstance(target, Integral) and not isinstance(target, bool) else None
+    if index is not None and not 0 <= index < len(values):
+        raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {index}")
+    targets = _paired(values, target)[1] if index is None else []
     logs = log_softmax(values) if from_logits else None
     with scope("cross-entropy"):
-        if isinstance(target, int) and not isinstance(target, bool):
-            if not 0 <= target < len(values):
-                raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {target}")
-            loss = -(logs[target] if logs else log(values[target]))
+        if index is None:
+            loss = -_sum([t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets)])
         else:
-            targets = _paired(values, target)[1]
-            # 0 log 0 is 0; everywhere else a term belongs to the graph, also where the target is 0
-            terms = [
-                t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets) if t.data or values[i].data
-            ]
-            loss = -_sum(terms)
+            loss = -(logs[index] if logs else log(values[index]))
     loss.label = "loss"
     return loss
 
@@ -417,7 +456,7 @@ def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True
     values, expected = _paired(outputs, targets)
     with scope("binary cross-entropy"):
         if from_logits:
-            losses = [softplus(z) - t * z for z, t in zip(values, expected, strict=True)]
+            losses = [t * softplus(-z) + (1 - t) * softplus(z) for z, t in zip(values, expected, strict=True)]
         else:
             losses = [-(t * log(p) + (1 - t) * log1p(-p)) for p, t in zip(values, expected, strict=True)]
         return _mean(losses)

@@ -88,7 +88,10 @@ def number(value: Any, name: str = "value") -> float:
     if type(value) is float:
         return value
     if is_number(value):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise OverflowError(f"{name} is too large for a float") from None
     raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
 
 
@@ -216,15 +219,22 @@ def operation(function: Callable[..., tuple[Any, Any]]) -> Op:
 
     Written with operators and scalargrad's functions (not `math`'s), it can be differentiated to any order.
     """
+    arity = len(inspect.signature(function).parameters)
+
+    def evaluate(*arguments: Any) -> tuple[Any, tuple[Any, ...]]:
+        value, partials = function(*arguments)
+        partials = partials if isinstance(partials, (tuple, list)) else (partials,)
+        if len(partials) != arity:
+            raise TypeError(f"{op.name} must return its value and {arity} partial derivatives, got {partials!r}")
+        return value, tuple(partials)
 
     def partial(index: int) -> Callable[..., Any]:
-        return lambda out, *arguments: function(*arguments)[1][index]
+        return lambda out, *arguments: evaluate(*arguments)[1][index]
 
-    arity = len(inspect.signature(function).parameters)
     op = Op(
         function.__name__,
-        lambda *arguments: function(*arguments)[0],
-        *(partial(index) for index in range(arity)),
+        lambda *arguments: evaluate(*arguments)[0],
+        *map(partial, range(arity)),
         doc=function.__doc__ or "",
     )
     op.__dict__["__module__"] = function.__module__
@@ -272,7 +282,7 @@ def _sigmoid(x: float) -> float:
 
 def _sech_squared(x: float) -> float:
     e = math.exp(-2 * math.fabs(x))
-    return 4 * e / (1 + e) ** 2
+    return 4 * e / ((1 + e) * (1 + e))
 
 
 def _gaussian(x: float) -> float:
@@ -304,7 +314,7 @@ mul = Op(
     doc="Product of x and y.\n\n>>> mul(3.0, 2.0)\n6.0")
 div = Op(
     "div", operator.truediv, lambda out, x, y: 1 / y, lambda out, x, y: -out / y,
-    needs="y != 0", beyond=lambda x, y: nan if x == 0 or isnan(x) else copysign(inf, x) * copysign(1, y),
+    needs="a divisor that is not 0", beyond=lambda x, y: nan if x == 0 or isnan(x) else copysign(inf, x) * copysign(1, y),
     symbol="/", text="{:2}/{:3}", latex=r"\frac{{{}}}{{{}}}", precedence=PRODUCT,
     doc="Quotient of x and y.\n\n>>> div(3.0, 2.0)\n1.5")
 neg = Op(
@@ -313,7 +323,7 @@ neg = Op(
     doc="Minus x.\n\n>>> neg(2.0)\n-2.0")
 pow = Op(  # 0**0 = 1; d(x**0)/dx = 0 everywhere; d(0**y)/dy = 0 for y >= 0
     "pow", _power, lambda out, x, y: power_rule(x, y), lambda out, x, y: out * log(x + equal(x, 0)),
-    needs="x > 0, or a whole y, not negative where x = 0", beyond=_power_beyond,
+    needs="a positive base, or a whole exponent, not negative where the base is 0", beyond=_power_beyond,
     symbol="^", text="{:4}**{:3}", latex="{:4}^{{{}}}", precedence=POWER,
     doc="x to the power of y; x**0 is 1.\n\n>>> pow(2.0, 3.0)\n8.0")
 abs = Op(  # |x|' = 0 at the kink

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf, sqrt
+from typing import Any
 
-from scalargrad.engine import Value
 from scalargrad.ops import number
+from scalargrad.value import Value
 
 
 class Optimizer:
@@ -21,6 +22,10 @@ class Optimizer:
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
                 raise TypeError(f"parameters must be Values, got {parameter!r} ({type(parameter).__name__})")
+            if parameter._prev:
+                raise ValueError(f"parameters must be leaves, got {parameter!r}, which is computed from others")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("parameters must be different, got one of them twice")
         self.learning_rate = _within(learning_rate, "learning_rate")
 
     def zero_grad(self) -> None:
@@ -115,7 +120,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay acts on the weights directly, not through the gradient.
+    """Adam whose weight decay (0.01 by default) acts on the weights directly, not through the gradient.
 
     >>> w = Value(1.0)
     >>> AdamW([w], learning_rate=0.1, weight_decay=0.5).step()
@@ -126,6 +131,16 @@ class AdamW(Adam):
     """
 
     decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float = 0.001,
+        *,
+        weight_decay: float = 0.01,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **keywords)
 
 
 def _within(value: float, name: str, below: float = inf) -> float:

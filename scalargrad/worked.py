@@ -6,27 +6,31 @@ formulas beside it.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isclose, isfinite
+from math import isclose
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from scalargrad import nn
-from scalargrad.engine import Value
+from scalargrad import nn, ops
 from scalargrad.optim import SGD
+from scalargrad.value import Value
 
-# Each loss, and the activation that its output layer must have (None: any but softmax). Losses of probabilities can
-# start from the logits instead.
+# Each loss, and the activation that its output layer must have (None: any but softmax).
 LOSSES: dict[str, tuple[Callable[..., Value], str | None]] = {
     "cross-entropy": (nn.cross_entropy, "softmax"),
     "binary-cross-entropy": (nn.binary_cross_entropy, "sigmoid"),
     "mse": (nn.mse, None),
 }
+
+# The losses of probabilities, and the probabilities that their textbook graph is right for. Where 1 - p is small, its
+# rounding costs digits; where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261).
+TEXTBOOK = {"cross-entropy": (1e-30, 1.0), "binary-cross-entropy": (1e-3, 1 - 1e-3)}
 
 
 class ProblemError(ValueError):
@@ -59,12 +63,14 @@ class Problem:
             import tomllib
         else:
             import tomli as tomllib
+        source = Path(path).name
         try:
-            return cls.from_dict(tomllib.loads(Path(path).read_bytes().decode()), Path(path).name)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ProblemError(f"{Path(path).name}: {error}") from None
+            data = tomllib.loads(Path(path).read_bytes().decode())
+        except ValueError as error:  # no TOML, no UTF-8, or an integer of thousands of digits
+            raise ProblemError(f"{source}: {error}") from None
         except RecursionError:
-            raise ProblemError(f"{Path(path).name}: nested too deeply") from None
+            raise ProblemError(f"{source}: nested too deeply") from None
+        return cls.from_dict(data, source)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], source: str = "problem") -> Problem:
@@ -105,7 +111,7 @@ class Problem:
     @property
     def functions(self) -> dict[str, str]:
         """Names for the activations that are expressions: f, or f1, f2, ..."""
-        expressions = [a for a in dict.fromkeys(self.activations) if not a.isidentifier()]
+        expressions = [a for a in dict.fromkeys(self.activations) if a not in (*ops.TABLE, "linear", "softmax")]
         return {a: f"f{i}" if len(expressions) > 1 else "f" for i, a in enumerate(expressions, 1)}
 
     def with_target(self, target: Any) -> Problem:
@@ -116,6 +122,8 @@ class Problem:
             raise ProblemError(f"{self.source}: target: expected shape ({outputs},), got ({len(numbers)},)")
         if self.loss == "cross-entropy" and not (isclose(sum(numbers), 1) and min(numbers) >= 0):
             raise ProblemError(f"{self.source}: target: expected probabilities that sum to 1, got {_shown(target)}")
+        if self.loss == "binary-cross-entropy" and not all(0 <= number <= 1 for number in numbers):
+            raise ProblemError(f"{self.source}: target: expected probabilities from 0 to 1, got {_shown(target)}")
         return replace(self, target=numbers)
 
 
@@ -128,7 +136,7 @@ def _check_keys(source: str, place: str, table: dict[str, Any], known: Sequence[
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and isfinite(value)
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # exact for integers of any size
 
 
 def _shown(value: Any) -> str:
@@ -177,6 +185,7 @@ def _layer(source: str, index: int, table: dict[str, Any], nin: int, *, last: bo
 class Solution:
     """A solved problem: Values whose `data` and `grad` are the answers.
 
+    layers   its own copy of the problem's layers: the parameters, and their gradients
     x        the input
     z, h     for each layer the weighted sums Z and the activations H; the last H is ŷ
     slopes   for each layer f'(Z), the derivatives of the activations; none for softmax, which mixes its inputs
@@ -185,6 +194,7 @@ class Solution:
     """
 
     problem: Problem
+    layers: tuple[nn.Layer, ...]
     x: list[Value]
     z: list[list[Value]]
     h: list[list[Value]]
@@ -202,51 +212,44 @@ def solve(problem: Problem) -> Solution:
 
     Raises what the operations raise outside their domains.
     """
+    layers = copy.deepcopy(problem.layers)
     x = nn.as_values(problem.input, "x", "input")
     z: list[list[Value]] = []
     h: list[list[Value]] = []
     slopes: list[list[float]] = []
-    for layer, activation in zip(problem.layers, problem.activations, strict=True):
+    for layer, activation in zip(layers, problem.activations, strict=True):
         z.append(layer.weighted_sums(h[-1] if h else x))
         h.append(nn.softmax(z[-1]) if activation == "softmax" else layer.activations(z[-1]))
-        slopes.append([] if activation == "softmax" else [_slope(*pair) for pair in zip(z[-1], h[-1], strict=True)])
+        slopes.append([] if activation == "softmax" else list(map(_slope, layer.neurons, z[-1])))
     if problem.target is None:
-        return Solution(problem, x, z, h, slopes, None, None)
+        return Solution(problem, layers, x, z, h, slopes, None, None)
     loss = _loss(problem, z[-1], h[-1])
-    loss.zero_grad()
     loss.backward()
-    return Solution(problem, x, z, h, slopes, loss, _updated(problem))
+    updated = None if problem.learning_rate is None else _updated(layers, problem.learning_rate)
+    return Solution(problem, layers, x, z, h, slopes, loss, updated)
 
 
 def _loss(problem: Problem, logits: list[Value], outputs: list[Value]) -> Value:
-    loss, head = LOSSES[problem.loss]
+    loss, _ = LOSSES[problem.loss]
     targets = nn.as_values(problem.target or (), "y", "target")
-    if head is None:
+    if problem.loss not in TEXTBOOK:
         return loss(outputs, targets)
-    try:
-        return loss(outputs, targets, from_logits=False)  # the textbook's graph
-    except ValueError:  # a probability so small that it is 0 has no logarithm; its logit has all that is needed
-        return loss(logits, targets)
+    low, high = TEXTBOOK[problem.loss]
+    if all(low <= p.data <= high for p in outputs):
+        return loss(outputs, targets, from_logits=False)
+    return loss(logits, targets)
 
 
-def _slope(z: Value, h: Value) -> float:
-    """Return dh/dz, and leave no gradients behind."""
-    h.backward()
-    slope = z.grad
-    h.zero_grad()
-    return slope
+def _slope(neuron: nn.Neuron, z: Value) -> float:
+    start = z.detach()  # from here, so that nothing upstream takes part
+    neuron.activate(start).backward()
+    return start.grad
 
 
-def _updated(problem: Problem) -> list[tuple[list[list[float]], list[float]]] | None:
-    if problem.learning_rate is None:
-        return None
-    parameters = [parameter for layer in problem.layers for parameter in layer.parameters()]
-    given = [parameter.data for parameter in parameters]
-    SGD(parameters, problem.learning_rate).step()
-    updated = [weights_and_bias(layer, "data") for layer in problem.layers]
-    for parameter, data in zip(parameters, given, strict=True):
-        parameter.data = data
-    return updated
+def _updated(layers: Sequence[nn.Layer], learning_rate: float) -> list[tuple[list[list[float]], list[float]]]:
+    stepped = copy.deepcopy(layers)
+    SGD([parameter for layer in stepped for parameter in layer.parameters()], learning_rate).step()
+    return [weights_and_bias(layer, "data") for layer in stepped]
 
 
 def weights_and_bias(layer: nn.Layer, field: str) -> tuple[list[list[float]], list[float]]:
@@ -265,7 +268,22 @@ def report(solution: Solution, digits: int = 6) -> str:
     >>> print(report(solve(problem), 1).splitlines()[0])
     problem: 1-1 network, mse
     """
-    return "\n".join(_Report(solution, digits).lines())
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    lines = list(_Report(solution, digits).lines())
+    column = max(30, *(line.find("\t") for line in lines)) + 1  # all numbers begin in it
+    return "\n".join(lines).expandtabs(column)
+
+
+def fixed(x: float, digits: int) -> str:
+    """Write a number with so many decimals; in scientific notation where it is huge, or would look like 0.
+
+    >>> fixed(2.5, 3), fixed(1e-9, 3), fixed(-0.0, 3)
+    ('2.500', '1.000e-09', '0.000')
+    """
+    shown = f"{x + 0.0:.{digits}f}"  # + 0.0 makes -0.0 a 0.0
+    hidden = x != 0 and float(shown) == 0
+    return f"{x:.{digits}e}" if hidden or abs(x) >= 1e15 else shown
 
 
 class _Report:
@@ -273,46 +291,46 @@ class _Report:
         self.solution, self.problem, self.digits = solution, solution.problem, digits
         depth = len(self.problem.layers)
         self.h = ["x"] + [f"H{i}" if depth > 2 else "H" for i in range(1, depth)] + ["ŷ"]
+        rate = self.problem.learning_rate
+        self.rate = None if rate is None else repr(rate).removesuffix(".0")
 
     def lines(self) -> Iterator[str]:
         problem, solution = self.problem, self.solution
-        depth = len(problem.layers)
-        rate = "" if problem.learning_rate is None else f", learning rate {problem.learning_rate:g}"
-        yield f"{problem.source}: {problem.title}{rate}"
+        depth, solved = len(problem.layers), solution.loss is not None
+        yield f"{problem.source}: {problem.title}" + (f", learning rate {self.rate}" if self.rate else "")
 
         yield "\nForward pass"
         for i in range(depth):
             yield self.row(f"Z{i + 1} = W{i + 1} {self.h[i]} + b{i + 1}", solution.z[i])
             yield self.row(f"{self.h[i + 1]} = {self.applied(i)}", solution.h[i])
-        loss = solution.loss
-        if loss is None:
+        if solution.loss is None:
             yield "\nGradients, for a target y"
             yield "(`target` is missing in the problem: with it, or --target, they are computed)"
         else:
-            yield self.row(f"loss = {self.loss_formula()}", [loss])
+            yield self.row(f"loss = {self.loss_formula()}", [solution.loss])
             yield "\nError terms, δ = ∂loss/∂Z"
         for i in reversed(range(depth)):
-            if i < depth - 1 or problem.loss == "mse":
+            if (i < depth - 1 or problem.loss == "mse") and problem.activations[i] != "linear":
                 yield self.row(self.applied(i, "'"), solution.slopes[i])
-            yield self.row(f"δ{i + 1} = {self.error_formula(i)}", [z.grad for z in solution.z[i]] if loss else None)
-        if loss:
+            yield self.row(f"δ{i + 1} = {self.error_formula(i)}", [z.grad for z in solution.z[i]] if solved else None)
+        if solved:
             yield "\nGradients"
-        for i, layer in enumerate(problem.layers):
-            weights, bias = weights_and_bias(layer, "grad") if loss else (None, None)
+        for i, layer in enumerate(solution.layers):
+            weights, bias = weights_and_bias(layer, "grad") if solved else (None, None)
             yield from self.table(f"∂loss/∂W{i + 1} = δ{i + 1} {self.h[i]}ᵀ", weights)
             yield self.row(f"∂loss/∂b{i + 1} = δ{i + 1}", bias)
         if solution.updated is not None:
-            yield f"\nParameters after one step, W - {problem.learning_rate:g} ∂loss/∂W"
+            yield f"\nParameters after one step, W - {self.rate} ∂loss/∂W"
             for i, (weights, bias) in enumerate(solution.updated, 1):
                 yield from self.table(f"W{i}", weights)
                 yield self.row(f"b{i}", bias)
-        elif loss:
+        elif solved:
             yield "\n(`learning_rate` is missing in the problem: with it, the updated parameters are computed)"
 
     def applied(self, i: int, prime: str = "") -> str:
         activation = self.problem.activations[i]
         if activation == "linear":
-            return "1" if prime else f"Z{i + 1}"
+            return f"Z{i + 1}"
         return f"{self.problem.functions.get(activation, activation)}{prime}(Z{i + 1})"
 
     def loss_formula(self) -> str:
@@ -325,23 +343,28 @@ class _Report:
         }[self.problem.loss]
 
     def error_formula(self, i: int) -> str:
+        slope = "" if self.problem.activations[i] == "linear" else f" ∘ {self.applied(i, chr(39))}"
         if i < len(self.problem.layers) - 1:
-            return f"W{i + 2}ᵀ δ{i + 2} ∘ {self.applied(i, chr(39))}"
+            return f"W{i + 2}ᵀ δ{i + 2}{slope}"
         n = len(self.problem.layers[-1].neurons)
         if self.problem.loss == "mse":
-            return f"{f'2/{n}' if n > 1 else '2'} (ŷ - y) ∘ {self.applied(i, chr(39))}"
+            factor = {1: "2 ", 2: ""}.get(n, f"2/{n} ")
+            return f"{factor}(ŷ - y){slope}" if factor or slope else "ŷ - y"
         return f"1/{n} (ŷ - y)" if self.problem.loss == "binary-cross-entropy" and n > 1 else "ŷ - y"
 
     def row(self, name: str, entries: Sequence[Any] | None) -> str:
         if entries is None:
             return f"  {name}"
-        shown = ", ".join(map(self.number, entries))
-        return f"  {name:<28} = {f'({shown})' if len(entries) > 1 else f' {shown}'}"
+        (shown,) = self.numbers([entries])
+        return f"  {name}\t= " + (f"({shown})" if len(entries) > 1 else f" {shown}")
 
     def table(self, name: str, rows: list[list[float]] | None) -> Iterator[str]:
         yield f"  {name}"
-        for row in rows or ():
-            yield f"      [{', '.join(map(self.number, row))}]"
+        for row in self.numbers(rows or ()):
+            yield f"      [{row}]"
 
-    def number(self, x: Value | float) -> str:
-        return f"{x.data if isinstance(x, Value) else x:{self.digits + 3}.{self.digits}f}"
+    def numbers(self, rows: Sequence[Sequence[Value | float]]) -> list[str]:
+        """Write rows of numbers, all of one width."""
+        shown = [[fixed(x.data if isinstance(x, Value) else x, self.digits) for x in row] for row in rows]
+        width = max([self.digits + 3, *(len(number) for row in shown for number in row)])
+        return [", ".join(f"{number:>{width}}" for number in row) for row in shown]

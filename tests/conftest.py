@@ -6,6 +6,8 @@ import scalargrad.engine
 
 # A twin of the engine joins the whole suite by one entry here.
 ENGINES = {"python": scalargrad.engine}
+if scalargrad.engine_name == "native":
+    ENGINES["native"] = scalargrad._engine
 
 
 @pytest.fixture(params=ENGINES, scope="session")

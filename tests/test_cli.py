@@ -2,14 +2,14 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from scalargrad import cli, ops
-from scalargrad.engine import Value
+from scalargrad import Value, cli, ops
 from scalargrad.expression import Expression, ExpressionError
 
 ROOT = Path(__file__).parent.parent
@@ -102,7 +102,15 @@ def test_eval_reads_what_people_write(run, expression, values, result):
         ("x + 2j", "2j is not a real number", 4),
         ("x + True", "True is not a real number", 4),
         ("1" + "0" * 400, "too large for a float", 0),
+        ("1" + "0" * 5000, "too large for a float", 0),
+        ("2 + 1e400*x", "too large for a float", 4),
         ("x = 3", "invalid syntax", 2),
+        ("2*lambda*x", "lambda is a word reserved in Python", 2),
+        ("3 + 2x", "write 2*x", 4),
+        ("1.5e3 y", "write 1.5e3*y", 0),
+        ("2(x + 1)", "a product is written with *", 1),
+        ("ln(x)", "no function 'ln'; did you mean log?", 0),
+        ("asin(x)", "no function 'asin'; did you mean arcsin?", 0),
         ("__import__('os').system('true')", "numbers, names, + - * / **", 0),
     ],
 )
@@ -111,7 +119,7 @@ def test_what_cannot_be_read_is_shown_with_a_caret(expression, message, caret):
         Expression.parse(expression)
     said, shown, pointer = str(caught.value).split("\n")
     assert message in said
-    assert shown == f"  {expression}"
+    assert shown == (f"  {expression}" if len(expression) <= 80 else f"  {expression[:80]}…")
     assert pointer.index("^") - 2 == caret
 
 
@@ -123,6 +131,19 @@ def test_hostile_expressions_give_one_clear_error(expression):
 
 def test_a_long_sum_is_no_difficulty():
     assert Expression.parse(" + ".join(["x"] * 400))(x=Value(2.0)).data == 800.0
+
+
+def test_a_message_shows_the_surroundings_of_its_place_only():
+    with pytest.raises(ExpressionError, match="too long, or nested too deeply") as caught:
+        Expression.parse(" + ".join(["x"] * 100_000))
+    assert len(str(caught.value)) < 200
+    with pytest.raises(ExpressionError) as caught:
+        Expression.parse("+".join(["x"] * 99) + "+ y^2 +" + "+".join(["x"] * 99))
+    _, shown, pointer = str(caught.value).split("\n")
+    assert len(shown) < 90
+    assert shown[pointer.index("^")] == "^"
+    assert shown.startswith("  …")
+    assert shown.endswith("…")
 
 
 def test_text_of_every_operation_parses_back():
@@ -140,10 +161,16 @@ def test_text_of_every_operation_parses_back():
         (["eval", "x", "x"], "expected name=number, got 'x'"),
         (["eval", "x", "x=one"], "the value of x: no value for 'one'"),
         (["eval", "x", "x="], "the value of x: the expression is empty"),
+        (["eval", "pi*x", "x=1", "pi=3"], "'pi' is known to be 3.14159"),
+        (["eval", "e**x", "x=1"], "no value for e=...; for Euler's number write exp(1)"),
+        (["eval", "x", "x=2*e"], "no value for 'e'; for Euler's number write exp(1)"),
         (["eval", "log(x)", "x=-0.3"], "log(x = -0.3): needs x > 0"),
         (["eval", "exp(x)", "x=1000"], "exp(x = 1000.0): the result is too large for a float"),
-        (["eval", "1/x", "x=0"], "div(1.0, x = 0.0): needs y != 0"),
+        (["eval", "1/x", "x=0"], "div(1.0, x = 0.0): "),
         (["solve", "nowhere.toml"], "nowhere.toml: No such file or directory"),
+        (["solve", str(ROOT)], f"{ROOT}: "),
+        (["solve", ASSIGNMENT + "/x"], f"{ASSIGNMENT}/x: "),
+        (["eval", "x", "x=1", "--draw", "nodir/a.dot"], "error: nodir/a.dot: No such file or directory"),
         (["solve", ASSIGNMENT, "--target", "1,x"], "--target: expected numbers and commas, such as 1,0, got '1,x'"),
         (["solve", ASSIGNMENT, "--target", "1"], "four_three_two.toml: target: expected shape (2,), got (1,)"),
         (["solve", ASSIGNMENT, "--target", "1,1"], "target: expected probabilities that sum to 1"),
@@ -181,3 +208,61 @@ def test_drawings_are_written(run, tmp_path):
         status, _, err = run(*arguments, "--draw", str(path))
         assert status == 0, err
         assert path.read_text().startswith("digraph")
+
+
+def test_more_scalars_than_a_picture_shows_well_need_force(run, tmp_path):
+    path = tmp_path / "long.dot"
+    expression = " + ".join(f"{i}*x" for i in range(1000))
+    status, _, err = run("eval", expression, "x=3", "--draw", str(path))
+    assert (status, path.exists()) == (2, False)
+    assert "--force" in err
+    assert run("eval", expression, "x=3", "--draw", str(path), "--force")[0] == 0
+    assert path.read_text(encoding="utf-8").startswith("digraph")
+
+
+def test_small_numbers_look_alike_in_both_commands(run, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text("input = [1e-9]\n[[layer]]\nweights = [[2]]\nbias = [0]\n")
+    assert "2.00e-09" in run("solve", str(path), "--digits", "2")[1]
+    assert "2.00e-09" in run("eval", "2*x", "x=1e-9", "--digits", "2")[1]
+
+
+def program(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "scalargrad", *arguments], env={**os.environ, **environment}, capture_output=True
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_encoding_without_the_symbols_gets_question_marks(encoding):
+    done = program("solve", ASSIGNMENT, "--target", "1,0", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?1 = W2? ?2 ? f'(Z1)         = ( 0.667073" in done.stdout.replace("\xb4".encode(encoding, "replace"), b"?")
+    done = program("eval", "é*ż", "é=2", "ż=3", "--json", PYTHONIOENCODING=encoding)
+    assert json.loads(done.stdout)["expression"] == "é*ż"
+
+
+def test_a_pipe_gets_utf_8():
+    done = program("solve", ASSIGNMENT, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0", PYTHONIOENCODING="")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "δ1 = W2ᵀ δ2 ∘ f'(Z1)".encode() in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
+def test_a_reader_that_has_seen_enough_does_not_stop_a_drawing(tmp_path):
+    path = tmp_path / "graph.dot"
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "scalargrad", "eval", "x*x", "x=3", "--draw", str(path)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, f"\ndrawn: {path}\n")
+    assert path.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_message():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "scalargrad", "eval", "x*x", "x=3"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "scalargrad: error: output: No space left on device\n")

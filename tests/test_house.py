@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from scalargrad.cli import main
 ROOT = Path(__file__).parent.parent
 
 # Arrows point down only: a module imports what stands above it here, and nothing else of the project.
-ORDER = ["ops", "engine", "expression", "optim", "nn", "worked", "cli", "__main__"]
+ORDER = ["ops", "engine", "value", "expression", "optim", "nn", "worked", "cli", "__main__"]
 
 
 def imports(path, *, lazily):
@@ -136,7 +137,7 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     pytest.importorskip("build")
     source = tmp_path / "source"
     shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", "*.egg-info", ".*_cache", "build", "dist", ".venv")
+        ROOT, source, ignore=shutil.ignore_patterns(".git", "*.egg-info", ".*_cache", "build", "dist", ".venv", "*.so")
     )
     # The build back end of this environment, so that the test needs no network.
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(source))
@@ -144,6 +145,7 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     names = run("tar", "-tzf", str(sdist))
     assert "/scalargrad/py.typed" in names
     assert "/viz/py.typed" in names
+    assert "/scalargrad/_engine.c" in names
     # The wheel into a clean environment, the sdist beside it, built by this one's back end: neither needs a network.
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
@@ -151,10 +153,13 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     run(str(commands / "pip"), "install", "--no-index", "--no-deps", str(wheel))
     target = ("--no-build-isolation", "--target", str(tmp_path / "from_sdist"))
     run(sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", *target, str(sdist))
-    program = "import scalargrad, viz; v = scalargrad.Value(3.0); (v * v).backward(); print(v.grad)"
-    assert run(str(commands / "python"), "-c", program, cwd=tmp_path) == "6.0\n"
-    assert (
-        run(str(commands / "python"), "-I", "-S", "-c", f"import sys; sys.path.insert(0, {target[2]!r}); {program}")
-        == "6.0\n"
+    compiler = shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0])
+    expected = "6.0 native\n" if compiler else "6.0 python\n"
+    program = (
+        "import scalargrad, viz; v = scalargrad.Value(3.0); (v * v).backward(); print(v.grad, scalargrad.engine_name)"
     )
+    environ = {name: value for name, value in os.environ.items() if name != "SCALARGRAD_ENGINE"}
+    assert run(str(commands / "python"), "-c", program, cwd=tmp_path, env=environ) == expected
+    first = f"import sys; sys.path.insert(0, {target[2]!r})"
+    assert run(str(commands / "python"), "-I", "-S", "-c", f"{first}; {program}", env=environ) == expected
     assert run(str(commands / "scalargrad"), "eval", "x*x", "x=3", cwd=tmp_path).startswith("x*x = 9.0000")

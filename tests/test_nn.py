@@ -1,14 +1,16 @@
 """Networks, losses and optimisers against micrograd, PyTorch and closed forms."""
 
+import copy
 import json
 import math
+import pickle
 import random
+from functools import partial
 
 import mpmath
 import pytest
 
-from scalargrad import nn, optim
-from scalargrad.engine import Value, topological_order
+from scalargrad import Value, nn, optim, topological_order
 
 
 def network(**keywords):
@@ -79,9 +81,9 @@ def test_activations_by_name_expression_and_function(activation):
         (lambda: nn.Layer.from_arrays([[1, 2]], [1, 2]), "expected 1 rows of weights and biases, got 1 and 2"),
         (lambda: nn.Layer.from_arrays([[1, 2], [3]], [1, 2]), "neuron 2: expected 2 weights, got 1"),
         (lambda: nn.MLP(2, [3, 1], activation=["relu"]), "activation: expected 2, one a layer, got 1"),
-        (lambda: nn.MLP(2, []), "nouts must name at least one layer"),
+        (lambda: nn.MLP(2, []), "nouts must be the sizes of one or more layers, got "),
         (lambda: nn.Neuron(0), "nin must be at least 1, got 0"),
-        (lambda: nn.Neuron(2, activation="rellu"), "expression in z, got 'rellu'"),
+        (lambda: nn.Neuron(2, activation="ReLu"), "activation: no operation .ReLu.; did you mean relu?"),
         (lambda: nn.Neuron(2, activation="x + z"), "expression in z, got 'x [+] z'"),
         (lambda: nn.MLP(2, [1])([1.0]), "neuron 1 takes 2 inputs, got 1"),
         (lambda: nn.cross_entropy([1.0, 2.0], 2), "expected a class from 0 to 1, got 2"),
@@ -90,6 +92,8 @@ def test_activations_by_name_expression_and_function(activation):
         (lambda: nn.softmax([]), "at least one value"),
         (lambda: optim.SGD([], learning_rate=-1), "learning_rate must be at least 0 and below inf, got -1"),
         (lambda: optim.SGD([], momentum=1), r"momentum must be at least 0 and below 1\D.* got 1"),
+        (lambda: optim.SGD([Value(1.0) * 2]), "parameters must be leaves"),
+        (lambda: optim.SGD([Value(1.0)] * 2), "one of them twice"),
         (lambda: optim.Adam([], betas=(0.9, 1.5)), r"betas\[1\] must be .* got 1.5"),
     ],
 )
@@ -238,6 +242,88 @@ def test_binary_cross_entropy(z, t):
         )
 
 
+@pytest.mark.parametrize("gap", [0.5, 10.0, 30.0, 36.7, 300.0, 599.0, 601.0, 700.0])
+@pytest.mark.parametrize("base", [0.0, 570.0, -900.0])
+def test_small_losses_keep_their_digits(gap, base):
+    # The loss of the right class is near exp(-gap): logsumexp less its logit would have none of its digits.
+    z = [Value(base + gap), Value(base)]
+    gap = z[0].data - base  # as rounded
+    loss = nn.cross_entropy(z, 0)
+    loss.backward()
+    binary = Value(gap)
+    binary_loss = nn.binary_cross_entropy(binary, 1)
+    binary_loss.backward()
+    with mpmath.workdps(700):
+        exact = mpmath.log1p(mpmath.exp(-mpmath.mpf(gap)))
+        slope = -1 / (1 + mpmath.exp(mpmath.mpf(gap)))
+    assert [loss.data, binary_loss.data] == pytest.approx([float(exact)] * 2, rel=1e-14, abs=0)
+    assert [z[0].grad, binary.grad] == pytest.approx([float(slope)] * 2, rel=1e-14, abs=0)
+
+
+@pytest.mark.parametrize("before", [(1.0, 2.0), (1000.0, 990.0)])
+@pytest.mark.parametrize("after", [(2.0, 1.0), (260.0, 256.0), (-3.0, 5.0)])
+def test_losses_can_be_computed_again_from_other_data(before, after):
+    for make in (
+        lambda z: nn.cross_entropy(z, [0.25, 0.75]),
+        lambda z: nn.softmax(z)[1],
+        nn.logsumexp,
+        lambda z: nn.binary_cross_entropy(z, [0.0, 1.0]),
+    ):
+        z = [Value(v) for v in before]
+        again = make(z)
+        for value, data in zip(z, after):
+            value.data = data
+        assert again.forward().data == pytest.approx(make([Value(v) for v in after]).data, rel=1e-13)
+
+
+def test_a_class_may_be_numpys_integer():
+    numpy = pytest.importorskip("numpy")
+    assert nn.cross_entropy([0.0, 1.0], numpy.int64(1)).data == nn.cross_entropy([0.0, 1.0], 1).data
+
+
+def test_layers_and_neurons_of_ones_own_are_called():
+    class Doubled(nn.Neuron):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    class Constant(nn.Module):
+        def __call__(self, x):
+            return [Value(1.0), Value(2.0)]
+
+    model = nn.MLP(1, [2, 1])
+    model.layers[0] = Constant()
+    last = model.layers[1].neurons[0]
+    expected = last.b.data + last.w[0].data + 2 * last.w[1].data
+    assert model([5.0]).data == expected
+    doubled = Doubled(2, False, weights=[w.data for w in last.w])
+    model.layers[1].neurons = [doubled]
+    assert model([5.0]).data == pytest.approx(2 * expected)
+    plain = nn.Neuron(1, weights=[-1])
+    assert plain([Value(2.0)]).data == 0.0
+    plain.nonlin = False
+    assert plain([Value(2.0)]).data == -2.0
+
+
+def test_a_network_can_be_copied_and_pickled():
+    model = network(activation="relu(z) + sin(z)")
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert [y.data for y in other([1.0, 2.0, 3.0])] == [y.data for y in model([1.0, 2.0, 3.0])]
+        assert not {*other.parameters()} & {*model.parameters()}
+
+
+def test_a_module_may_know_its_parent():
+    model = Ladder()
+    model.rungs[0].parent = model
+    assert len(model.parameters()) == 6
+
+
+def test_activations_must_return_a_value():
+    with pytest.raises(TypeError, match="neuron: activation must return a Value, got 1.0"):
+        nn.Neuron(1, activation=lambda z: 1.0)([Value(1.0)])
+    with pytest.raises(TypeError, match="activation must be a name, an expression in z or a function, got 3"):
+        nn.Neuron(1, activation=3)
+
+
 def test_mse_and_hinge():
     assert nn.mse([1.0, 2.0, 4.0], [0.0, 4.0, 4.0]).data == pytest.approx(5 / 3)
     assert nn.mse(3.0, 1.0).data == 4.0
@@ -278,6 +364,6 @@ def test_optimisers_take_pytorchs_steps(name, keywords):
 
 
 def test_optimisers_reach_the_minimum():
-    for make, rate in ((optim.SGD, 0.04), (optim.Adam, 0.2), (optim.AdamW, 0.2)):
+    for make, rate in ((optim.SGD, 0.04), (optim.Adam, 0.2), (partial(optim.AdamW, weight_decay=0.0), 0.2)):
         parameters = [Value(0.3), Value(0.7)]
         assert minimise(make(parameters, learning_rate=rate), parameters, 400) == pytest.approx([1, -2], abs=1e-3)

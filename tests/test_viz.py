@@ -301,8 +301,9 @@ def test_numbers(value, text):
 def test_digits():
     assert [number(1.23456, digits) for digits in (0, 1, 5)] == ["1", "1.2", "1.23456"]
     assert "1.23456" in words(to_dot(Value(1.23456), digits=5))
-    with pytest.raises(ValueError, match="digits must be 0 or more, got -1"):
-        to_dot(Value(1.0), digits=-1)
+    for digits in (-1, 1.5, "3"):
+        with pytest.raises(ValueError, match=f"digits must be a whole number, 0 or more, got {digits!r}"):
+            to_dot(Value(1.0), digits=digits)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +315,13 @@ def test_digits():
 )
 def test_names(label, text):
     assert name(label) == text
+
+
+def test_labels_and_titles_may_be_anything():
+    y = leaf(3, 5) * leaf(2, ("a", 1))
+    y.label = 7
+    assert {"5", "('a', 1)", "7"} <= set(words(to_dot(y)))
+    assert words(to_dot(y, title=8))[0] == "8"
 
 
 def test_symbols():
@@ -457,11 +465,19 @@ def test_without_graphviz_the_dot_file_is_written(tmp_path, monkeypatch):
 def test_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "neuron.svg"
     path.write_text("before")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
     with pytest.raises(OSError, match="disk full"):
         viz.draw(neuron(), path)
     assert path.read_text() == "before"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_an_error_names_the_path_that_was_asked_for(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in ("nowhere", "file"):
+        with pytest.raises(OSError) as caught:
+            viz.draw(neuron(), tmp_path / folder / "neuron.dot")
+        assert caught.value.filename == str(tmp_path / folder / "neuron.dot")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for a program that fails is a shell script")

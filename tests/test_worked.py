@@ -1,12 +1,16 @@
 """Solved problems against the assignment's known values and closed matrix formulas."""
 
+import copy
+import math
 import random
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 
-from scalargrad.worked import Problem, ProblemError, report, solve, weights_and_bias
+from scalargrad import Value, nn
+from scalargrad.worked import Problem, ProblemError, _slope, fixed, report, solve, weights_and_bias
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
 
@@ -56,7 +60,7 @@ def check(problem):
     solution = solve(problem)
     zs, hs, loss, deltas, gradients = closed_form(problem)
     close(solution.loss.data, loss)
-    for i, layer in enumerate(problem.layers):
+    for i, layer in enumerate(solution.layers):
         close([z.data for z in solution.z[i]], zs[i])
         close([h.data for h in solution.h[i]], hs[i])
         close([z.grad for z in solution.z[i]], deltas[i])
@@ -151,6 +155,9 @@ activation = "softmax"
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("[1, 2]", f"[1, 1{'0' * 400}]", "input: expected a finite number as entry 2, got 1000"),
+        ("0.1", f"1{'0' * 400}", "learning_rate: expected a number of at least 0, got 1000"),
+        ("[1, 2]", f"[1, 1{'0' * 5000}]", ""),  # Python itself reads no such integer
         ("input = [1, 2]", "", "input: expected a list of numbers, got nothing"),
         ("[1, 2]", "[1, 'two']", "input: expected a finite number as entry 2, got 'two'"),
         ("[1, 2]", "[1, true]", "input: expected a finite number as entry 2, got True"),
@@ -222,3 +229,146 @@ def test_a_saturated_softmax_is_solved(target, loss, delta):
     assert solution.h[0][1].data == 0.0  # too small for a float
     assert solution.loss.data == loss
     assert [z.grad for z in solution.z[0]] == delta
+
+
+def test_a_file_that_cannot_be_read_is_an_oserror_with_its_path(tmp_path):
+    with pytest.raises(OSError) as caught:
+        Problem.load(tmp_path)
+    assert caught.value.filename == str(tmp_path)
+
+
+LOGITS = [
+    0.0,
+    1e-9,
+    0.3,
+    1.0,
+    5.0,
+    6.9,
+    6.91,
+    13.0,
+    69.0,
+    69.1,
+    17.0,
+    36.0,
+    37.0,
+    100.0,
+    350.0,
+    460.0,
+    461.0,
+    699.0,
+    700.0,
+]
+
+
+def solved(weights, activation, target):
+    layer = {"weights": [[w] for w in weights], "bias": [0] * len(weights), "activation": activation}
+    loss = {"sigmoid": "binary-cross-entropy", "softmax": "cross-entropy"}[activation]
+    solution = solve(Problem.from_dict({"input": [1], "target": target, "loss": loss, "layer": [layer]}))
+    return solution.loss.data, *(z.grad for z in solution.z[0])
+
+
+def right(got, expected):
+    assert got == pytest.approx([float(e) for e in expected], rel=1e-13, abs=1e-14)
+
+
+@pytest.mark.parametrize("z", [*LOGITS, *(-z for z in LOGITS)])
+@pytest.mark.parametrize("y", [0, 1, 0.25])
+def test_binary_cross_entropy_is_right_for_every_logit(z, y):
+    with mpmath.workdps(700):
+        p = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
+        right(solved([z], "sigmoid", [y]), [-(y * mpmath.log(p) + (1 - y) * mpmath.log(1 - p)), p - y])
+
+
+@pytest.mark.parametrize("z", [*LOGITS, *(-z for z in LOGITS), 744.0, -744.0, -746.0])
+@pytest.mark.parametrize("y", [(0, 1), (1, 0), (0.25, 0.75)])
+@pytest.mark.parametrize("offset", [0.0, 600.0, -600.0, 601.0, -2000.0])
+def test_cross_entropy_is_right_for_every_logit(z, y, offset):
+    z = offset + z - offset  # as rounded
+    with mpmath.workdps(700):
+        total = 1 + mpmath.exp(mpmath.mpf(z))
+        p = [1 / total, mpmath.exp(mpmath.mpf(z)) / total]
+        loss = -sum(yi * mpmath.log(pi) for yi, pi in zip(y, p))
+        right(solved([offset, offset + z], "softmax", list(y)), [loss, *(pi - yi for pi, yi in zip(p, y))])
+
+
+def test_the_textbook_graph_is_kept_where_it_is_right():
+    solution = solve(Problem.load(ASSIGNMENT).with_target([1, 0]))
+    assert solution.h[-1][0].grad == pytest.approx(-1 / solution.h[-1][0].data)  # the loss starts from ŷ
+
+
+def test_solutions_of_one_problem_share_nothing():
+    problem = Problem.load(ASSIGNMENT)
+    before = copy.deepcopy([weights_and_bias(layer, field) for layer in problem.layers for field in ("data", "grad")])
+    first = solve(problem.with_target([1, 0]))
+    text = report(first)
+    solve(problem.with_target([0, 1]))
+    assert report(first) == text
+    assert [weights_and_bias(layer, field) for layer in problem.layers for field in ("data", "grad")] == before
+
+
+def test_binary_cross_entropy_takes_probabilities_only():
+    layer = {"weights": [[1]], "bias": [0], "activation": "sigmoid"}
+    for y in (-0.1, 1.1):
+        with pytest.raises(ProblemError, match=rf"target: expected probabilities from 0 to 1, got \[{y}\]"):
+            Problem.from_dict({"input": [1], "loss": "binary-cross-entropy", "target": [y], "layer": [layer]})
+
+
+def test_a_slope_is_taken_without_the_graph_before_it():
+    x = Value(1.0)
+    x.grad = 7.0
+    assert _slope(nn.Neuron(1, activation="z**2"), x * 3.0) == 6.0
+    assert _slope(nn.Neuron(1, activation="linear"), x * 3.0) == 1.0
+    assert x.grad == 7.0
+
+
+def test_a_loss_of_zero_has_gradients_too():
+    problem = {"input": [2], "target": [7], "learning_rate": 1, "layer": [{"weights": [[3]], "bias": [1]}]}
+    text = report(solve(Problem.from_dict(problem)), 1)
+    assert "  ∂loss/∂b1 = δ1               =   0.0" in text.splitlines()
+    assert "learning rate 1\n" in text
+    assert "W - 1 ∂loss/∂W" in text
+
+
+def test_an_identity_written_as_an_expression_is_a_function():
+    layer = {"weights": [[3]], "bias": [1], "activation": "z"}
+    lines = report(solve(Problem.from_dict({"input": [2], "layer": [layer]})), 1).splitlines()
+    assert lines[0] == "problem: 1-1 network, f(z) = z, mse"
+    assert "  ŷ = f(Z1)                    =   7.0" in lines
+
+
+@pytest.mark.parametrize(
+    ("x", "digits", "text"),
+    [
+        *[(0.0, 2, "0.00"), (-0.0, 2, "0.00"), (1e-9, 2, "1.00e-09"), (-4e-7, 6, "-4.000000e-07")],
+        *[(0.006, 2, "0.01"), (2.0, 0, "2"), (123456.0, 1, "123456.0"), (1e15, 1, "1.0e+15")],
+        *[(math.inf, 2, "inf"), (-math.inf, 2, "-inf"), (math.nan, 2, "nan")],
+    ],
+)
+def test_fixed(x, digits, text):
+    assert fixed(x, digits) == text
+
+
+def test_reports_stay_aligned():
+    layer = {"weights": [[2e-9, -200], [3, 4]], "bias": [0, 1000], "activation": "sigmoid"}
+    problem = {"input": [1, 0], "target": [1, 0], "loss": "binary-cross-entropy", "layer": [layer]}
+    lines = report(solve(Problem.from_dict(problem)), 2).splitlines()
+    assert "  Z1 = W1 x + b1                             = (2.00e-09,  1003.00)" in lines
+    assert "  loss = -1/2 Σ (y ln ŷ + (1 - y) ln(1 - ŷ)) =  501.85" in lines
+    rows = [line for line in lines if line.startswith("      [")]
+    assert len({len(row) for row in rows}) == 1
+
+
+@pytest.mark.parametrize("digits", [-1, 1.5, "3"])
+def test_digits_of_a_report_are_checked(digits):
+    with pytest.raises(ValueError, match="digits must be a whole number, 0 or more, got"):
+        report(solve(Problem.load(ASSIGNMENT)), digits)
+
+
+def test_formulas_without_empty_factors():
+    layers = [{"weights": [[1, 2], [3, 4]], "bias": [0, 0]}, {"weights": [[1, 2], [3, 4]], "bias": [0, 0]}]
+    text = report(solve(Problem.from_dict({"input": [1, 2], "target": [0, 0], "layer": layers})))
+    assert "  δ2 = ŷ - y  " in text
+    assert "  δ1 = W2ᵀ δ2  " in text
+    layers[1]["activation"] = "tanh"
+    text = report(solve(Problem.from_dict({"input": [1, 2], "target": [0, 0], "layer": layers})))
+    assert "  δ2 = (ŷ - y) ∘ tanh'(Z2)  " in text

@@ -36,13 +36,15 @@ def to_dot(
     """
     if theme not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, got {theme!r}")
-    if digits < 0:
-        raise ValueError(f"digits must be 0 or more, got {digits!r}")
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):
         raise TypeError(f"root must be a Value or several, got {root!r}")
     if not force and (count := len(topological_order(*roots))) > MOST:
-        raise ValueError(f"a picture of every scalar shows up to {MOST:,} well: to draw all {count:,}, pass force=True")
+        raise ValueError(
+            f"a picture of every scalar shows up to {MOST:,} well: to draw all {count:,}, pass force=True (--force)"
+        )
     graph = Graph(*roots)
     # Vector formats have no pixels: Graphviz would only scale them up.
     dpi = None if format in ("svg", "pdf") else 144 if graph.small else 110

@@ -67,7 +67,10 @@ def _replace(path: Path, content: bytes) -> None:
     # Whole or not at all: a reader sees the old file or the new one, never half of it.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:  # its file name is not the one that was asked for
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -39,8 +39,9 @@ def name(label: str) -> str:
     >>> name("w11"), name("w1,12"), name("x1w1")
     ('w₁₁', 'w₁,₁₂', 'x1w1')
     """
-    match = _INDEXED.fullmatch(label)
-    return match[1] + match[2].translate(_SUBSCRIPTS) if match else label
+    text = str(label)  # a label may be anything
+    match = _INDEXED.fullmatch(text)
+    return match[1] + match[2].translate(_SUBSCRIPTS) if match else text
 
 
 def symbol(op: str) -> str:
