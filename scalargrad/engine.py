@@ -67,16 +67,30 @@ def detect_anomaly() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def scope(name: str) -> Iterator[None]:
+class scope:
     """Mark the Values made inside as belonging together: a picture draws a frame around them.
 
     >>> with scope("layer 1"), scope("neuron 2"):
     ...     Value(1.0).scope
     ('layer 1', 'neuron 2')
     """
-    with _changed(scope=(*_mode.get().scope, name)):
-        yield
+
+    # Networks enter a scope for every neuron: a generator, as above, would take longer than the neuron.
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._token = _mode.set(_within(_mode.get(), self._name))
+
+    def __exit__(self, *raised: object) -> None:
+        _mode.reset(self._token)
+
+
+@lru_cache(maxsize=1024)
+def _within(mode: Mode, name: str) -> Mode:
+    return mode._replace(scope=(*mode.scope, name))
 
 
 # Recording an operation, by its number of arguments: the heart of the engine. A backward closure gets the node

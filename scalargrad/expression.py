@@ -9,7 +9,7 @@ import math
 import re
 import reprlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,8 @@ class Expression:
     """
 
     text: str
-    _program: tuple[ast.Name | float | Op, ...]  # in postfix order, so that depth is no difficulty
+    # Each step once, operands first: how it prints, what it is, and the numbers of the steps that it needs.
+    _program: tuple[tuple[Text, ast.Name | float | Op, tuple[int, ...]], ...]
 
     @classmethod
     def parse(cls, text: str) -> Expression:
@@ -64,16 +65,16 @@ class Expression:
             raise _error(text, 0, "too long, or nested too deeply") from None
         except ValueError as error:  # a null byte
             raise _error(text, 0, str(error)) from None
-        return cls(text, tuple(_compile(text, tree)))
+        return cls(text, _compile(_postfix(text, tree)))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that need a value, from left to right."""
-        names = (step.id for step in self._program if isinstance(step, ast.Name))
+        names = (step.id for _, step, _ in self._program if isinstance(step, ast.Name))
         return tuple(name for name in dict.fromkeys(names) if name not in CONSTANTS)
 
     def __call__(self, **values: Any) -> Any:
-        return self.steps(values)[-1][1]
+        return self._evaluate(values)[-1]
 
     def steps(self, values: Mapping[str, Any]) -> list[tuple[Text, Any]]:
         """Evaluate, and return every step as its text and its value, the whole expression last.
@@ -83,29 +84,46 @@ class Expression:
 
         What is written twice is computed once. Raises ExpressionError where a name has no value.
         """
-        done: dict[Text, Any] = {}
-        stack: list[Text] = []
-        for step in self._program:
+        return [(text, value) for (text, _, _), value in zip(self._program, self._evaluate(values), strict=True)]
+
+    def _evaluate(self, values: Mapping[str, Any]) -> list[Any]:
+        done: list[Any] = []
+        for _, step, operands in self._program:
             if isinstance(step, Op):
-                count = len(step.partials)
-                operands = stack[-count:]
-                del stack[-count:]
-                text = step.print(*operands)
-                if text not in done:
-                    done[text] = step(*(done[operand] for operand in operands))
-            elif isinstance(step, ast.Name):
-                text = Text(step.id)
-                if step.id not in values and step.id not in CONSTANTS:
-                    raise _error(self.text, step, f"no value for {step.id!r}" + EULER * (step.id == "e"))
-                done[text] = values[step.id] if step.id in values else CONSTANTS[step.id]
+                done.append(step(*[done[i] for i in operands]))
+            elif not isinstance(step, ast.Name):
+                done.append(step)
+            elif step.id in values:
+                done.append(values[step.id])
+            elif step.id in CONSTANTS:
+                done.append(CONSTANTS[step.id])
             else:
-                text = Text(repr(step).removesuffix(".0"))
-                done[text] = step
-            stack.append(text)
-        return list(done.items())
+                raise _error(self.text, step, f"no value for {step.id!r}" + EULER * (step.id == "e"))
+        return done
 
 
-def _compile(text: str, tree: ast.expr) -> Iterator[ast.Name | float | Op]:
+def _compile(
+    postfix: Iterable[ast.Name | float | Op],
+) -> tuple[tuple[Text, ast.Name | float | Op, tuple[int, ...]], ...]:
+    program: dict[Text, tuple[Text, ast.Name | float | Op, tuple[int, ...]]] = {}
+    numbers: dict[Text, int] = {}
+    stack: list[Text] = []
+    for step in postfix:
+        operands: list[Text] = []
+        if isinstance(step, Op):
+            operands = stack[-len(step.partials) :]
+            del stack[-len(step.partials) :]
+            text = step.print(*operands)
+        else:
+            text = Text(step.id if isinstance(step, ast.Name) else repr(step).removesuffix(".0"))
+        stack.append(text)
+        if text not in program:
+            numbers[text] = len(program)
+            program[text] = text, step, tuple(numbers[operand] for operand in operands)
+    return tuple(program.values())
+
+
+def _postfix(text: str, tree: ast.expr) -> Iterator[ast.Name | float | Op]:
     program: list[ast.Name | float | Op] = []  # root first, last operand first
     stack = [tree]
     while stack:

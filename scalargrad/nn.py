@@ -217,8 +217,12 @@ class Neuron(Module):
         """Return the activation of z, labelled h."""
         if self._function is None or not self.nonlin:
             return z
-        with scope(self.name), scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
-            h = self._function(z)
+        with scope(self.name):
+            if isinstance(self._function, ops.Op):
+                h = self._function(z)
+            else:  # several operations, which deserve a frame
+                with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
+                    h = self._function(z)
         if not isinstance(h, Value):
             raise TypeError(f"{self.name}: activation must return a Value, got {h!r}")
         h.label = h.label or f"h{self.suffix}"

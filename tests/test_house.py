@@ -101,6 +101,13 @@ def test_public_names_are_documented(name, thing):
     assert inspect.getdoc(thing) or overridden, name
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_run(path, tmp_path):
+    if not shutil.which("dot"):
+        pytest.skip("Graphviz's program `dot` is not installed")
+    assert run(sys.executable, str(path), cwd=tmp_path)
+
+
 def readme_blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 

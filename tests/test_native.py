@@ -1,0 +1,1015 @@
+"""The C twin against its reference, bit for bit; its memory, its reference counts, and hostile use."""
+
+import contextlib
+import functools
+import gc
+import itertools
+import math
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import tracemalloc
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import scalargrad
+from scalargrad import detect_anomaly, engine, ieee, no_grad, ops, scope
+
+if scalargrad.engine_name != "native":
+    pytest.skip("the C engine is not in use", allow_module_level=True)
+
+native = scalargrad._engine
+V = native.Value
+ENGINES = (engine, native)
+ROOT = Path(__file__).parent.parent
+STATM = Path("/proc/self/statm")
+
+
+def run(program, *arguments, engine="native", input=None):
+    """Run a program in a fresh interpreter, and return what it printed; it must end well."""
+    environ = dict(os.environ, SCALARGRAD_ENGINE=engine)
+    environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(program), *arguments]
+    done = subprocess.run(command, capture_output=True, env=environ, input=input)
+    assert done.returncode == 0, done.stderr.decode()
+    assert not done.stderr, done.stderr.decode()
+    return done.stdout
+
+
+def outcome(function, *arguments):
+    """What a function gives, floats with all their bits (every nan alike), or what it raises."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other engine must raise the same
+        return type(error), str(error)
+
+
+def bits(node):
+    return node.data.hex(), node.grad.hex(), [d.hex() for d in node.local_gradients]
+
+
+# The table, row by row.
+
+SPECIAL = [
+    *(0.0, 5e-324, 1e-310, 1e-300, 1e-160, 1e-17, 1e-8, 0.1, 1 / 3, 0.5, 1.0, 1.5, math.pi / 2, 2.0, 3.0, 19.0, 28.0),
+    *(28.5, 36.7, 355.0, 709.7, 710.0, 745.2, 2.0**52 + 1, 2.0**53, 1e16, 1e22, 1e154, 1e160, 1e300),
+    *(math.nextafter(1, 0), math.nextafter(1, 2), sys.float_info.max, math.inf),
+]
+SPECIAL = [*SPECIAL, *(-x for x in SPECIAL), math.nan]
+
+
+def grid(op, count):
+    """Special points of an operation, and random ones over all magnitudes."""
+    yield from itertools.product(SPECIAL, repeat=len(op.partials))
+    rng = random.Random(f"grid of {op.name}")
+    for _ in range(count):
+        spread = rng.choice((0.5, 1, 3, 20, 300))
+        yield tuple(rng.choice((-1, 1)) * 10 ** rng.uniform(-spread, min(spread, 4)) for _ in op.partials)
+
+
+def at_point(E, op, point):
+    return bits(op(*(E.Value(x, label="x") for x in point)))
+
+
+@pytest.mark.parametrize("mode", [contextlib.nullcontext, ieee], ids=["raising", "ieee"])
+@pytest.mark.parametrize("op", ops.TABLE.values(), ids=ops.TABLE)
+def test_the_table_row_by_row(op, mode):
+    unlike = []
+    with mode():
+        for point in grid(op, 500):
+            python, c = (outcome(at_point, E, op, point) for E in ENGINES)
+            if python != c:
+                unlike.append((point, python, c))
+    assert not unlike, f"{len(unlike)} points, such as {unlike[:3]}"
+
+
+@pytest.mark.parametrize("op", [op for op in ops.TABLE.values() if len(op.partials) == 2], ids=lambda op: op.name)
+def test_the_table_with_a_constant_on_either_side(op):
+    def results(E):
+        for x, y in grid(op, 100):
+            yield outcome(lambda x, y: bits(op(E.Value(x), y)), x, y)
+            yield outcome(lambda x, y: bits(op(x, E.Value(y))), x, y)
+            yield outcome(lambda x, y: bits(E.apply(op, E.Value(x), y)), x, y)
+
+    for python, c in zip(results(engine), results(native)):
+        assert python == c
+
+
+def test_every_operation_of_the_table_is_a_method():
+    for name, op in ops.TABLE.items():
+        point = (0.5,) * len(op.partials)
+        assert bits(getattr(V(point[0]), name)(*point[1:])) == bits(getattr(engine.Value(point[0]), name)(*point[1:]))
+
+
+# Random graphs.
+
+OPERATORS = [
+    *(lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x**y),
+    *(lambda x, y: -x, lambda x, y: abs(x), lambda x, y: +x, lambda x, y: ops.relu(x) * y),
+]
+STEPS = [*(functools.partial(lambda op, x, y: op(*(x, y)[: len(op.partials)]), op) for op in ops.TABLE.values())]
+STEPS += OPERATORS
+
+
+def random_program(rng):
+    leaves = [rng.choice((rng.gauss(0, 1), rng.uniform(0, 1), rng.gauss(0, 30), rng.choice(SPECIAL))) for _ in range(3)]
+    if rng.random() < 0.7:  # most leaves are tame, or few results would be finite
+        leaves = [rng.uniform(0.1, 0.9) for _ in leaves]
+    size = rng.randint(3, 12)
+    return leaves, [
+        (
+            rng.choice(STEPS),
+            rng.randrange(3 + i),
+            rng.randrange(3 + i) if rng.random() < 0.8 else rng.choice((2, 0.5, -1, 3.0, True)) * 1j,
+        )
+        for i in range(size)
+    ]
+
+
+def results(E, program):
+    """Everything that can be seen of a program: values, partials, gradients, exceptions, messages."""
+    leaves, steps = program
+    values = [E.Value(x, label=f"x{i}") for i, x in enumerate(leaves)]
+    raised = []
+    for step, i, j in steps:
+        x, y = values[i], values[j] if isinstance(j, int) else j.imag  # an imaginary number stands for a constant
+        if isinstance(j, complex) and j.imag == 2:
+            x, y = y, x
+        result = outcome(step, x, y)
+        if isinstance(result, tuple):
+            raised.append(result)
+            result = E.Value(0.25)
+        values.append(result if isinstance(result, E.Value) else E.Value(result))
+    root = values[-1]
+    for value in values[3:-1:2]:
+        root = root + value
+    root.backward()
+    order = [(*bits(node), node._op, len(node._prev)) for node in E.topological_order(root)]
+    return raised, order, [bits(node) for node in values]
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_random_graphs(part):
+    rng, raised, finite = random.Random(part), 0, 0
+    for _ in range(1000):
+        program = random_program(rng)
+        with ieee() if part % 2 else contextlib.nullcontext():
+            python, c = (results(E, program) for E in ENGINES)
+        assert python == c
+        raised += bool(c[0])
+        finite += all(math.isfinite(float.fromhex(grad)) for _, grad, _ in c[2])
+    assert finite > 200, "most of what is compared is numbers"
+    assert part % 2 or raised > 100, "errors too"
+    assert not part % 2 or not raised
+
+
+# Memory.
+
+
+def test_a_node_is_96_bytes_with_its_header():
+    assert sys.getsizeof(V(1.0) * 2.0) <= 96
+
+
+RESIDENT = """
+    import os
+    from scalargrad import Value
+
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def chain(count):
+        x = Value(1.0)
+        for _ in range(count):
+            x = x.tanh()
+        return x
+
+    chain(1000)
+"""
+on_linux = pytest.mark.skipif(not STATM.exists(), reason="resident memory is read from /proc")
+
+
+@on_linux
+def test_memory_of_a_million_nodes():
+    program = """
+    before = resident()
+    x = chain(1_000_000)
+    print(resident() - before)
+    """
+    assert int(run(RESIDENT + program)) <= 97.5e6  # of 96 bytes, and the pages that list pages
+
+
+@on_linux
+def test_memory_goes_back():
+    program = """
+    before = resident()
+    x = chain(2_000_000)
+    full = resident() - before
+    last = Value(1.0)  # in the newest of the slabs
+    del x
+    print(full, resident() - before)
+    """
+    full, rest = map(int, run(RESIDENT + program).split())
+    assert full > 180e6
+    assert rest < 20e6  # the slabs kept for the next graph, and what malloc keeps
+
+
+@on_linux
+def test_freed_memory_is_used_again():
+    program = """
+    sizes = []
+    for _ in range(12):
+        x = chain(100_000)
+        x.backward()
+        x = None
+        sizes.append(resident())
+    print(max(sizes[2:]) - sizes[1])
+    """
+    assert int(run(RESIDENT + program)) < 3e6
+
+
+class Witness:
+    """Something that can be watched dying."""
+
+
+def test_built_in_nodes_are_not_tracked():
+    x, y = V(1.0, label="x"), V(2.0)
+    nodes = [x, y, x + y, x * 2, 3 / y, x**2, -x, abs(x), x.exp(), x.arctan2(y), x.detach(), ops.hypot(x, y)]
+    x.count, x.name = 3, "first"  # numbers and strings hold nothing
+    nodes += [x + 1]
+    (nodes[2] * nodes[3]).backward()
+    with no_grad():
+        nodes.append(x * y)
+    with scope("s"):
+        nodes.append(x * y)
+    assert not [node for node in nodes if gc.is_tracked(node)]
+
+
+def test_what_can_hold_references_is_tracked_and_what_is_built_on_it():
+    closure, container, seen = V(1.0, (V(2.0),), "mine"), V(2.0), V(3.0)
+    closure._backward = lambda: None
+    container.list = []
+    seen.__dict__["anything"] = None
+    for node in (closure, container, seen):
+        built = [node + 1, 1 - node, node.tanh(), V(1.0) * node, node.arctan2(2.0), V(0.0, (node,), "by hand")]
+        built += [built[0] * 3]
+        assert all(gc.is_tracked(x) for x in (node, *built))
+
+
+def cycle_through_a_closure(witness):
+    x = V(1.0)
+    out = V(2.0, (x,), "twice")
+    out._backward = lambda: setattr(x, "grad", x.grad + 2 * out.grad + 0 * bool(witness))
+    return out * 3 + 1
+
+
+def cycle_through_an_attribute(witness):
+    x = V(1.0)
+    x.cache = [witness]
+    x.cache.append(x * 2)
+
+
+def cycle_through_an_attribute_of_a_result(witness):
+    x = V(1.0) * 2
+    x.me, x.witness = x, witness
+
+
+def cycle_through_the_dict(witness):
+    x = V(1.0)
+    x.__dict__.update(loss=x * 2, witness=witness)
+
+
+def cycle_through_many_parents(witness):
+    x = V(1.0)
+    x.cache = [witness]
+    x.cache.append(V(2.0, (x, V(2.0), V(3.0)), "sum"))
+
+
+def cycle_through_a_subclass(witness):
+    class Sub(V):
+        pass
+
+    x = Sub(1.0)
+    x.loss, x.witness = x * 2, witness
+
+
+def cycle_through_a_label(witness):
+    class Name(str):
+        __slots__ = ("loss", "witness")
+
+    name = Name("x")
+    name.loss, name.witness = V(1.0, label=name), witness
+
+
+def cycle_through_children_made_before_an_attribute(witness):
+    x = V(1.0)
+    loss = (x * 2).exp() + 1
+    x.loss, x.witness = loss, witness
+
+
+def cycle_through_children_made_before_a_closure(witness):
+    x = V(1.0)
+    loss = (x * 2).exp() + 1
+    x._backward = lambda: (loss, witness)
+
+
+CYCLES = [function for name, function in sorted(globals().items()) if name.startswith("cycle_through")]
+
+
+@pytest.mark.parametrize("cycle", CYCLES, ids=lambda function: function.__name__)
+def test_a_cycle_is_collected(cycle):
+    witness = Witness()
+    dead = weakref.ref(witness)
+    cycle(witness)
+    del witness
+    gc.collect()
+    assert dead() is None
+
+
+def test_nodes_that_are_tracked_die_by_reference_counting_too():
+    gc.disable()
+    try:
+        witness = Witness()
+        dead = weakref.ref(witness)
+        x = V(1.0)
+        x.held = [witness]
+        loss = (x * 2 + 1).exp()
+        loss.backward()
+        del witness, x, loss
+        assert dead() is None
+    finally:
+        gc.enable()
+
+
+# Reference counts: what is done 2,000 times leaves nothing behind.
+
+
+class Sub(V):
+    """A subclass as people write it."""
+
+
+class Slotted(V):
+    __slots__ = ("extra",)
+
+
+def errors(function, *arguments):
+    with contextlib.suppress(ArithmeticError, ValueError, TypeError, AttributeError, RuntimeError, KeyError):
+        function(*arguments)
+        raise AssertionError("no error")
+
+
+x, y, three = V(0.5, label="x"), V(2.0), ops.operation(lambda x, y, z: (x * y + z, (y, x, 1.0)))
+handmade = V(1.0, (x, y), "by hand")
+handmade._backward = lambda: None
+
+
+def set_closure():
+    out = V(1.0, (x, y), "mine", label="out")
+    out._backward = lambda: None
+    out._backward = lambda: None
+    (out * 2).backward()
+
+
+def set_attributes():
+    v = V(1.0)
+    v.a, v.b, v.label, v.role, v.scope = 1.5, [v], "v", "mine", ("a", "b")
+    v.label, v.role, v.a = "w", "parameter", "other"
+    del v.a, v.b
+
+
+def raise_in_backward():
+    out = V(1.0, (x,), "bad")
+    out._backward = lambda: 1 / 0
+    errors((out * 2).backward)
+
+
+def anomaly():
+    with detect_anomaly():
+        x * 2
+        V(1.0, (x,), "op")
+        (x * y).backward()
+        errors(V(1e308).mul, 10)
+        errors(three, V(1e308), 10, 1)
+
+
+REPEATED = {
+    "leaf": lambda: V(1.5),
+    "leaf of an int": lambda: V(3),
+    "leaf with all arguments": lambda: V(3, (x, y), "op", "label"),
+    "leaf by keywords": lambda: V(data=3.0, label="a"),
+    "leaf with children": lambda: V(1.0, [x, y, x], "op"),
+    "leaf of an operation": lambda: V(1.0, [x, y], ops.add),
+    "subclass": lambda: (Sub(1.0, label="s") * 2, Slotted(1.0)),
+    "new": lambda: V.__new__(V),
+    "init again": lambda: x.__init__(0.5, label="x"),
+    "add": lambda: x + y,
+    "number on either side": lambda: (x - 1, 1 - x, x**2, 2**x, x / True, 3 * y),
+    "not implemented": lambda: errors(lambda: x + "a"),
+    "reflected not implemented": lambda: errors(lambda: None * x),
+    "unary": lambda: (-x, +x, abs(x), x.exp(), x.tanh()),
+    "of the Python table": lambda: (x.arctan2(y), ops.hypot(x, 2), x.maximum(y)),
+    "three parents": lambda: three(x, y, 2.0).local_gradients,
+    "function": lambda: (ops.exp(x), ops.pow(x, 2), native.apply(ops.mul, x, 2)),
+    "outside": lambda: errors((x - 1).log),
+    "division by zero": lambda: errors(lambda: x / 0),
+    "overflow": lambda: errors(V(1e3).exp),
+    "no number": lambda: [errors(V, bad) for bad in ("1", None, 1j, x, [1])],
+    "no children": lambda: errors(V, 1.0, [1.0]),
+    "bad arguments": lambda: (errors(V), errors(V, 1, 2, 3, 4, 5), errors(lambda: V(1, no=2)), errors(native.apply)),
+    "apply to no number": lambda: errors(native.apply, ops.add, x, "a"),
+    "apply to too few": lambda: errors(native.apply, ops.add, x),
+    "ieee": lambda: in_mode(ieee, lambda: (x / 0, (x - 1).log(), V(1e3).exp())),
+    "no_grad": lambda: in_mode(no_grad, lambda: (x + y, three(x, y, 1))),
+    "scope": lambda: in_mode(lambda: scope("a"), lambda: (x + y).scope),
+    "anomaly": anomaly,
+    "backward": lambda: ((x + y) * x).backward(),
+    "backward with a seed": lambda: ((x + y) * x).backward(gradient=2),
+    "backward of nonsense": lambda: (errors(x.backward, "1"), errors(lambda: x.backward(nope=1))),
+    "backward of many parents": lambda: three(x, y, 2.0).backward(),
+    "closure": set_closure,
+    "closure that raises": raise_in_backward,
+    "closure that is none": lambda: errors(setattr, x, "_backward", 3),
+    "call of a closure": lambda: ((x + y)._backward(), handmade._backward(), x._backward()),
+    "order": lambda: native.topological_order(x + y, x * y),
+    "order of nonsense": lambda: errors(native.topological_order, 1),
+    "zero_grad": lambda: (x * y).zero_grad(),
+    "detach": lambda: (x.detach(), (x * y).detach()),
+    "forward": lambda: (x * y + 1).forward(),
+    "forward by hand": lambda: errors(handmade.forward),
+    "attributes": set_attributes,
+    "attribute that is not": lambda: (errors(lambda: x.nope), errors(delattr, x, "nope"), errors(delattr, x, "data")),
+    "read": lambda: (x.data, x.grad, x.label, x.scope, x.role, x._prev, x._op, (x * y)._prev, (x * y)._op),
+    "write": lambda: (setattr(x, "data", 0.5), setattr(x, "grad", 1), errors(setattr, x, "data", "a")),
+    "write nonsense": lambda: (errors(setattr, x, "scope", 3), errors(setattr, x, "_prev", ())),
+    "local_gradients": lambda: ((x * y).local_gradients, handmade.local_gradients, x.local_gradients),
+    "dict": lambda: V(1.0).__dict__.update(a=1),
+    "compare": lambda: (x < y, x <= 1, x > 2, y >= x, x == y, x != y, hash(x), bool(x), errors(lambda: x < "a")),
+    "print": lambda: (repr(x), str(x), f"{x:.2f}", errors(float, x)),
+    "copy": lambda: ((x * y).__copy__(), (x * y).__deepcopy__({}), pickle.loads(pickle.dumps(x * y + 1))),
+    "restore nonsense": lambda: (errors(V._restore, 1.0), errors(V._restore, *(None,) * 7, ())),
+    "modulus": lambda: errors(pow, x, 2, 3),
+    "subclass operand": lambda: (Sub(1.0) + x, x * Slotted(2.0), Sub(1.0).exp()),
+}
+
+
+def in_mode(mode, function):
+    with mode():
+        return function()
+
+
+def counts():
+    gc.collect()
+    watched = [None, True, NotImplemented, V, Sub, Slotted, x, y, three, ops.add, ops.mul, "", (), x.label, handmade]
+    return [sys.getrefcount(thing) for thing in watched] + [sys.getallocatedblocks(), len(gc.get_objects())]
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_nothing_is_left_behind(name):
+    function = REPEATED[name]
+    for _ in range(300):  # caches fill, the interpreter specialises; they may go on a little
+        function()
+    before = counts()
+    for _ in range(2000):
+        function()
+    grown = [b - a for a, b in zip(before, counts())]
+    assert max(map(abs, grown)) < 1000, grown
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_no_memory_is_left_behind(name):
+    # The arrays of backward and of the order are no Python objects; tracemalloc sees them.
+    function = REPEATED[name]
+    tracemalloc.start(1)
+    try:
+        for _ in range(600):
+            function()
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(600):
+            function()
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 600 * 32  # an array is larger; free lists and caches grow
+    finally:
+        tracemalloc.stop()
+
+
+# Hostile use.
+
+
+def test_a_value_without_init():
+    v = V.__new__(V)
+    assert (v.data, v.grad, v.label, v.scope, v.role, v._prev, v._op) == (0.0, 0.0, "", (), "", (), "")
+    assert v.local_gradients == ()
+    v._backward()
+    v.backward()
+    v.zero_grad()
+    assert v.grad == 0.0
+    assert repr(v * 2 + v) == "Value(data=0.0, grad=0.0)"
+    assert (v < 1, bool(v), v.detach().data, v.forward() is v, pickle.loads(pickle.dumps(v)).data) == (
+        *(True, False, 0.0, True, 0.0),
+    )
+    for kind in (Sub, Slotted):
+        empty = V.__new__(kind)
+        ((empty + 1) * empty).backward()
+        assert empty.grad == 1.0
+    with pytest.raises(TypeError):
+        V.__new__(int)
+
+
+def test_made_anew():
+    a, b = V(1.0, label="a"), V(2.0)
+    c = a * b
+    c.__init__(5.0, (b,), "anew", "c")
+    assert (c.data, c.grad, c.label, c._prev, c._op, c.local_gradients) == (5.0, 0.0, "c", (b,), "anew", (0.0,))
+    c.__init__(5.0, [a] * 5, "anew")
+    c.__init__(1.0)
+    assert (c._prev, c._op, c.label) == ((), "", "")
+    c.__init__(1.0, (c,), "mine")  # its own parent
+    c.backward()
+    c.zero_grad()
+    assert native.topological_order(c) == [c]
+
+
+@pytest.mark.parametrize("which", ["leaf", "middle", "root", "other"])
+def test_made_anew_while_backward_runs(which):
+    leaf = V(1.0)
+    middle = leaf * 2
+    hand = V(0.0, (middle,), "hand")
+    root = hand * 3
+    other = V(1.0) * 2
+
+    things = {"leaf": leaf, "middle": middle, "root": root, "other": other}
+
+    def anew():
+        with contextlib.suppress(RuntimeError):
+            things[which].__init__(7.0)
+        hand._prev[0].grad += 1.0
+
+    hand._backward = anew
+    root.backward()
+    root.backward()
+    del leaf, middle, other
+    things = {which: things[which]}
+    root.backward()
+
+
+def test_backward_within_backward_on_another_graph():
+    def gradient(E):
+        x = E.Value(3.0)
+        out = E.Value(9.0, (x,), "square")
+
+        def backward():
+            z = E.Value(x.data)
+            (z * z).backward(out.grad)
+            x.grad += z.grad
+
+        out._backward = backward
+        (out * 2).backward()
+        return x.grad
+
+    assert gradient(native) == gradient(engine) == 12.0
+
+
+def test_backward_within_backward_on_the_same_graph():
+    def gradients(E):
+        x = E.Value(3.0)
+        y = x * x
+        out = E.Value(y.data, (y,), "same")
+        root = out * x
+        depth = []
+
+        def backward():
+            if not depth:
+                depth.append(1)
+                root.backward()
+                native.topological_order(root) if E is native else None
+            y.grad += out.grad
+
+        out._backward = backward
+        root.backward()
+        return [node.grad for node in (x, y, out, root)]
+
+    assert gradients(native) == gradients(engine)
+
+
+def test_closures_that_drop_references():
+    graph = SimpleNamespace()
+    graph.x = V(1.0)
+    graph.middle = graph.x * 2
+    graph.hand = V(2.0, (graph.middle,), "hand")
+    graph.root = graph.hand * 1.0
+
+    def backward():
+        hand = graph.hand
+        graph.__dict__.clear()
+        hand._backward = lambda: None  # and itself
+        del hand
+        gc.collect()
+
+    graph.hand._backward = backward
+    root = graph.root
+    root.backward()
+    graph.__dict__.clear()
+    root.backward()
+
+
+def test_the_root_may_lose_its_last_name_in_its_own_backward():
+    roots = [V(1.0)]
+    roots[0] = V(1.0, (roots[0] * 2,), "hand")
+    roots[0]._backward = roots.clear
+    roots[0].backward()
+    assert not roots
+
+
+def test_a_finaliser_that_uses_the_graph():
+    seen = []
+
+    class Last:
+        def __init__(self, node):
+            self.node = node
+
+        def __del__(self):
+            (self.node * 2).backward()
+            seen.append(V(1.0) + self.node)
+            self.node.again = [self]
+
+    x = V(1.0)
+    y = V(2.0)
+    y.last = Last(x)
+    z = (y * 2 + 1) * x
+    z.backward()
+    del y, z
+    assert [v.data for v in seen] == [2.0]
+    x.__dict__.clear()
+    gc.collect()
+
+
+def test_dict_and_attributes():
+    def seen(E):
+        v = E.Value(1.0)
+        v.a = 1
+        v.__dict__["b"] = [v]
+        yield sorted(v.__dict__), v.b[0] is v, vars(v) is v.__dict__
+        del v.a
+        yield hasattr(v, "a"), sorted(vars(v))
+        v.__dict__ = {"c": 3}
+        yield v.c, sorted(vars(v))
+        v.__dict__["data"], v.__dict__["exp"] = 7, 8
+        yield v.data, callable(v.exp)
+        v.__dict__.clear()
+        v.__dict__ = {}
+        yield vars(v)
+        for name in ("nope", "data", "exp", "__class__"):
+            yield outcome(delattr, v, name)[0]
+        yield outcome(setattr, v, "__dict__", 3)[0]
+        yield outcome(setattr, v, "__class__", int)[0]
+        yield type(v) is E.Value, v.__class__ is E.Value
+
+    assert [*seen(native)] == [*seen(engine)]
+
+
+def test_dict_is_changed_while_an_attribute_is_looked_up():
+    v = V(1.0)
+
+    class Key:
+        def __hash__(self):
+            return hash("name")
+
+        def __eq__(self, other):
+            v.__dict__.clear()
+            return False
+
+    v.__dict__[Key()] = [1]
+    with pytest.raises(AttributeError):
+        v.name  # noqa: B018
+
+
+@pytest.mark.parametrize("setter", ["v.__class__ = Kind", "object.__dict__['__class__'].__set__(v, Kind)"])
+def test_class_assignment(setter):
+    # A node of another class has come from another allocator.
+    program = f"""
+    from scalargrad import Value
+
+    class Sub(Value):
+        __slots__ = ()
+
+    for Made, Kind in ((Value, Sub), (Sub, Value)):
+        for _ in range(2000):
+            v = Made(1.0)
+            try:
+                {setter}
+            except TypeError:
+                pass
+            else:
+                assert type(v) is Kind
+            w = v * 2
+            del v, w
+    print("alive")
+    """
+    assert run(program) == b"alive\n"
+
+
+def test_interpreter_shutdown_with_live_graphs():
+    program = """
+    import sys, threading
+    import scalargrad
+    from scalargrad import Value
+
+    class Last:
+        def __del__(self):
+            try:
+                (Value(1.0) * 2).backward()
+            except TypeError:  # the module may be gone
+                pass
+
+    x = Value(1.0, label="x")
+    chain = x
+    for _ in range(300_000):
+        chain = chain.tanh()
+    x.last, x.chain = Last(), chain
+    out = Value(2.0, (chain,), "mine")
+    out._backward = lambda: out
+    out.keep = [Last()]
+    scalargrad.kept = [out * 2]
+    sys.modules["elsewhere"] = out
+    threading.current_thread().kept = out
+    """
+    assert run(program) == b""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="_xxsubinterpreters has another name")
+@pytest.mark.parametrize("first", ["main", "sub"])
+def test_a_subinterpreter_gets_the_python_engine(first):
+    pytest.importorskip("_xxsubinterpreters")
+    program = """
+    import os, sys, _xxsubinterpreters as interpreters
+    os.environ["SCALARGRAD_ENGINE"] = ""
+    if sys.argv[1] == "main":
+        import scalargrad
+    inner = "import sys; sys.path[:0] = %r; import scalargrad; x = scalargrad.Value(3.0); (x * x).backward(); "
+    inner = inner % sys.path + "print(scalargrad.engine_name, x.grad, flush=True)"
+    for _ in range(2):
+        sub = interpreters.create(isolated=False)
+        interpreters.run_string(sub, inner)
+        interpreters.destroy(sub)
+    import scalargrad
+    x = scalargrad.Value(3.0)
+    (x * x).backward()
+    print(scalargrad.engine_name, x.grad)
+    """
+    assert run(program, first).decode().split("\n")[:3] == ["python 6.0", "python 6.0", "native 6.0"]
+
+
+def test_threads_on_disjoint_graphs():
+    def gradient(seed, found):
+        rng = random.Random(seed)
+        for _ in range(20):
+            x = V(rng.uniform(0, 1))
+            y = x
+            for i in range(500):
+                y = y.tanh() + x * i if i % 7 else V(y.data, (y,), "hand") + x
+            y.backward()
+            found.append((y.data, x.grad))
+            del y
+
+    alone, together = [[] for _ in range(8)], [[] for _ in range(8)]
+    for seed, found in enumerate(alone):
+        gradient(seed, found)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=gradient, args=pair) for pair in enumerate(together)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert together == alone
+
+
+def test_huge_prev():
+    leaves = [V(1.0) for _ in range(300_000)]
+    out = V(0.0, leaves * 2, "sum")
+
+    def backward():
+        for leaf in out._prev:
+            leaf.grad += out.grad
+
+    out._backward = backward
+    (out * 2).backward()
+    assert {leaf.grad for leaf in leaves} == {4.0}
+    assert len(native.topological_order(out)) == 300_001
+    out.zero_grad()
+    assert not any(leaf.grad for leaf in leaves)
+    out.__init__(0.0)
+    assert not out._prev
+
+
+def test_an_operation_of_many_operands():
+    op = ops.Op("many", lambda *xs: sum(xs), *[lambda out, *xs: xs[0]] * 500)
+
+    def gradients(E):
+        leaves = [E.Value(i / 7) for i in range(1, 500)]
+        op(*leaves, 3).backward()
+        return [leaf.grad.hex() for leaf in leaves]
+
+    assert gradients(native) == gradients(engine)
+
+
+@pytest.mark.parametrize("kind", [Sub, Slotted])
+def test_subclass_instances_as_operands(kind):
+    s, v = kind(3.0, label="s"), V(2.0)
+    s.extra = [s]
+    for result in (s + v, v + s, s * 2, 2 / s, s**s, -s, s.exp(), ops.hypot(s, v), three(s, v, s)):
+        assert type(result) is V
+    ((s * v + s) / s).backward()
+    ((s * v + s) * s).backward()
+    assert s.grad == pytest.approx(18.0)
+    assert s.label == "s"
+    assert s.extra == [s]
+    assert type(s.detach()) is V
+    dead = weakref.ref(s.extra[0]) if kind is Sub else None
+    del s, result
+    gc.collect()
+    assert dead is None or dead() is None
+
+
+def test_a_deep_chain_of_subclass_instances_and_closures():
+    x = root = Sub(1.0)
+    for i in range(100_000):
+        root = (Sub if i % 3 else Slotted if i % 2 else V)(1.0, (root,), "link")
+        root.held = root._prev if i % 5 == 0 and type(root) is not Slotted else None if type(root) is Sub else 1.0
+    root.backward()
+    assert x.grad == 0.0
+    del root
+
+
+def test_attributes_of_subclass_instances_without_a_dict_of_their_own():
+    def seen(E):
+        class Bare(E.Value):
+            __slots__ = ("slot",)
+
+        v = Bare(1.0)
+        v.slot, v.other = 1, [2]
+        yield v.slot, v.other, sorted(vars(v))
+        del v.other
+        yield hasattr(v, "other"), vars(v)
+
+    assert [*seen(native)] == [*seen(engine)]
+
+
+def test_subclass_that_overrides():
+    class Loud(V):
+        def __init__(self, data, *, name):
+            super().__init__(data, label=name)
+            self.name = name
+
+        def __add__(self, other):
+            return "added"
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+
+    loud = Loud(2.0, name="loud")
+    assert loud + 1 == "added"
+    assert (loud * 3).data == 6.0
+    loud.data = 5
+    assert (loud.data, loud.name, loud.label) == (5.0, "loud", "loud")
+
+
+GRAPH = """
+    import pickle, sys
+    import scalargrad
+    from scalargrad import Value, scope
+
+    def show(root):
+        for n in scalargrad.topological_order(root):
+            print(n.data.hex(), n.grad.hex(), repr(n.label), n.role, n.scope, n._op, len(n._prev), n.local_gradients,
+                  sorted(vars(n).items()))
+"""
+WRITE = """
+    x, w = Value(0.5, label="x"), Value(-2.0, label="w")
+    x.role, w.note, w.moments = "input", "first", [1, 2]
+    with scope("layer"), scope("neuron"):
+        h = (w * x + 0.1).tanh()
+    y = h.arctan2(3) + x**2 + Value(1.0, (x, w, h), "by hand") * scalargrad.ops.TABLE["hypot"](x, h)
+    y.backward()
+    y.label = "loss"
+    sys.stdout.buffer.write(pickle.dumps(y, protocol=int(sys.argv[1])))
+"""
+READ = """
+    root = pickle.loads(sys.stdin.buffer.read())
+    assert type(root) is Value
+    show(root)
+    root.zero_grad(); root.backward(2.0)
+    show(root)
+    assert root._prev[0].forward() is root._prev[0]
+"""
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_pickles_between_the_engines(protocol):
+    pickles = {e: run(GRAPH + WRITE, str(protocol), engine=e) for e in ("python", "native")}
+    shown = {(a, b): run(GRAPH + READ, engine=b, input=pickles[a]) for a in pickles for b in pickles}
+    assert len(set(shown.values())) == 1
+    assert b"first" in shown["python", "native"]
+
+
+def restored_after(interrupting):
+    leaf = V(0.5)
+    leaf.grad = 0.125
+    hand = V(1.0, (leaf,), "hand")
+    deep = leaf + hand
+    hand.grad, deep.grad = 0.25, 0.375
+    root = deep
+    for _ in range(200_000):
+        root = root + leaf
+    last = V(1.0, (root,), "last")
+    last._backward = interrupting
+    with pytest.raises(KeyboardInterrupt):
+        (last + leaf).backward()
+    assert (leaf.grad, hand.grad, deep.grad, root.grad) == (0.125, 0.25, 0.375, 0.0)
+    last._backward = lambda: setattr(root, "grad", 1.0)
+    (last + leaf).backward()
+    assert leaf.grad == 0.125 + 200_000 + 1 + 1
+
+
+def test_keyboard_interrupt_in_a_closure():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    restored_after(interrupt)
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals go to the main thread")
+def test_keyboard_interrupt_between_two_nodes():
+    import _thread
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        restored_after(_thread.interrupt_main)  # a C function: the signal is seen by backward's own loop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_out_of_memory():
+    # What C does alone: where Python functions run out of memory, CPython 3.12 and 3.13 themselves may crash.
+    pytest.importorskip("_testcapi")
+    program = """
+    import _testcapi
+    from scalargrad import Value, topological_order
+
+    x, y = Value(0.5, label="x"), Value(2.0)
+    deep = x
+    for _ in range(500):
+        deep = deep * y + x
+    hand = Value(1.0, (x, y, deep), "hand")
+    hand._backward = lambda: None
+
+    def attributes():
+        v = Value(1.0)
+        v.a, v.label, v.role = [], "v", "mine"
+
+    def closure():
+        v = Value(1.0, (x, y), "mine", label="v")
+        v._backward = print
+
+    things = dict(
+        leaf=lambda: Value(1.5), keywords=lambda: Value(2, (x, y, deep), "op", label="x"), add=lambda: x + y,
+        number=lambda: 2 * x - 1, exp=lambda: x.exp(),
+        backward=lambda: deep.backward(), hand=lambda: (hand * 2).backward(),
+        order=lambda: topological_order(deep), zero=lambda: deep.zero_grad(), attributes=attributes,
+        closure=closure, read=lambda: (x._prev, deep._prev, deep.local_gradients, hand.label, x.__dict__, deep.scope),
+        restore=lambda: Value._restore(1.0, 0.0, "a", ("s",), "mine", "op", None, (x, y, x)), detach=lambda: x.detach(),
+        compare=lambda: x < 2,
+    )
+    failures = 0
+    for name, function in things.items():
+        for start in range(60):
+            grads = x.grad, y.grad
+            _testcapi.set_nomemory(start, start + 1)
+            try:
+                function()
+                failed = False
+            except MemoryError:
+                failed = True
+            finally:
+                _testcapi.remove_mem_hooks()
+            failures += failed
+            if failed:
+                assert (x.grad, y.grad) == grads, name
+            assert (x * y).data == 1.0 and len(topological_order(deep)) == 1002, name
+    print(failures)
+    assert failures > 5
+    print("alive")
+    """
+    assert run(program).endswith(b"alive\n"), run(program)
