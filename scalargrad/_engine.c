@@ -165,13 +165,14 @@ static PyObject *scopes, *scope_numbers; /* a list of tuples, and their places i
 
 #define Node_Check(object) (Py_IS_TYPE(object, Value) || PyType_IsSubtype(Py_TYPE(object), Value))
 
-/* A graph is larger than the caches, and its nodes lie where there was room: say early which comes next. */
 #if defined(__GNUC__) || defined(__clang__)
+#define INLINE static inline __attribute__((always_inline))
 #define FETCH(node) (__builtin_prefetch(&(node)->data, 1), __builtin_prefetch(&(node)->flags, 1))
 #else
+#define INLINE static inline
 #define FETCH(node) ((void)0)
 #endif
-#define AHEAD 12
+#define AHEAD 12 /* nodes: a graph is larger than the caches, so say early which comes next */
 
 static Extra *extra(Node *node)
 {
@@ -302,7 +303,7 @@ static Cell *find_room(void)
     return fresh++;
 }
 
-static Node *blank(void)
+INLINE Node *blank(void)
 {
     Cell *cell = fresh < fresh_end ? fresh++ : find_room();
     if (cell == NULL)
@@ -391,8 +392,6 @@ static void drain(void)
     while (dying) {
         Node *node = dying;
         dying = node->next;
-        if (node->parent[1])
-            FETCH(node->parent[1]);
         if (node->extra)
             release_extra(node);
         let_go(node->parent[0]);
@@ -509,25 +508,38 @@ static int scope_number(PyObject *scope, uint32_t *number)
     return 0;
 }
 
-static int get_mode(Mode *mode)
+static PyObject *last_found; /* most often the mode is the one of the operation before */
+static Mode last_mode;
+
+static const Mode *new_mode(PyObject *found)
 {
-    static PyObject *last; /* most often the mode is the one of the operation before */
-    static Mode last_mode;
+    Mode fresh = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
+    if (scope_number(PyTuple_GET_ITEM(found, 2), &fresh.scope) < 0) {
+        Py_DECREF(found);
+        return NULL;
+    }
+    last_mode = fresh;
+    Py_XSETREF(last_found, found);
+    return &last_mode;
+}
+
+INLINE const Mode *get_mode(void) /* NULL, with an exception set, where it fails */
+{
     PyObject *found;
     if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
-        return -1;
-    if (found != last) {
-        Mode fresh = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
-        if (scope_number(PyTuple_GET_ITEM(found, 2), &fresh.scope) < 0) {
-            Py_DECREF(found);
-            return -1;
-        }
-        Py_XSETREF(last, Py_NewRef(found));
-        last_mode = fresh;
-    }
-    *mode = last_mode;
-    Py_DECREF(found);
-    return 0;
+        return NULL;
+    if (found != last_found)
+        return new_mode(found);
+    Py_DECREF(found); /* last_found holds it */
+    return &last_mode;
+}
+
+static int copy_mode(Mode *mode) /* where what follows may run the user's code */
+{
+    const Mode *found = get_mode();
+    if (found)
+        *mode = *found;
+    return found ? 0 : -1;
 }
 
 /* Recording an operation: the heart of the engine. */
@@ -559,12 +571,10 @@ static PyObject *checked(Node *node, PyObject *parents)
     return (PyObject *)node;
 }
 
-static PyObject *record(int op, Node *px, Node *py)
+/* Inlined, so that each operator and method has the one row that it needs, and no switch. */
+INLINE PyObject *record(int op, Node *px, Node *py)
 {
-    Mode mode;
     double x = px->data, y = py ? py->data : 0, out, dx = 0, dy = 0;
-    if (get_mode(&mode) < 0)
-        return NULL;
     switch (op) {
 #define ROW(name, raises, value, slope)                                                                                \
     case OP_##name:                                                                                                    \
@@ -591,13 +601,14 @@ static PyObject *record(int op, Node *px, Node *py)
     default:
         Py_UNREACHABLE();
     }
-    Node *node = blank();
+    const Mode *mode = get_mode();
+    Node *node = mode ? blank() : NULL;
     if (node == NULL)
         return NULL;
     node->data = out;
-    node->scope = mode.scope;
+    node->scope = mode->scope;
     node->operation = (uint8_t)op;
-    if (mode.recording) {
+    if (mode->recording) {
         node->count = py ? 2 : 1;
         node->parent[0] = (Node *)Py_NewRef(px);
         node->parent[1] = (Node *)Py_XNewRef(py);
@@ -607,7 +618,7 @@ static PyObject *record(int op, Node *px, Node *py)
         if ((px->flags | (py ? py->flags : 0)) & TRACKED)
             track(node);
     }
-    return mode.anomaly ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
+    return mode->anomaly ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
 }
 
 static int set_partials(Node *node, PyObject *partials)
@@ -676,7 +687,7 @@ static int set_operation(Node *node, PyObject *operation)
 static PyObject *record_general(PyObject *op, PyObject *parents)
 {
     Mode mode;
-    if (get_mode(&mode) < 0)
+    if (copy_mode(&mode) < 0)
         return NULL;
     PyObject *answer = PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
     if (answer == NULL)
@@ -707,7 +718,7 @@ static Node *constant(PyObject *operand, const char *name)
         if (number(operand, of, &data) < 0)
             return NULL;
     }
-    if (get_mode(&mode) < 0)
+    if (copy_mode(&mode) < 0)
         return NULL;
     Node *node = blank();
     if (node) {
@@ -717,6 +728,8 @@ static Node *constant(PyObject *operand, const char *name)
     }
     return node;
 }
+
+static PyObject *record_row(int op, Node *x, Node *y) { return record(op, x, y); }
 
 static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
@@ -741,8 +754,8 @@ static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, 
     }
     for (int row = 1; row < OPERATIONS; row++)
         if (records[row] == op && rows[row].arity == count) {
-            result = record(row, (Node *)PyTuple_GET_ITEM(parents, 0),
-                            count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
+            result = record_row(row, (Node *)PyTuple_GET_ITEM(parents, 0),
+                                count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
             goto done;
         }
     result = record_general(op, parents);
@@ -752,8 +765,10 @@ done:
     return result;
 }
 
-static PyObject *operate(int op, PyObject *left, PyObject *right)
+INLINE PyObject *operate(int op, PyObject *left, PyObject *right)
 {
+    if (Py_IS_TYPE(left, Value) && Py_IS_TYPE(right, Value))
+        return record(op, (Node *)left, (Node *)right);
     /* What is neither a Value nor a number may know how to work with Values: an array does, for one. */
     PyObject *x = left, *y = right, *result = NULL;
     int known;
@@ -768,7 +783,7 @@ static PyObject *operate(int op, PyObject *left, PyObject *right)
         y = (PyObject *)constant(right, rows[op].name);
     }
     if (x && y)
-        result = record(op, (Node *)x, (Node *)y);
+        result = record_row(op, (Node *)x, (Node *)y);
     if (x != left)
         Py_XDECREF(x);
     if (y != right)
@@ -844,6 +859,17 @@ static void *grown(void *array, Py_ssize_t *room, size_t item)
     return array;
 }
 
+static int grow_order(Nodes *order, Py_ssize_t parents)
+{
+    while (order->room - order->count <= parents) {
+        Node **longer = grown(order->nodes, &order->room, sizeof(Node *));
+        if (longer == NULL)
+            return -1;
+        order->nodes = longer;
+    }
+    return 0;
+}
+
 static void unmark(Nodes *list)
 {
     for (Py_ssize_t i = 0; i < list->count; i++)
@@ -862,52 +888,55 @@ static int sort(PyObject *const *roots, Py_ssize_t count, Nodes *order)
     Py_ssize_t depth = 0, room = 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         Node *node = (Node *)roots[i];
+        Py_ssize_t next = 0; /* the parent of node to look at */
+        if (node->flags & MARKED)
+            continue;
+        node->flags |= MARKED;
         while (1) {
-            if (node && !(node->flags & MARKED)) { /* go down */
-                if (depth == room || order->count == order->room) {
-                    Visit *larger = depth < room ? stack : grown(stack, &room, sizeof(Visit));
-                    Node **longer = order->count < order->room ? order->nodes
-                                                               : grown(order->nodes, &order->room, sizeof(Node *));
-                    stack = larger ? larger : stack;
-                    order->nodes = longer ? longer : order->nodes;
-                    if (larger == NULL || longer == NULL)
-                        goto failed;
-                }
-                node->flags |= MARKED;
-                if (node->count) {
-                    stack[depth].node = node;
-                    stack[depth++].next = 0;
-                }
-                else
-                    order->nodes[order->count++] = node;
+            /* At most one of a node's parents is pushed, and the node and its leaves are appended. */
+            if (order->room - order->count <= count_parents(node) && grow_order(order, count_parents(node)) < 0)
+                goto failed;
+            for (; next < count_parents(node); next++) {
+                Node *parent = parent_at(node, next);
+                if (parent->flags & MARKED)
+                    continue;
+                parent->flags |= MARKED;
+                if (parent->count)
+                    goto down;
+                order->nodes[order->count++] = parent;
             }
+            order->nodes[order->count++] = node;
             if (depth == 0)
                 break;
-            Visit *visit = &stack[depth - 1]; /* go on where we were */
-            if (visit->next < count_parents(visit->node))
-                node = parent_at(visit->node, visit->next++);
-            else {
-                if (order->count == order->room) {
-                    Node **longer = grown(order->nodes, &order->room, sizeof(Node *));
-                    if (longer == NULL)
-                        goto failed;
-                    order->nodes = longer;
+            node = stack[--depth].node;
+            next = stack[depth].next;
+            continue;
+        down:
+            if (depth == room) {
+                Visit *larger = grown(stack, &room, sizeof(Visit));
+                if (larger == NULL) {
+                    parent_at(node, next)->flags &= (uint8_t)~MARKED;
+                    goto failed;
                 }
-                order->nodes[order->count++] = visit->node;
-                depth--;
-                node = NULL;
+                stack = larger;
             }
+            stack[depth].node = node;
+            stack[depth++].next = next + 1;
+            node = parent_at(node, next);
+            next = 0;
+            continue;
+        failed:
+            node->flags &= (uint8_t)~MARKED;
+            while (depth)
+                stack[--depth].node->flags &= (uint8_t)~MARKED;
+            unmark(order);
+            PyMem_RawFree(stack);
+            PyErr_NoMemory();
+            return -1;
         }
     }
     PyMem_RawFree(stack);
     return 0;
-failed:
-    for (Py_ssize_t i = 0; i < depth; i++)
-        stack[i].node->flags &= (uint8_t)~MARKED;
-    unmark(order);
-    PyMem_RawFree(stack);
-    PyErr_NoMemory();
-    return -1;
 }
 
 static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const *roots, Py_ssize_t count)
@@ -929,7 +958,7 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
     return list;
 }
 
-static int chain_rule(Node *node)
+INLINE int chain_rule(Node *node)
 {
     if (!(node->flags & DIFFERENTIABLE))
         return 0;
@@ -945,7 +974,7 @@ static int chain_rule(Node *node)
     return 0;
 }
 
-static int pass_back(Node *node)
+INLINE int pass_back(Node *node)
 {
     if (!(node->flags & BY_HAND))
         return chain_rule(node);
@@ -964,7 +993,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     Mode mode;
     Nodes order = {NULL, 0, 0};
     int failed = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:backward", names, &gradient) || get_mode(&mode) < 0 ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:backward", names, &gradient) || copy_mode(&mode) < 0 ||
         (gradient && number(gradient, "gradient", &seed) < 0))
         return NULL;
     if (sort(&self, 1, &order) < 0)
@@ -1032,7 +1061,7 @@ static PyObject *node_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObjec
 static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Mode mode;
-    if (get_mode(&mode) < 0)
+    if (copy_mode(&mode) < 0)
         return NULL;
     Node *from = (Node *)self, *node = blank();
     if (node == NULL)
@@ -1059,7 +1088,7 @@ static int node_init(PyObject *self, PyObject *args, PyObject *keywords)
     int status = -1;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &data, &children, &op, &label))
         return -1;
-    if (get_mode(&mode) < 0 || number(data, "data", &value) < 0)
+    if (copy_mode(&mode) < 0 || number(data, "data", &value) < 0)
         return -1;
     parents = children ? PySequence_Tuple(children) : Py_NewRef(empty_tuple);
     if (parents == NULL)
@@ -1104,7 +1133,7 @@ static PyObject *node_vectorcall(PyObject *type, PyObject *const *args, size_t f
     if (PyVectorcall_NARGS(flags) == 1 && names == NULL) { /* Value(number) */
         Mode mode;
         double data;
-        if (number(args[0], "data", &data) < 0 || get_mode(&mode) < 0)
+        if (number(args[0], "data", &data) < 0 || copy_mode(&mode) < 0)
             return NULL;
         Node *node = blank();
         if (node) {
@@ -1361,7 +1390,7 @@ static int set_backward(PyObject *self, PyObject *value, void *Py_UNUSED(x))
         return -1;
     }
     Mode mode;
-    if (get_mode(&mode) < 0)
+    if (copy_mode(&mode) < 0)
         return -1;
     if (!mode.recording)
         return 0;
