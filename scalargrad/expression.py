@@ -23,6 +23,7 @@ EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it
 # What mathematics and Python's math module call them; difflib would propose sin for asin, and nothing for ln.
 _OTHER_NAMES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
 _LONGEST = 80  # characters of an expression that a message shows
+_MOST = 10_000  # characters: the text of every step is kept, and together they grow with the square of this
 _WORD = re.compile(r"[^\W\d]\w*")
 _PRODUCT = re.compile(r"(?<![\w.])(\d[\d._]*(?:[eE][+-]?\d+)?)( ?)([^\W\d]\w*)")  # 2x and 2 x
 
@@ -55,6 +56,8 @@ class Expression:
         text = " ".join(text.split())
         if not text:
             raise ExpressionError("the expression is empty")
+        if len(text) > _MOST:
+            raise _error(text, 0, "too long, or nested too deeply")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python's advice on odd literals is not for our users
