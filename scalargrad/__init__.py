@@ -10,9 +10,11 @@
 
 from scalargrad import nn as nn
 from scalargrad import optim as optim
+from scalargrad.engine import TracingError as TracingError
 from scalargrad.engine import detect_anomaly as detect_anomaly
 from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
+from scalargrad.engine import source_lines as source_lines
 from scalargrad.ops import *
 from scalargrad.value import Value as Value
 from scalargrad.value import engine_name as engine_name

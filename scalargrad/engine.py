@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scalargrad import ops
@@ -24,7 +24,7 @@ class Mode(NamedTuple):
     """What is in force around an operation, in this thread or task only."""
 
     recording: bool = True
-    anomaly: bool = False
+    watch: str = ""  # "lines": note where a Value is made; "anomaly": that, and raise at nan and inf
     scope: tuple[str, ...] = ()
 
 
@@ -63,7 +63,21 @@ def detect_anomaly() -> Iterator[None]:
     Traceback (most recent call last):
     FloatingPointError: mul(x = 1e+308, 10.0) gives inf, in ...
     """
-    with _changed(anomaly=True):
+    with _changed(watch="anomaly"):
+        yield
+
+
+@contextmanager
+def source_lines() -> Iterator[None]:
+    """Let every Value that is computed inside know the line of the program that made it, as `made_at`.
+
+    >>> with source_lines():
+    ...     (Value(3.0) * 2).made_at  # doctest: +ELLIPSIS
+    '...:2'
+
+    Pages and explanations show it. It takes time, so it is off by default.
+    """
+    with _changed(watch="lines"):
         yield
 
 
@@ -177,7 +191,7 @@ def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -
     except _OUTSIDE:
         # A partial never raises: where floats would, Values give what IEEE 754 gives.
         try:
-            with ieee(), _changed(recording=False, anomaly=False):
+            with ieee(), _changed(recording=False, watch=""):
                 slope = derivative(Value(out), *map(Value, arguments))
         except (TypeError, *_OUTSIDE):  # a user's, in functions that know no Values
             return nan
@@ -275,11 +289,13 @@ class Value:
         self._closure: Callable[[Value], None] | None = None
         if _op.__class__ is str and not all(isinstance(child, Value) for child in self._prev):
             raise TypeError(f"_children must be Values, got {self._prev!r}")
-        if mode.anomaly and _op:
+        if mode.watch and _op:
             _check_result(self, tuple(_children))
 
     @property
     def data(self) -> float:
+        if self._data != self._data:
+            refuse_traced(self)
         return self._data
 
     @data.setter
@@ -317,7 +333,7 @@ class Value:
         """
         return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._prev)
 
-    def backward(self, gradient: Any = 1.0) -> None:
+    def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
         """Add the derivative of this value with respect to every leaf to that leaf's `grad`.
 
         >>> a, b = Value(3.0), Value(2.0)
@@ -326,20 +342,23 @@ class Value:
         (2.0, 3.0)
 
         Gradients of computed values are set anew; leaves accumulate until `zero_grad()`. `gradient` is the
-        derivative to start from. If anything raises inside, every `grad` is as it was.
+        derivative to start from. With `create_graph` every `grad` is a Value with a graph of its own, which can
+        be differentiated again. If anything raises inside, every `grad` is as it was.
         """
+        if create_graph or is_traced(self):
+            _backward_as_graph(self, gradient)
+            return
         order = topological_order(self)
         before = [node.grad for node in order]
-        anomaly = _mode.get().anomaly
+        watch = _mode.get().watch
         try:
             for node in order:
-                if node._prev:
-                    node.grad = 0.0
+                node.grad = 0.0 if node._prev else _as_float(node.grad)
             self.grad += number(gradient, "gradient")
             for node in reversed(order):
                 if node._closure is not None:
                     node._closure(node)
-                    if anomaly:
+                    if watch:
                         _check_gradients(node)
         except BaseException:
             for node, grad in zip(order, before, strict=True):
@@ -391,7 +410,7 @@ class Value:
         >>> (Value(3.0) * 2).detach()
         Value(data=6.0, grad=0.0)
         """
-        return Value(self._data, label=self.label)
+        return Value(self.data, label=self.label)
 
     __add__, __radd__ = _operator(ops.add)
     __sub__, __rsub__ = _operator(ops.sub)
@@ -409,19 +428,19 @@ class Value:
         return apply(ops.abs, self)
 
     def __lt__(self, other: Any) -> bool:
-        return self._data < (other._data if isinstance(other, Value) else other)
+        return self.data < (other.data if isinstance(other, Value) else other)
 
     def __le__(self, other: Any) -> bool:
-        return self._data <= (other._data if isinstance(other, Value) else other)
+        return self.data <= (other.data if isinstance(other, Value) else other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._data > (other._data if isinstance(other, Value) else other)
+        return self.data > (other.data if isinstance(other, Value) else other)
 
     def __ge__(self, other: Any) -> bool:
-        return self._data >= (other._data if isinstance(other, Value) else other)
+        return self.data >= (other.data if isinstance(other, Value) else other)
 
     def __bool__(self) -> bool:
-        return self._data != 0
+        return self.data != 0
 
     def __float__(self) -> float:
         raise TypeError(
@@ -431,10 +450,11 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self.data}, grad={self.grad}{label})"
+        data = "traced" if is_traced(self) else self._data
+        return f"Value(data={data}, grad={_as_float(self.grad)}{label})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        return format(self.data, spec) if spec else str(self)
 
     # Copies and pickles of a graph are made node by node in topological order: neither its depth nor what two
     # of its Values share is then a difficulty.
@@ -567,19 +587,140 @@ def _described(node: Value, parents: tuple[Value, ...]) -> str:
     return describe(name, [parent._data for parent in parents], [parent.label for parent in parents])
 
 
-def _check_result(node: Value, parents: tuple[Value, ...]) -> None:
+def _users_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "scalargrad":
         frame = frame.f_back
-    node.made_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    if not isfinite(node._data):
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _check_result(node: Value, parents: tuple[Value, ...]) -> None:
+    node.made_at = _users_line()
+    if _mode.get().watch == "anomaly" and not isfinite(node._data):
         raise FloatingPointError(f"{_described(node, parents)} gives {node._data}, in {node.made_at}")
 
 
 def _check_gradients(node: Value) -> None:
-    for parent in node._prev:
+    for parent in node._prev if _mode.get().watch == "anomaly" else ():
         if not isfinite(parent.grad) and parent.role != "constant":
             place = getattr(node, "made_at", "a line not recorded: make the graph under detect_anomaly() too")
             raise FloatingPointError(
                 f"backward of {_described(node, node._prev)} gives {parent!r} a gradient of {parent.grad}, in {place}"
             )
+
+
+# Derivatives as graphs: the chain rule once more, with the partials applied to Values.
+
+
+def cotangents(
+    order: Sequence[Value], seeds: Mapping[Value, Any], wanted: Container[Value], image: Mapping[Value, Value]
+) -> dict[Value, Any]:
+    """Return the derivatives of the seeded values with respect to the wanted ones, as Values or numbers.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x
+    >>> cotangents([x, y], {y: 1.0}, {x}, {})[x]
+    Value(data=6.0, grad=0.0)
+
+    order   the graph in topological order
+    seeds   what to start from: the derivatives of some root with respect to these values
+    wanted  the values to reach, and all on the way to them; others get no derivative
+    image   what stands for a value in the resulting graph, where that is not the value itself
+
+    Raises TypeError at a Value whose `_backward` was written by hand: it has no rule to apply to Values.
+    """
+    found = dict(seeds)
+    with ieee():
+        for node in reversed(order):
+            if node._prev and node in found:
+                out, parents = image.get(node, node), [image.get(parent, parent) for parent in node._prev]
+                for i, parent in enumerate(node._prev):
+                    if parent in wanted:
+                        share = _product(_slope(node, i, out, parents), found[node])
+                        if parent not in found:
+                            found[parent] = share
+                        elif share.__class__ is not float or share != 0:
+                            found[parent] = found[parent] + share
+    return found
+
+
+def _slope(node: Value, index: int, out: Value, parents: list[Value]) -> Any:
+    op = node._operation
+    if node._by_hand or not isinstance(op, Op):
+        raise TypeError(f"{node!r} was made by hand ({node._op!r}): its derivative cannot be differentiated")
+    try:
+        slope = op.partials[index](out, *parents)
+    except TypeError as error:
+        raise TypeError(f"partial derivative {index + 1} of {op.name} cannot be differentiated: {error}") from error
+    value, recorded = slope._data if isinstance(slope, Value) else float(slope), node._partials[index]
+    if value != recorded and not (isnan(value) or isnan(recorded)):
+        raise RuntimeError(
+            f"the data of an operand of {node!r} was changed since it was recorded: forward() records it anew"
+        )
+    return slope
+
+
+def _product(slope: Any, gradient: Any) -> Any:
+    """Multiply where there is something to multiply: a graph of derivatives holds no 1 * t."""
+    slope, gradient = _unwrapped(slope), _unwrapped(gradient)
+    for x, other in ((slope, gradient), (gradient, slope)):
+        if x.__class__ is float:
+            if x == 1:
+                return other
+            if x == -1:
+                return -other
+            if x == 0:
+                return 0.0
+    return slope * gradient
+
+
+def _unwrapped(x: Any) -> Any:
+    return x._data if isinstance(x, Value) and x.role == "constant" and not x._prev else x
+
+
+def _backward_as_graph(root: Value, gradient: Any) -> None:
+    order = topological_order(root)
+    wanted = {node for node in order if node.role != "constant"}
+    seed = gradient if isinstance(gradient, Value) else number(gradient, "gradient")
+    found = cotangents(order, {root: seed}, wanted, {})
+    for node in order:
+        gradient = found.get(node, 0.0)
+        gradient = gradient if isinstance(gradient, Value) or node not in found else Value(gradient)
+        if node._prev or (node.grad.__class__ is float and node.grad == 0):
+            node.grad = gradient
+        elif node in found:
+            node.grad = node.grad + gradient
+
+
+def _as_float(gradient: Any) -> float:
+    return gradient._data if isinstance(gradient, Value) else gradient
+
+
+# While a function is compiled, its arguments are leaves without a number: nan, with the role "traced". What is
+# computed from them is nan too, so only who reads a nan has to ask whether it stands for a number not yet known.
+
+
+class TracingError(TypeError):
+    """What asks for the number of a Value while the function that it is in is being compiled."""
+
+
+def is_traced(value: Value) -> bool:
+    """Say whether a Value has no number because the function that it is in is being compiled.
+
+    >>> is_traced(Value(3.0))
+    False
+    """
+    return value._data != value._data and any(node.role == "traced" for node in topological_order(value))
+
+
+def refuse_traced(value: Value) -> None:
+    """Raise TracingError if the Value has no number because the function that it is in is being compiled.
+
+    >>> refuse_traced(Value(3.0))
+    """
+    if is_traced(value):
+        raise TracingError(
+            f"{_users_line()}: the number of a traced value was asked for: by .data, format(), a comparison or a "
+            "branch. A compiled function is traced once, for all numbers: write where(greater(a, b), x, y), "
+            "maximum, minimum or relu in place of a branch, and stop_gradient(v) in place of detach()"
+        )

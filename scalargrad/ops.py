@@ -423,6 +423,12 @@ erf = Op(
     "erf", math.erf, lambda out, x: 2 / math.sqrt(math.pi) * gaussian(x),
     doc="Error function of x.\n\n>>> erf(0.0)\n0.0")
 
+where = Op(
+    "where", lambda x, y, z: nan if isnan(x) else y if x else z,
+    lambda out, x, y, z: 0.0, lambda out, x, y, z: where(x, 1.0, 0.0), lambda out, x, y, z: where(x, 0.0, 1.0),
+    symbol="where", latex=r"\left({1} \text{{ if }} {0} \text{{ else }} {2}\right)",
+    doc="y where the condition x is not 0, else z; nan where x is nan.\n\n>>> where(greater(2.0, 1.0), 3.0, 4.0)\n3.0")
+
 # Helpers of the partials above: conditions as numbers, and what plain formulas would compute inaccurately.
 greater = Op(
     "greater", _compare(operator.gt), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
@@ -449,5 +455,13 @@ gaussian = Op(
 
 TABLE: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
 
+# Beside the table, because its partial is not the derivative of its value.
+stop_gradient = Op(
+    "stop_gradient",
+    lambda x: x,
+    lambda out, x: 0.0,
+    doc="x itself, through which no gradient passes.\n\n>>> stop_gradient(3.0)\n3.0",
+)
+
 if not TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
-    __all__ = ["Op", "ieee", "operation", *TABLE]  # noqa: PLE0604 - its keys are names
+    __all__ = ["Op", "ieee", "operation", "stop_gradient", *TABLE]  # noqa: PLE0604 - its keys are names

@@ -68,6 +68,10 @@ ROWS = {
     "sigmoid": (sigmoid, both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
     "erf": (mp.erf, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
+    "where": (
+        lambda x, y, z: y if x else z,
+        [(1.0, 2.0, 3.0), (0.0, 2.0, 3.0), (-2.5, 0.1, -7.0), (0.0, 1e300, -1e-300)],
+    ),
     "greater": (lambda x, y: mpf(x > y), ANY_PAIRS),
     "equal": (lambda x, y: mpf(x == y), ANY_PAIRS),
     "power_rule": (
