@@ -15,7 +15,18 @@ from scalargrad.engine import detect_anomaly as detect_anomaly
 from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
 from scalargrad.engine import source_lines as source_lines
+from scalargrad.numerical import GradientError as GradientError
+from scalargrad.numerical import check_gradients as check_gradients
 from scalargrad.ops import *
+from scalargrad.transforms import grad as grad
+from scalargrad.transforms import hessian as hessian
+from scalargrad.transforms import hvp as hvp
+from scalargrad.transforms import jacfwd as jacfwd
+from scalargrad.transforms import jacobian as jacobian
+from scalargrad.transforms import jacrev as jacrev
+from scalargrad.transforms import jvp as jvp
+from scalargrad.transforms import value_and_grad as value_and_grad
+from scalargrad.transforms import vjp as vjp
 from scalargrad.value import Value as Value
 from scalargrad.value import engine_name as engine_name
 from scalargrad.value import topological_order as topological_order

@@ -72,8 +72,9 @@ def source_lines() -> Iterator[None]:
     """Let every Value that is computed inside know the line of the program that made it, as `made_at`.
 
     >>> with source_lines():
-    ...     (Value(3.0) * 2).made_at  # doctest: +ELLIPSIS
-    '...:2'
+    ...     y = Value(3.0) * 2
+    >>> y.made_at  # doctest: +SKIP
+    'program.py:2'
 
     Pages and explanations show it. It takes time, so it is off by default.
     """
@@ -382,10 +383,8 @@ class Value:
         try:
             with _changed(recording=True):
                 for node in order:
-                    if node._by_hand or not isinstance(node._operation, Op):
-                        raise TypeError(f"forward() cannot compute {node!r}: it was made by hand ({node._op!r})")
-                    again = node._apply(node._operation, *node._prev)
-                    node._data, node._partials = again._data, again._partials
+                    anew = again(node, node._prev)
+                    node._data, node._partials = anew._data, anew._partials
         except BaseException:
             for node, fields in zip(order, before, strict=True):
                 node._data, node._partials = fields
@@ -609,7 +608,16 @@ def _check_gradients(node: Value) -> None:
             )
 
 
-# Derivatives as graphs: the chain rule once more, with the partials applied to Values.
+# Derivatives as graphs: the chain rule once more, with the partials applied to Values, of this engine or of its twin.
+
+
+def is_value(thing: Any) -> bool:
+    """Say whether this is a Value, of this engine or of the one in use.
+
+    >>> is_value(Value(3.0)), is_value(3.0)
+    (True, False)
+    """
+    return isinstance(thing, (Value, pickled))
 
 
 def cotangents(
@@ -636,7 +644,7 @@ def cotangents(
                 out, parents = image.get(node, node), [image.get(parent, parent) for parent in node._prev]
                 for i, parent in enumerate(node._prev):
                     if parent in wanted:
-                        share = _product(_slope(node, i, out, parents), found[node])
+                        share = product(local_slope(node, i, out, parents), found[node])
                         if parent not in found:
                             found[parent] = share
                         elif share.__class__ is not float or share != 0:
@@ -644,15 +652,20 @@ def cotangents(
     return found
 
 
-def _slope(node: Value, index: int, out: Value, parents: list[Value]) -> Any:
-    op = node._operation
-    if node._by_hand or not isinstance(op, Op):
-        raise TypeError(f"{node!r} was made by hand ({node._op!r}): its derivative cannot be differentiated")
+def local_slope(node: Value, index: int, out: Value, parents: Sequence[Value]) -> Any:
+    """Return a partial derivative of a recorded operation as a Value or a number, on what stands for it and its parents.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> local_slope(y, 0, y, [x, x]) is x
+    True
+    """
+    op = _rule(node)
     try:
         slope = op.partials[index](out, *parents)
     except TypeError as error:
         raise TypeError(f"partial derivative {index + 1} of {op.name} cannot be differentiated: {error}") from error
-    value, recorded = slope._data if isinstance(slope, Value) else float(slope), node._partials[index]
+    value, recorded = slope._data if is_value(slope) else float(slope), node._partials[index]
     if value != recorded and not (isnan(value) or isnan(recorded)):
         raise RuntimeError(
             f"the data of an operand of {node!r} was changed since it was recorded: forward() records it anew"
@@ -660,8 +673,29 @@ def _slope(node: Value, index: int, out: Value, parents: list[Value]) -> Any:
     return slope
 
 
-def _product(slope: Any, gradient: Any) -> Any:
-    """Multiply where there is something to multiply: a graph of derivatives holds no 1 * t."""
+def again(node: Value, parents: Sequence[Value]) -> Value:
+    """Apply the operation that a Value was computed by once more, to other parents.
+
+    >>> again(Value(3.0) * 2, [Value(4.0), Value(2.0)])
+    Value(data=8.0, grad=0.0)
+    """
+    result: Value = node._apply(_rule(node), *parents)
+    return result
+
+
+def _rule(node: Value) -> Op:
+    if node._by_hand or not isinstance(node._operation, Op):
+        raise TypeError(f"{node!r} was made by hand ({node._op!r}): it has no operation to compute or derive anew")
+    return node._operation
+
+
+def product(slope: Any, gradient: Any) -> Any:
+    """Multiply where there is something to multiply: a graph of derivatives holds no 1 * t.
+
+    >>> x = Value(3.0)
+    >>> product(1.0, x) is x, product(-1.0, 2.0)
+    (True, -2.0)
+    """
     slope, gradient = _unwrapped(slope), _unwrapped(gradient)
     for x, other in ((slope, gradient), (gradient, slope)):
         if x.__class__ is float:
@@ -675,17 +709,18 @@ def _product(slope: Any, gradient: Any) -> Any:
 
 
 def _unwrapped(x: Any) -> Any:
-    return x._data if isinstance(x, Value) and x.role == "constant" and not x._prev else x
+    return x._data if is_value(x) and x.role == "constant" and not x._prev else x
 
 
 def _backward_as_graph(root: Value, gradient: Any) -> None:
     order = topological_order(root)
     wanted = {node for node in order if node.role != "constant"}
-    seed = gradient if isinstance(gradient, Value) else number(gradient, "gradient")
+    seed = gradient if is_value(gradient) else number(gradient, "gradient")
     found = cotangents(order, {root: seed}, wanted, {})
+    make = pickled if isinstance(root, pickled) else Value
     for node in order:
         gradient = found.get(node, 0.0)
-        gradient = gradient if isinstance(gradient, Value) or node not in found else Value(gradient)
+        gradient = gradient if is_value(gradient) or node not in found else make(gradient)
         if node._prev or (node.grad.__class__ is float and node.grad == 0):
             node.grad = gradient
         elif node in found:
@@ -693,7 +728,7 @@ def _backward_as_graph(root: Value, gradient: Any) -> None:
 
 
 def _as_float(gradient: Any) -> float:
-    return gradient._data if isinstance(gradient, Value) else gradient
+    return gradient._data if is_value(gradient) else gradient
 
 
 # While a function is compiled, its arguments are leaves without a number: nan, with the role "traced". What is

@@ -70,8 +70,12 @@ class Module:
             parameter.data = data
 
 
-def _children(thing: Any) -> list[tuple[Any, str, Any]]:
-    """List what a module or container holds: key, how a path shows it, and the thing."""
+def children(thing: Any) -> list[tuple[Any, str, Any]]:
+    """List what a module or container holds: key, how a path shows it, and the thing.
+
+    >>> children([1.0])
+    [(0, '[0]', 1.0)]
+    """
     if isinstance(thing, Module):
         return [(key, f".{key}", child) for key, child in vars(thing).items()]
     if isinstance(thing, dict):
@@ -79,20 +83,25 @@ def _children(thing: Any) -> list[tuple[Any, str, Any]]:
     return [(i, f"[{i}]", child) for i, child in enumerate(thing)] if isinstance(thing, (list, tuple)) else []
 
 
-def _is_parameter(thing: Any) -> bool:
-    return isinstance(thing, Value) and not thing._prev and thing.role in ("", "parameter")
+def is_parameter(thing: Any) -> bool:
+    """Say whether a thing in a module is a parameter, or stands for one in a transform or a compiled function.
+
+    >>> is_parameter(Value(1.0)), is_parameter(1.0)
+    (True, False)
+    """
+    return isinstance(thing, Value) and (thing.role in ("parameter", "traced") or not (thing.role or thing._prev))
 
 
 def _leaves(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
-    if _is_parameter(thing):
+    if is_parameter(thing):
         yield path.removeprefix("."), thing
-    for _, step, child in _children(thing):
+    for _, step, child in children(thing):
         if not any(child is module for module in above):  # a module that knows its parent
             yield from _leaves(child, path + step, (*above, thing))
 
 
 def _with_parameters(thing: Any) -> list[tuple[Any, str, Any]]:
-    return [entry for entry in _children(thing) if any(_leaves(entry[2], "", (thing,)))]
+    return [entry for entry in children(thing) if any(_leaves(entry[2], "", (thing,)))]
 
 
 def _state(thing: Any) -> Any:

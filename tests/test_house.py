@@ -24,7 +24,20 @@ from scalargrad.cli import main
 ROOT = Path(__file__).parent.parent
 
 # Arrows point down only: a module imports what stands above it here, and nothing else of the project.
-ORDER = ["ops", "engine", "value", "expression", "optim", "nn", "worked", "cli", "__main__"]
+ORDER = [
+    "ops",
+    "engine",
+    "value",
+    "expression",
+    "optim",
+    "nn",
+    "tree",
+    "transforms",
+    "numerical",
+    "worked",
+    "cli",
+    "__main__",
+]
 
 
 def imports(path, *, lazily):

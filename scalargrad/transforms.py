@@ -1,0 +1,282 @@
+"""Functions into their derivatives, with JAX's names and meaning, nestable to any order.
+
+A transform calls the function on fresh Values and walks the graph that this recorded, applying the records' partial
+derivatives to Values: the derivative is a graph too, so it can be differentiated again, or compiled. Numbers in give
+numbers out; where a Value comes in, as in a derivative of a derivative, Values come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product
+from scalargrad.ops import ieee, number
+from scalargrad.tree import Structure, flatten
+from scalargrad.value import Value, topological_order
+
+Function = Callable[..., Any]
+
+# The leaves of the transforms that are under way: what depends on one of them is not a number yet.
+_active: ContextVar[frozenset[Value]] = ContextVar("scalargrad.active", default=frozenset())
+
+
+@contextmanager
+def active(leaves: Sequence[Value]) -> Iterator[None]:
+    """Let results that depend on these leaves stay Values, while a function of them is evaluated.
+
+    >>> with active([Value(2.0)]):
+    ...     grad(lambda x: x * x)(3.0)
+    6.0
+    """
+    token = _active.set(_active.get().union(leaves))
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+class _Record:
+    """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
+
+    picks   the positions of the arguments to differentiate with respect to
+    inputs  their structure (that of the one argument, where picks is a number)
+    leaves  the fresh leaves, in the order of the numbers
+    """
+
+    def __init__(self, function: Function, arguments: Sequence[Any], picks: int | Sequence[int], keywords: Any) -> None:
+        chosen = (picks,) if isinstance(picks, int) else tuple(picks)
+        for pick in chosen:
+            if not isinstance(pick, int) or not -len(arguments) <= pick < len(arguments):
+                raise ValueError(f"argnums: no argument {pick!r} in a call with {len(arguments)} positional arguments")
+        parts = [flatten(arguments[pick], f"argument {pick}") for pick in chosen]
+        numbers = [x for part, _ in parts for x in part]
+        self.leaves = [_fresh(x) for x in numbers]
+        rest, fresh = iter(self.leaves), list(arguments)
+        for pick, (_, structure) in zip(chosen, parts, strict=True):
+            fresh[pick] = structure.unflatten([next(rest) for _ in range(structure.size)])
+        self.inputs = parts[0][1] if isinstance(picks, int) else flatten(tuple(arguments[p] for p in chosen))[1]
+        with active(self.leaves), _changed(recording=True):
+            result = function(*fresh, **keywords)
+        numbers_out, self.outputs = flatten(result, "the function's result")
+        self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
+        self.order = topological_order(*self.results)
+        self.wanted = set(self.leaves)  # and all that depends on them
+        self.wanted.update(node for node in self.order if any(p in self.wanted for p in node._prev))
+        outside = [isinstance(x, Value) and not (x.role == "parameter" and x not in _active.get()) for x in numbers]
+        self.live = any(outside) or not _active.get().isdisjoint(self.order)
+        self.image = self._image(numbers) if self.live else {}
+
+    def _image(self, numbers: Sequence[Any]) -> dict[Value, Value]:
+        """Compute the graph again on the Values that came in: the fresh leaves kept them apart from all others."""
+        image = {leaf: x for leaf, x in zip(self.leaves, numbers, strict=True) if isinstance(x, Value)}
+        with ieee():
+            for node in self.order if image else ():
+                if any(parent in image for parent in node._prev):
+                    parents = [image.get(parent, parent) for parent in node._prev]
+                    image[node] = copied = again(node, parents)
+                    copied.label, copied.scope = node.label, node.scope
+        return image
+
+    def gradient(self, seeds: Mapping[Value, Any]) -> list[Any]:
+        """Return the derivatives of seeded values with respect to the leaves."""
+        within = self.order
+        if len(seeds) == 1:  # one row of a Jacobian often depends on a few leaves only
+            within = topological_order(*seeds)
+        found = cotangents(within, seeds, self.wanted, self.image)
+        return [found.get(leaf, 0.0) for leaf in self.leaves]
+
+    def tangents(self, seeds: Mapping[Value, Any]) -> list[Any]:
+        """Return the derivatives of the results along seeded leaves: the chain rule forward."""
+        found = dict(seeds)
+        with ieee():
+            for node in self.order:
+                out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node._prev]
+                for i, parent in enumerate(node._prev):
+                    if parent in found:
+                        share = product(local_slope(node, i, out, parents), found[parent])
+                        found[node] = found[node] + share if node in found else share
+        return [found.get(result, 0.0) for result in self.results]
+
+    def number(self, x: Any) -> Any:
+        """Return a result as a number, or as a Value where what came in was not all numbers."""
+        if self.live:
+            return x if isinstance(x, Value) else _constant(x)
+        return x._data if isinstance(x, Value) else x
+
+    def out(self, numbers: Sequence[Any], structure: Structure) -> Any:
+        return structure.unflatten(map(self.number, numbers))
+
+    def value(self) -> Any:
+        return self.out([self.image.get(result, result) for result in self.results], self.outputs)
+
+    def jacobian(self, forward: bool) -> Any:
+        if forward:
+            columns = [self.tangents({leaf: 1.0}) for leaf in self.leaves]
+            rows: list[Any] = list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
+        else:
+            rows = [self.gradient({result: 1.0}) for result in self.results]
+        return self.outputs.jacobian(self.inputs, [[self.number(x) for x in row] for row in rows])
+
+
+def _fresh(x: Any) -> Value:
+    if not isinstance(x, Value):
+        leaf = Value(number(x, "argument"))
+        leaf.role = "input"
+        return leaf
+    leaf = Value(x._data, label=x.label)
+    leaf.role = "traced" if is_traced(x) else "parameter" if x.role == "parameter" else "input"
+    return leaf
+
+
+def _constant(x: Any) -> Value:
+    value = Value(x)
+    value.role = "constant"
+    return value
+
+
+def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that gives the function's value and its gradient.
+
+    >>> value_and_grad(lambda x, y: x * x * y)(3.0, 2.0)
+    (18.0, 12.0)
+
+    argnums  the position of the argument to differentiate with respect to, or several: then a tuple of gradients
+
+    An argument may be a number, a NumPy array, a Module, or lists, tuples and dicts of them; its gradient has the same
+    structure. The new function raises TypeError where the function's result is not one number.
+    """
+
+    def derivative(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
+        record = _Record(function, arguments, argnums, keywords)
+        if len(record.results) != 1:
+            name = getattr(function, "__name__", repr(function))
+            raise TypeError(f"grad: {name} must give one number, got {len(record.results)}: see jacobian")
+        gradient = record.gradient({record.results[0]: 1.0})
+        return record.number(record.image.get(record.results[0], record.results[0])), record.out(
+            gradient, record.inputs
+        )
+
+    return _named(derivative, function)
+
+
+def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that gives the function's gradient; see `value_and_grad`.
+
+    >>> f = lambda x: x * x * x
+    >>> grad(f)(2.0), grad(grad(f))(2.0), grad(grad(grad(f)))(2.0)
+    (12.0, 12.0, 6.0)
+    """
+    both = value_and_grad(function, argnums)
+    return _named(lambda *arguments, **keywords: both(*arguments, **keywords)[1], function)
+
+
+def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that gives all partial derivatives of all the function's results.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + 2 * x[1]])([3.0, 4.0])
+    [[4.0, 3.0], [1.0, 2.0]]
+
+    Its structure is that of the results, with that of the argument in place of each; an array of shape m by an array
+    of shape n gives one of shape m + n. Walks the graph once a number of the argument or once a result, whichever are
+    fewer: see `jacfwd` and `jacrev`.
+    """
+    return _jacobian(function, argnums, None)
+
+
+def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the `jacobian`, found forward: one walk for each number of the argument.
+
+    >>> jacfwd(lambda x: (x, x * x))(3.0)
+    (1.0, 6.0)
+    """
+    return _jacobian(function, argnums, forward=True)
+
+
+def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the `jacobian`, found backward: one walk for each result.
+
+    >>> jacrev(lambda x: (x, x * x))(3.0)
+    (1.0, 6.0)
+    """
+    return _jacobian(function, argnums, forward=False)
+
+
+def _jacobian(function: Function, argnums: int | Sequence[int], forward: bool | None) -> Function:
+    def derivative(*arguments: Any, **keywords: Any) -> Any:
+        record = _Record(function, arguments, argnums, keywords)
+        return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
+
+    return _named(derivative, function)
+
+
+def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that gives the second derivatives, as the `jacobian` of the gradient.
+
+    >>> hessian(lambda x: x[0] * x[0] * x[1])([3.0, 4.0])
+    [[8.0, 6.0], [6.0, 0.0]]
+    """
+    return jacrev(grad(function, argnums), argnums)
+
+
+def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the function's value at the primals, and its derivative along the tangents.
+
+    >>> jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.5))
+    (12.0, 5.5)
+
+    One tangent a primal, of the same structure. Raises ValueError where the structures differ.
+    """
+    record = _Record(function, primals, range(len(primals)), {})
+    along = _alike(tangents, record.inputs, "tangents")
+    seeds = {leaf: x for leaf, x in zip(record.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
+    record.live = record.live or any(isinstance(x, Value) for x in along)
+    return record.value(), record.out(record.tangents(seeds), record.outputs)
+
+
+def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Return the function's value at the primals, and the function that pulls a cotangent back to each of them.
+
+    >>> value, pull_back = vjp(lambda x, y: (x * y, x + y), 3.0, 4.0)
+    >>> value, pull_back((1.0, 10.0))
+    ((12.0, 7.0), (14.0, 13.0))
+
+    A cotangent has the structure of the value; else ValueError is raised.
+    """
+    record = _Record(function, primals, range(len(primals)), {})
+
+    def pull_back(cotangent: Any) -> tuple[Any, ...]:
+        seeds: dict[Value, Any] = {}
+        for result, x in zip(record.results, _alike(cotangent, record.outputs, "cotangent"), strict=True):
+            seeds[result] = seeds[result] + x if result in seeds else x
+        record.live = record.live or any(isinstance(x, Value) for x in seeds.values())
+        pulled: tuple[Any, ...] = record.out(record.gradient(seeds), record.inputs)
+        return pulled
+
+    return record.value(), pull_back
+
+
+def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """Return the Hessian of the function with respect to its first argument, times the first tangent.
+
+    >>> hvp(lambda x: x[0] * x[0] * x[1], ([3.0, 4.0],), ([1.0, 0.0],))
+    [8.0, 6.0]
+
+    It is the derivative of the gradient along the tangents, and takes a small multiple of the gradient's time.
+    """
+    return jvp(grad(function), primals, tangents)[1]
+
+
+def _alike(tree: Any, structure: Structure, name: str) -> list[Any]:
+    numbers, got = flatten(tuple(tree) if name == "tangents" else tree, name)
+    if got.shapes != structure.shapes:
+        raise ValueError(f"{name}: expected numbers of the shapes {structure.shapes}, got {got.shapes}")
+    return numbers
+
+
+def _named(derivative: Function, function: Function) -> Function:
+    derivative.__name__ = derivative.__qualname__ = getattr(function, "__name__", "function")
+    derivative.__doc__ = getattr(function, "__doc__", None)
+    return derivative

@@ -1,0 +1,196 @@
+"""Nested structures of numbers (lists, tuples, dicts, NumPy arrays, Modules), taken apart and put together again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from scalargrad.nn import Module, children, is_parameter
+from scalargrad.ops import is_number
+from scalargrad.value import Value
+
+Shape = tuple[int, ...] | None  # of an array; None for a lone number
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What is left of a structure without its numbers: comparable, hashable, and able to take others.
+
+    >>> numbers, structure = flatten({"w": [1, 2.5], "b": 3})
+    >>> numbers
+    [1, 2.5, 3]
+    >>> structure.unflatten([10, 20, 30])
+    {'w': [10, 20], 'b': 30}
+
+    shapes  for each unit, a lone number or an array, its shape
+    """
+
+    skeleton: Any
+    shapes: tuple[Shape, ...]
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are, those in arrays counted one by one."""
+        return sum(1 if shape is None else prod(shape) for shape in self.shapes)
+
+    def unflatten(self, numbers: Iterable[Any]) -> Any:
+        """Put numbers in: those of an array become an array, of floats or, where Values are among them, of objects."""
+        rest = iter(numbers)
+        return self.rebuild([_unit(rest, shape) for shape in self.shapes])
+
+    def rebuild(self, units: Sequence[Any]) -> Any:
+        """Put units in: whatever stands for a lone number, or for an array."""
+        return _rebuild(self.skeleton, list(units))
+
+    def jacobian(self, inputs: Structure, rows: Sequence[Sequence[Any]]) -> Any:
+        """Arrange a matrix, a row for each number of this structure, as this structure of the other structure.
+
+        Two units give a block of both their shapes, as in JAX.
+        """
+        done, outer = 0, []
+        for shape in self.shapes:
+            count, start, inner = 1 if shape is None else prod(shape), 0, []
+            for other in inputs.shapes:
+                width = 1 if other is None else prod(other)
+                block = (x for row in rows[done : done + count] for x in row[start : start + width])
+                both = None if shape is None and other is None else (shape or ()) + (other or ())
+                inner.append(_unit(block, both))
+                start += width
+            outer.append(inputs.rebuild(inner))
+            done += count
+        return self.rebuild(outer)
+
+
+def flatten(tree: Any, name: str = "argument") -> tuple[list[Any], Structure]:
+    """Return the numbers and Values of a structure, and the structure.
+
+    >>> flatten([1.0, (2.0, 3.0)])[0]
+    [1.0, 2.0, 3.0]
+
+    The numbers of a Module are its parameters. Raises TypeError, with the name, for what holds no numbers.
+    """
+    units, structure = take_apart(tree, name)
+    return [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))], structure
+
+
+def take_apart(tree: Any, name: str = "argument", static: bool = False) -> tuple[list[Any], Structure]:
+    """Return the units of a structure, numbers and whole arrays, and the structure.
+
+    >>> take_apart([1.0, (2.0, 3.0)])[0]
+    [1.0, 2.0, 3.0]
+
+    With `static`, what is no number (a string, None, a function) is kept in the structure.
+    """
+    apart = _Apart(static)
+    skeleton = apart.skeleton(tree, name)
+    return apart.units, Structure(skeleton, tuple(unit.shape if is_array(unit) else None for unit in apart.units))
+
+
+def is_array(thing: Any) -> bool:
+    """Say whether this is a NumPy array.
+
+    >>> is_array([1.0])
+    False
+    """
+    numpy = sys.modules.get("numpy")  # who has an array has imported it
+    return numpy is not None and isinstance(thing, numpy.ndarray)
+
+
+# A skeleton is the number of a unit, a _Static, or a tuple of the container's class, its keys and its parts.
+
+
+class _Parameter(int):
+    """The number of a unit in a Module, where it is to be a parameter."""
+
+
+class _Static:
+    """A thing without numbers in a structure: equal to itself, and to what equals it where that is certain."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+        self.key = thing if type(thing) in (str, bytes, bool, int, float, type(None)) else id(thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and (type(self.thing), self.key) == (type(other.thing), other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class _Apart:
+    def __init__(self, static: bool) -> None:
+        self.static = static
+        self.units: list[Any] = []
+        self.seen: dict[Value, _Parameter] = {}  # parameters: a shared one is one unit
+
+    def unit(self, thing: Any) -> int:
+        self.units.append(thing)
+        return len(self.units) - 1
+
+    def skeleton(self, thing: Any, name: str) -> Any:
+        kind = type(thing)
+        if kind is float or isinstance(thing, Value) or is_array(thing):
+            return self.unit(thing)
+        if isinstance(thing, Module):
+            return self.module(thing, ())
+        if isinstance(thing, (list, tuple, dict)):
+            parts = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
+            keys = tuple(thing) if isinstance(thing, dict) else None
+            return kind, keys, tuple(self.skeleton(part, f"{name}[{key!r}]") for key, part in parts)
+        if is_number(thing):
+            return self.unit(thing)
+        if self.static:
+            return _Static(thing)
+        raise TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}")
+
+    def module(self, thing: Any, above: tuple[Any, ...]) -> Any:
+        if is_parameter(thing):
+            if thing not in self.seen:
+                self.seen[thing] = _Parameter(self.unit(thing))
+            return self.seen[thing]
+        parts = children(thing)
+        if not parts or any(thing is module for module in above):
+            return _Static(thing)
+        keys = tuple(key for key, _, _ in parts) if isinstance(thing, (Module, dict)) else None
+        return type(thing), keys, tuple(self.module(part, (*above, thing)) for _, _, part in parts)
+
+
+def _rebuild(skeleton: Any, units: list[Any]) -> Any:
+    if isinstance(skeleton, _Parameter):
+        x = units[skeleton]
+        if not isinstance(x, Value) or x.role == "constant":
+            x = units[skeleton] = Value(x._data if isinstance(x, Value) else x)
+        if x.role != "traced":
+            x.role = "parameter"
+        return x
+    if isinstance(skeleton, int):
+        return units[skeleton]
+    if isinstance(skeleton, _Static):
+        return skeleton.thing
+    kind, keys, parts = skeleton
+    things = [_rebuild(part, units) for part in parts]
+    if issubclass(kind, Module):
+        module = kind.__new__(kind)
+        vars(module).update(zip(keys, things, strict=True))
+        return module
+    if keys is not None:
+        return dict(zip(keys, things, strict=True))
+    if hasattr(kind, "_make"):
+        return kind._make(things)
+    return tuple(things) if issubclass(kind, tuple) else things
+
+
+def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
+    numbers = iter(numbers)
+    if shape is None:
+        return next(numbers)
+    import numpy as np
+
+    entries = [next(numbers) for _ in range(prod(shape))]
+    kind = object if any(isinstance(x, Value) for x in entries) else float
+    array = np.empty(len(entries), kind)
+    array[:] = entries
+    return array.reshape(shape)
