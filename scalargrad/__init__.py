@@ -15,6 +15,8 @@ from scalargrad.engine import detect_anomaly as detect_anomaly
 from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
 from scalargrad.engine import source_lines as source_lines
+from scalargrad.jit import jit as jit
+from scalargrad.jit import vmap as vmap
 from scalargrad.numerical import GradientError as GradientError
 from scalargrad.numerical import check_gradients as check_gradients
 from scalargrad.ops import *

@@ -70,12 +70,8 @@ class Module:
             parameter.data = data
 
 
-def children(thing: Any) -> list[tuple[Any, str, Any]]:
-    """List what a module or container holds: key, how a path shows it, and the thing.
-
-    >>> children([1.0])
-    [(0, '[0]', 1.0)]
-    """
+def _children(thing: Any) -> list[tuple[Any, str, Any]]:
+    """List what a module or container holds: key, how a path shows it, and the thing."""
     if isinstance(thing, Module):
         return [(key, f".{key}", child) for key, child in vars(thing).items()]
     if isinstance(thing, dict):
@@ -95,13 +91,13 @@ def is_parameter(thing: Any) -> bool:
 def _leaves(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
     if is_parameter(thing):
         yield path.removeprefix("."), thing
-    for _, step, child in children(thing):
+    for _, step, child in _children(thing):
         if not any(child is module for module in above):  # a module that knows its parent
             yield from _leaves(child, path + step, (*above, thing))
 
 
 def _with_parameters(thing: Any) -> list[tuple[Any, str, Any]]:
-    return [entry for entry in children(thing) if any(_leaves(entry[2], "", (thing,)))]
+    return [entry for entry in _children(thing) if any(_leaves(entry[2], "", (thing,)))]
 
 
 def _state(thing: Any) -> Any:

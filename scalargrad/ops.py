@@ -122,6 +122,8 @@ class Op:
     text      how it prints as an expression that `scalargrad eval` reads; fields state a minimal precedence
     latex     the same in LaTeX
     precedence  of what was printed
+    libm      for the compiler: C's name for it, where its mathematical library has it
+    branchless  for the compiler: its value, written like a partial, over other operations
     doc       one sentence and an example
     """
 
@@ -134,6 +136,8 @@ class Op:
     text: str
     latex: str
     precedence: int
+    libm: str
+    branchless: Callable[..., Any] | None
 
     def __init__(
         self,
@@ -146,6 +150,8 @@ class Op:
         text: str = "",
         latex: str = "",
         precedence: int = ATOM,
+        libm: str = "",
+        branchless: Callable[..., Any] | None = None,
         doc: str = "",
     ) -> None:
         if not partials:
@@ -161,6 +167,8 @@ class Op:
             text=text or f"{name}({fields})",
             latex=latex or rf"\operatorname{{{{{name}}}}}\left({fields}\right)",
             precedence=precedence,
+            libm=libm,
+            branchless=branchless,
             __doc__=doc,
             __module__=sys._getframe(1).f_globals.get("__name__"),
         )
@@ -293,6 +301,18 @@ def _gaussian(x: float) -> float:
     return math.exp(-high * high) * math.exp((high - x) * (high + x))
 
 
+def _power_rule_branchless(x: Any, y: Any) -> Any:
+    exact = where(greater(2.0**53, abs(y)) * equal(y - 1 + 1, y), 1.0, equal(x, 0))
+    out = pow(x, where(exact, y - 1, y))
+    return where(equal(y, 0), 0.0, where(exact, y * out, y * (out / x)))
+
+
+def _gaussian_branchless(x: Any) -> Any:
+    near = where(greater(abs(x), 28), 0.0, x)
+    high = (near + 1.5 * 2**32) - 1.5 * 2**32  # a multiple of 2**-20, whose square is exact
+    return where(greater(abs(x), 28), 0.0, exp(-high * high) * exp((high - near) * (high + near)))
+
+
 def _compare(relation: Callable[[float, float], bool]) -> Callable[[float, float], float]:
     return lambda x, y: nan if isnan(x) or isnan(y) else float(relation(x, y))
 
@@ -325,11 +345,11 @@ pow = Op(  # 0**0 = 1; d(x**0)/dx = 0 everywhere; d(0**y)/dy = 0 for y >= 0
     "pow", _power, lambda out, x, y: power_rule(x, y), lambda out, x, y: out * log(x + equal(x, 0)),
     needs="a positive base, or a whole exponent, not negative where the base is 0", beyond=_power_beyond,
     symbol="^", text="{:4}**{:3}", latex="{:4}^{{{}}}", precedence=POWER,
-    doc="x to the power of y; x**0 is 1.\n\n>>> pow(2.0, 3.0)\n8.0")
+    libm="pow", doc="x to the power of y; x**0 is 1.\n\n>>> pow(2.0, 3.0)\n8.0")
 abs = Op(  # |x|' = 0 at the kink
     "abs", math.fabs, lambda out, x: greater(x, 0) - greater(0, x),
     symbol="abs", latex=r"\left|{}\right|",
-    doc="Absolute value of x; its derivative at 0 is 0.\n\n>>> abs(-2.0)\n2.0")
+    libm="fabs", doc="Absolute value of x; its derivative at 0 is 0.\n\n>>> abs(-2.0)\n2.0")
 maximum = Op(  # ties: half to each, PyTorch's minimum-norm rule
     "maximum", lambda x, y: x if x >= y or isnan(x) else y,
     lambda out, x, y: greater(x, y) + equal(x, y) / 2, lambda out, x, y: greater(y, x) + equal(x, y) / 2,
@@ -344,84 +364,87 @@ minimum = Op(
 exp = Op(
     "exp", math.exp, lambda out, x: out,
     beyond=lambda x: inf, latex="e^{{{}}}",
-    doc="e to the power of x.\n\n>>> exp(0.0)\n1.0")
+    libm="exp", doc="e to the power of x.\n\n>>> exp(0.0)\n1.0")
 expm1 = Op(
     "expm1", math.expm1, lambda out, x: exp(x),
     beyond=lambda x: inf, latex=r"\left(e^{{{}}} - 1\right)",
-    doc="exp(x) - 1, accurate near x = 0.\n\n>>> expm1(0.0)\n0.0")
+    libm="expm1", doc="exp(x) - 1, accurate near x = 0.\n\n>>> expm1(0.0)\n0.0")
 log = Op(
     "log", math.log, lambda out, x: 1 / x,
     needs="x > 0", beyond=lambda x: -inf if x == 0 else nan, latex=r"\ln\left({}\right)",
-    doc="Natural logarithm of x > 0.\n\n>>> log(1.0)\n0.0")
+    libm="log", doc="Natural logarithm of x > 0.\n\n>>> log(1.0)\n0.0")
 log1p = Op(
     "log1p", math.log1p, lambda out, x: 1 / (1 + x),
     needs="x > -1", beyond=lambda x: -inf if x == -1 else nan, latex=r"\ln\left(1 + {:2}\right)",
-    doc="log(1 + x), accurate near x = 0, for x > -1.\n\n>>> log1p(0.0)\n0.0")
+    libm="log1p", doc="log(1 + x), accurate near x = 0, for x > -1.\n\n>>> log1p(0.0)\n0.0")
 sqrt = Op(
     "sqrt", math.sqrt, lambda out, x: 0.5 / out,
     needs="x >= 0", latex=r"\sqrt{{{}}}",
-    doc="Square root of x >= 0; its derivative at 0 is inf.\n\n>>> sqrt(4.0)\n2.0")
+    libm="sqrt", doc="Square root of x >= 0; its derivative at 0 is inf.\n\n>>> sqrt(4.0)\n2.0")
 
 sin = Op(
     "sin", math.sin, lambda out, x: cos(x),
     needs="a finite x", latex=r"\sin\left({}\right)",
-    doc="Sine of x radians.\n\n>>> sin(0.0)\n0.0")
+    libm="sin", doc="Sine of x radians.\n\n>>> sin(0.0)\n0.0")
 cos = Op(
     "cos", math.cos, lambda out, x: -sin(x),
     needs="a finite x", latex=r"\cos\left({}\right)",
-    doc="Cosine of x radians.\n\n>>> cos(0.0)\n1.0")
+    libm="cos", doc="Cosine of x radians.\n\n>>> cos(0.0)\n1.0")
 tan = Op(
     "tan", math.tan, lambda out, x: 1 + out * out,
     needs="a finite x", latex=r"\tan\left({}\right)",
-    doc="Tangent of x radians.\n\n>>> tan(0.0)\n0.0")
+    libm="tan", doc="Tangent of x radians.\n\n>>> tan(0.0)\n0.0")
 arcsin = Op(  # (1 - x)*(1 + x) keeps the digits that 1 - x*x loses near 1
     "arcsin", math.asin, lambda out, x: 1 / sqrt((1 - x) * (1 + x)),
     needs="-1 <= x <= 1", latex=r"\arcsin\left({}\right)",
-    doc="Inverse sine in radians, for -1 <= x <= 1.\n\n>>> arcsin(0.0)\n0.0")
+    libm="asin", doc="Inverse sine in radians, for -1 <= x <= 1.\n\n>>> arcsin(0.0)\n0.0")
 arccos = Op(
     "arccos", math.acos, lambda out, x: -1 / sqrt((1 - x) * (1 + x)),
     needs="-1 <= x <= 1", latex=r"\arccos\left({}\right)",
-    doc="Inverse cosine in radians, for -1 <= x <= 1.\n\n>>> arccos(1.0)\n0.0")
+    libm="acos", doc="Inverse cosine in radians, for -1 <= x <= 1.\n\n>>> arccos(1.0)\n0.0")
 arctan = Op(
     "arctan", math.atan, lambda out, x: 1 / (1 + x * x),
     latex=r"\arctan\left({}\right)",
-    doc="Inverse tangent in radians.\n\n>>> arctan(0.0)\n0.0")
+    libm="atan", doc="Inverse tangent in radians.\n\n>>> arctan(0.0)\n0.0")
 arctan2 = Op(
     "arctan2", math.atan2,
     lambda out, x, y: y / hypot(x, y) / hypot(x, y), lambda out, x, y: -x / hypot(x, y) / hypot(x, y),
-    doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
+    libm="atan2", doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
 hypot = Op(
     "hypot", math.hypot, lambda out, x, y: x / out, lambda out, x, y: y / out,
     latex=r"\sqrt{{{:4}^2 + {:4}^2}}",
-    doc="Square root of x*x + y*y, without overflow.\n\n>>> hypot(3.0, 4.0)\n5.0")
+    libm="hypot", doc="Square root of x*x + y*y, without overflow.\n\n>>> hypot(3.0, 4.0)\n5.0")
 
 sinh = Op(
     "sinh", math.sinh, lambda out, x: cosh(x),
     beyond=lambda x: copysign(inf, x), latex=r"\sinh\left({}\right)",
-    doc="Hyperbolic sine of x.\n\n>>> sinh(0.0)\n0.0")
+    libm="sinh", doc="Hyperbolic sine of x.\n\n>>> sinh(0.0)\n0.0")
 cosh = Op(
     "cosh", math.cosh, lambda out, x: sinh(x),
     beyond=lambda x: inf, latex=r"\cosh\left({}\right)",
-    doc="Hyperbolic cosine of x.\n\n>>> cosh(0.0)\n1.0")
+    libm="cosh", doc="Hyperbolic cosine of x.\n\n>>> cosh(0.0)\n1.0")
 tanh = Op(
     "tanh", math.tanh, lambda out, x: sech_squared(x),
     latex=r"\tanh\left({}\right)",
-    doc="Hyperbolic tangent of x.\n\n>>> tanh(0.0)\n0.0")
+    libm="tanh", doc="Hyperbolic tangent of x.\n\n>>> tanh(0.0)\n0.0")
 
 relu = Op(  # relu'(0) = 0
     "relu", _relu, lambda out, x: greater(x, 0),
     symbol="ReLU", latex=r"\operatorname{{ReLU}}\left({}\right)",
+    branchless=lambda x: where(greater(x, 0), x, 0.0),
     doc="x where x > 0, else 0; its derivative at 0 is 0.\n\n>>> relu(-2.0)\n0.0")
 sigmoid = Op(
     "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x),
     symbol="σ", latex=r"\sigma\left({}\right)",
+    branchless=lambda x: where(greater(0, x), exp(-abs(x)), 1.0) / (1 + exp(-abs(x))),
     doc="1/(1 + exp(-x)) without overflow.\n\n>>> sigmoid(0.0)\n0.5")
 softplus = Op(
     "softplus", lambda x: _relu(x) + math.log1p(math.exp(-math.fabs(x))), lambda out, x: sigmoid(x),
+    branchless=lambda x: relu(x) + log1p(exp(-abs(x))),
     doc="log(1 + exp(x)) without overflow.\n\n>>> softplus(1000.0)\n1000.0")
 erf = Op(
     "erf", math.erf, lambda out, x: 2 / math.sqrt(math.pi) * gaussian(x),
-    doc="Error function of x.\n\n>>> erf(0.0)\n0.0")
+    libm="erf", doc="Error function of x.\n\n>>> erf(0.0)\n0.0")
 
 where = Op(
     "where", lambda x, y, z: nan if isnan(x) else y if x else z,
@@ -442,14 +465,17 @@ power_rule = Op(
     "power_rule", _power_rule,
     lambda out, x, y: y * power_rule(x, y - 1), lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
     symbol="yxʸ⁻¹", text="power_rule({}, {})", latex=r"{1:2} \cdot {0:4}^{{{1:1} - 1}}", precedence=PRODUCT,
+    branchless=_power_rule_branchless,
     doc="y*x**(y - 1), the derivative of x**y; 0 where y = 0.\n\n>>> power_rule(3.0, 2.0)\n6.0")
 sech_squared = Op(
     "sech_squared", _sech_squared, lambda out, x: -2 * tanh(x) * out,
     symbol="sech²", latex=r"\operatorname{{sech}}^2\left({}\right)",
+    branchless=lambda x: 4 * exp(-2 * abs(x)) / ((1 + exp(-2 * abs(x))) * (1 + exp(-2 * abs(x)))),
     doc="1/cosh(x)**2, the derivative of tanh.\n\n>>> sech_squared(0.0)\n1.0")
 gaussian = Op(
     "gaussian", _gaussian, lambda out, x: -2 * x * out,
     symbol="exp −x²", latex="e^{{-{:4}^2}}",
+    branchless=_gaussian_branchless,
     doc="exp(-x*x).\n\n>>> gaussian(0.0)\n1.0")
 # fmt: on
 
@@ -460,6 +486,7 @@ stop_gradient = Op(
     "stop_gradient",
     lambda x: x,
     lambda out, x: 0.0,
+    branchless=lambda x: x,
     doc="x itself, through which no gradient passes.\n\n>>> stop_gradient(3.0)\n3.0",
 )
 

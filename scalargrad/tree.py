@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from scalargrad.nn import Module, children, is_parameter
+from scalargrad.nn import Module, is_parameter
 from scalargrad.ops import is_number
 from scalargrad.value import Value
 
@@ -86,7 +86,7 @@ def take_apart(tree: Any, name: str = "argument", static: bool = False) -> tuple
     """
     apart = _Apart(static)
     skeleton = apart.skeleton(tree, name)
-    return apart.units, Structure(skeleton, tuple(unit.shape if is_array(unit) else None for unit in apart.units))
+    return apart.units, Structure(skeleton, tuple(apart.shapes))
 
 
 def is_array(thing: Any) -> bool:
@@ -99,41 +99,55 @@ def is_array(thing: Any) -> bool:
     return numpy is not None and isinstance(thing, numpy.ndarray)
 
 
-# A skeleton is the number of a unit, a _Static, or a tuple of the container's class, its keys and its parts.
+# A skeleton is the number of a unit; or a container's class, its keys and its parts; or, for what holds no numbers,
+# None, its class and itself.
 
 
 class _Parameter(int):
     """The number of a unit in a Module, where it is to be a parameter."""
 
 
-class _Static:
-    """A thing without numbers in a structure: equal to itself, and to what equals it where that is certain."""
+class _Same:
+    """A thing that is equal to itself only, and hashable."""
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
-        self.key = thing if type(thing) in (str, bytes, bool, int, float, type(None)) else id(thing)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and (type(self.thing), self.key) == (type(other.thing), other.key)
+        return isinstance(other, _Same) and self.thing is other.thing
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return id(self.thing)
+
+
+def _static(thing: Any) -> Any:
+    if type(thing) is float:  # 0.0 equals -0.0, and nan does not equal nan
+        return None, float, thing.hex()
+    try:
+        hash(thing)
+    except TypeError:
+        return None, _Same, _Same(thing)
+    return None, type(thing), thing
 
 
 class _Apart:
     def __init__(self, static: bool) -> None:
         self.static = static
         self.units: list[Any] = []
+        self.shapes: list[Shape] = []
         self.seen: dict[Value, _Parameter] = {}  # parameters: a shared one is one unit
 
-    def unit(self, thing: Any) -> int:
+    def unit(self, thing: Any, shape: Shape = None) -> int:
         self.units.append(thing)
+        self.shapes.append(shape)
         return len(self.units) - 1
 
     def skeleton(self, thing: Any, name: str) -> Any:
         kind = type(thing)
-        if kind is float or isinstance(thing, Value) or is_array(thing):
+        if kind is float or isinstance(thing, Value):
             return self.unit(thing)
+        if is_array(thing):
+            return self.unit(thing, thing.shape)
         if isinstance(thing, Module):
             return self.module(thing, ())
         if isinstance(thing, (list, tuple, dict)):
@@ -143,7 +157,7 @@ class _Apart:
         if is_number(thing):
             return self.unit(thing)
         if self.static:
-            return _Static(thing)
+            return _static(thing)
         raise TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}")
 
     def module(self, thing: Any, above: tuple[Any, ...]) -> Any:
@@ -151,36 +165,47 @@ class _Apart:
             if thing not in self.seen:
                 self.seen[thing] = _Parameter(self.unit(thing))
             return self.seen[thing]
-        parts = children(thing)
-        if not parts or any(thing is module for module in above):
-            return _Static(thing)
-        keys = tuple(key for key, _, _ in parts) if isinstance(thing, (Module, dict)) else None
-        return type(thing), keys, tuple(self.module(part, (*above, thing)) for _, _, part in parts)
+        keys: tuple[Any, ...] | None
+        if isinstance(thing, (Module, dict)):
+            attributes = vars(thing) if isinstance(thing, Module) else thing
+            keys, parts = tuple(attributes), list(attributes.values())
+        elif isinstance(thing, (list, tuple)):
+            keys, parts = None, list(thing)
+        else:
+            return _static(thing)
+        if any(thing is module for module in above):  # a module that knows its parent
+            return None, _Same, _Same(thing)
+        above = (*above, thing)
+        return type(thing), keys, tuple([self.module(part, above) for part in parts])
 
 
 def _rebuild(skeleton: Any, units: list[Any]) -> Any:
-    if isinstance(skeleton, _Parameter):
-        x = units[skeleton]
-        if not isinstance(x, Value) or x.role == "constant":
-            x = units[skeleton] = Value(x._data if isinstance(x, Value) else x)
-        if x.role != "traced":
-            x.role = "parameter"
-        return x
-    if isinstance(skeleton, int):
+    if type(skeleton) is int:
         return units[skeleton]
-    if isinstance(skeleton, _Static):
-        return skeleton.thing
+    if type(skeleton) is _Parameter:
+        return _parameter(units, skeleton)
     kind, keys, parts = skeleton
+    if kind is None:
+        return float.fromhex(parts) if keys is float else parts.thing if keys is _Same else parts
     things = [_rebuild(part, units) for part in parts]
-    if issubclass(kind, Module):
+    if keys is not None:
+        if not issubclass(kind, Module):
+            return dict(zip(keys, things, strict=True))
         module = kind.__new__(kind)
         vars(module).update(zip(keys, things, strict=True))
         return module
-    if keys is not None:
-        return dict(zip(keys, things, strict=True))
     if hasattr(kind, "_make"):
         return kind._make(things)
     return tuple(things) if issubclass(kind, tuple) else things
+
+
+def _parameter(units: list[Any], index: int) -> Value:
+    x = units[index]
+    if not isinstance(x, Value) or x.role == "constant":
+        x = units[index] = Value(x._data if isinstance(x, Value) else x)
+    if x.role != "traced":
+        x.role = "parameter"
+    return x
 
 
 def _unit(numbers: Iterable[Any], shape: Shape) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from scalargrad import Value  # noqa: TC001 - the examples use it
+from scalargrad import Value
 from viz.dot import to_dot
 from viz.render import FORMATS, RendererNotFound, ending, write
 

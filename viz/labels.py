@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from math import isfinite, sqrt
 
-from scalargrad import Value  # noqa: TC001 - the examples use it
+from scalargrad import Value
 from viz.graph import Card, Graph, sign
 from viz.text import html, name, number, symbol
 from viz.theme import Theme, blend

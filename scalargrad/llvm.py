@@ -1,0 +1,675 @@
+"""From a program to machine code, through LLVM's textual language and the package llvmlite.
+
+A kernel is `void kernel(double **buffers, int64_t samples)`: the inputs' buffers, and last the results'. A program that
+is mapped over samples runs in blocks of as many samples as a vector register holds; what does not depend on a sample is
+computed once, before the loop. Long programs are cut into functions of some hundred operations that hand numbers on in
+memory: the time of LLVM's code generator grows faster than the length of one function, and so stays linear.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import nan
+from typing import Any
+
+from scalargrad import ops
+from scalargrad.program import Program
+
+CHUNK = 500  # operations in a function
+QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
+STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
+
+BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a kernel finds its inputs and puts its results.
+
+    inputs   for each input its buffer, its place there, and the step from one sample to the next (0: the same for all)
+    results  for each result its place in the last buffer, and the step
+    mapped   whether there are samples at all
+    reduce   "sum" or "mean" where the results are that over all samples, else None
+    """
+
+    inputs: tuple[tuple[int, int, int], ...]
+    results: tuple[tuple[int, int], ...]
+    mapped: bool = False
+    reduce: str | None = None
+
+
+def to_llvm(program: Program, layout: Layout, lanes: int = 8, vector_functions: Iterable[str] = ()) -> str:
+    """Write a program as a module in LLVM's language.
+
+    >>> from scalargrad.program import record
+    >>> from scalargrad.value import Value
+    >>> x = Value(2.0)
+    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),)))
+    True
+
+    lanes  how many samples one vector holds
+    vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
+    """
+    return _Module(program, layout, lanes, frozenset(vector_functions)).text()
+
+
+class _Module:
+    def __init__(self, program: Program, layout: Layout, lanes: int, vector_functions: frozenset[str]) -> None:
+        self.program, self.layout, self.lanes, self.vector_functions = program, layout, lanes, vector_functions
+        self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=-1)
+        self.declared: set[str] = set()
+        self.varies = self._varies()
+        self.terms = [self._terms(result) for result in program.results]
+        self.accumulators: dict[int, int] = {}
+        if layout.reduce:
+            for varying, _ in self.terms:
+                for index in varying:
+                    self.accumulators.setdefault(index, len(self.accumulators))
+        computed = [i for i, instruction in enumerate(program.instructions) if instruction.op is not None]
+        self.once = [i for i in computed if not self.varies[i]]
+        self.each = [i for i in computed if self.varies[i]]
+        self.chunks = [*self._cut(self.once, "o"), *self._cut(self.each, "e")]
+        self.chunk_of = {i: chunk for chunk in self.chunks for i in chunk.indices}
+        # What is needed outside the function that computes it is kept in memory.
+        self.slots: dict[bool, dict[int, int]] = {False: {}, True: {}}
+        for chunk in self.chunks:
+            for i in chunk.indices:
+                for operand in program.instructions[i].operands:
+                    if self.chunk_of.get(operand, chunk) is not chunk:
+                        self._slot(operand)
+        for varying, fixed in self.terms:
+            for i in (*fixed, *(() if layout.reduce else varying)):
+                if i in self.chunk_of and not self.varies[i]:
+                    self._slot(i)
+
+    def _slot(self, index: int) -> int:
+        slots = self.slots[self.varies[index]]
+        return slots.setdefault(index, len(slots))
+
+    def _varies(self) -> list[bool]:
+        varies: list[bool] = []
+        for op, operands, _ in self.program.instructions:
+            if op is None:
+                varies.append(bool(operands) and self.layout.mapped and self.layout.inputs[operands[0]][2] != 0)
+            else:
+                varies.append(any(varies[i] for i in operands))
+        return varies
+
+    def _terms(self, result: int) -> tuple[list[int], list[int]]:
+        """Split a result that is summed over samples: what varies, and what is the same for each of them."""
+        if not self.layout.reduce:
+            return ([result], []) if self.varies[result] else ([], [result])
+        varying, fixed, stack = [], [], [result]
+        while stack:
+            index = stack.pop()
+            op, operands, _ = self.program.instructions[index]
+            if not self.varies[index]:
+                fixed.append(index)
+            elif op is ops.add and not all(self.varies[i] for i in operands):
+                stack += operands
+            else:
+                varying.append(index)
+        return varying, fixed
+
+    def _cut(self, indices: Sequence[int], prefix: str) -> list[_Chunk]:
+        return [
+            _Chunk(self, f"{prefix}{start // CHUNK}", indices[start : start + CHUNK])
+            for start in range(0, len(indices), CHUNK)
+        ]
+
+    def text(self) -> str:
+        functions = [chunk.text() for chunk in self.chunks]
+        kernel = "\n".join(self._kernel())
+        declarations = "\n".join(sorted(self.declared))
+        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.lanes)]) + "\n"
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
+        return f"{result} @{name}"
+
+    # The kernel: memory, what is computed once, the loop over blocks of samples, and what is done with sums.
+
+    def _kernel(self) -> Iterator[str]:
+        lanes, vector = self.lanes, self.vector
+        once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // lanes) * lanes
+        sizes = {"once": once, "each": each * lanes, "sums": sums * lanes, "totals": sums}
+        size = sum(-(-count // 8) * 64 for count in sizes.values())
+        yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
+        if size > STACK:
+            yield f"  %raw = call {self.declare('ptr', 'malloc', 'i64')}(i64 {size + 64})"
+            yield "  %address = ptrtoint ptr %raw to i64"
+            yield "  %above = add i64 %address, 63"
+            yield "  %aligned = and i64 %above, -64"
+            yield "  %memory = inttoptr i64 %aligned to ptr"
+        else:
+            yield f"  %memory = alloca [{max(size, 64)} x i8], align 64"
+        start = 0
+        for name, count in sizes.items():
+            yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
+            start += -(-count // 8) * 64
+        for buffer in range(self.buffers + 1):
+            yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
+            yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
+        for chunk in self.chunks:
+            if chunk.name[0] == "o":
+                yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 0, i64 %n)"
+        if self.layout.mapped:
+            yield "  br label %enter"
+            yield "enter:"
+            for i in range(sums):
+                yield f"  %z{i} = getelementptr {vector}, ptr %sums, i64 {i}"
+                yield f"  store {vector} zeroinitializer, ptr %z{i}, align 64"
+            yield "  br label %loop"
+            yield "loop:"
+            yield "  %i = phi i64 [0, %enter], [%next, %body]"
+            yield "  %more = icmp slt i64 %i, %n"
+            yield "  br i1 %more, label %body, label %done"
+            yield "body:"
+            for chunk in self.chunks:
+                if chunk.name[0] == "e":
+                    yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
+            # Results that are inputs, or the same for all samples, but wanted for each of them.
+            yield from self._copies()
+            yield f"  %next = add i64 %i, {lanes}"
+            yield "  br label %loop"
+            yield "done:"
+            yield from self._totals(sums)
+        yield from self._results()
+        if size > STACK:
+            yield f"  call {self.declare('void', 'free', 'ptr')}(ptr %raw)"
+        yield "  ret void"
+        yield "}"
+
+    @property
+    def vector(self) -> str:
+        return f"<{self.lanes} x double>"
+
+    def _totals(self, sums: int) -> Iterator[str]:
+        """Add up the lanes of the accumulators, as many of them at once as there are lanes."""
+        lanes, vector = self.lanes, self.vector
+        for group in range(0, sums, lanes):
+            level = []
+            for i in range(group, group + lanes):
+                yield f"  %s{i} = load {vector}, ptr %z{i}, align 64"
+                level.append(f"%s{i}")
+            width = 1
+            while len(level) > 1:
+                picked: list[list[int]] = [[], []]
+                for lane in range(lanes):
+                    block, within = divmod(lane, 2 * width)
+                    source = block * 2 * width + within % width + (lanes if within >= width else 0)
+                    picked[0].append(source)
+                    picked[1].append(source + width)
+                masks = [f"<{lanes} x i32> <{', '.join(f'i32 {i}' for i in p)}>" for p in picked]
+                above = []
+                for a, b in zip(level[::2], level[1::2], strict=True):
+                    name = f"{a}.{width}"
+                    for half, mask in zip("lh", masks, strict=True):
+                        yield f"  {name}{half} = shufflevector {vector} {a}, {vector} {b}, {mask}"
+                    yield f"  {name} = fadd {vector} {name}l, {name}h"
+                    above.append(name)
+                level, width = above, 2 * width
+            yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
+            yield f"  store {vector} {level[0]}, ptr %total{group}, align 64"
+
+    def _results(self) -> Iterator[str]:
+        layout = self.layout
+        if layout.reduce:
+            yield "  %count = sitofp i64 %n to double"
+        for number, ((place, step), (varying, fixed)) in enumerate(zip(layout.results, self.terms, strict=True)):
+            if step or (varying and not layout.reduce):
+                continue  # stored where it is computed
+            total = ""
+            for index in varying:
+                at = f"%r{number}.{index}"
+                yield f"  {at}p = getelementptr double, ptr %totals, i64 {self.accumulators[index]}"
+                yield f"  {at} = load double, ptr {at}p"
+                total, previous = at, total
+                if previous:
+                    yield f"  {at}s = fadd double {previous}, {at}"
+                    total = f"{at}s"
+            if total and layout.reduce == "mean":
+                yield f"  %r{number}m = fdiv double {total}, %count"
+                total = f"%r{number}m"
+            for index in fixed:
+                lines, value = self._fixed(index, f"%r{number}.{index}")
+                yield from lines
+                if layout.reduce == "sum":
+                    yield f"  %r{number}.{index}n = fmul double {value}, %count"
+                    value = f"%r{number}.{index}n"
+                if total:
+                    yield f"  %r{number}.{index}s = fadd double {total}, {value}"
+                    value = f"%r{number}.{index}s"
+                total = value
+            yield f"  %out{number} = getelementptr double, ptr %buffer{self.buffers}, i64 {place}"
+            yield f"  store double {total}, ptr %out{number}"
+
+    def _fixed(self, index: int, name: str) -> tuple[list[str], str]:
+        """Fetch what does not vary, in the kernel."""
+        op, operands, constant = self.program.instructions[index]
+        if op is None and not operands:
+            return [], literal(constant)
+        if op is None:
+            buffer, place, _ = self.layout.inputs[operands[0]]
+            base, offset = f"%buffer{buffer}", place
+        else:
+            base, offset = "%once", self.slots[False][index]
+        lines = [f"  {name}p = getelementptr double, ptr {base}, i64 {offset}", f"  {name} = load double, ptr {name}p"]
+        return lines, name
+
+    def _copies(self) -> Iterator[str]:
+        for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
+            if not step or (varying and varying[0] in self.chunk_of):
+                continue
+            for lane in range(
+                self.lanes
+            ):  # rare, so written plainly: a sample at a time, the last ones again and again
+                name = f"%c{number}.{lane}"
+                yield f"  {name}i = add i64 %i, {lane}"
+                yield f"  {name}last = sub i64 %n, 1"
+                yield f"  {name}in = icmp slt i64 {name}i, %n"
+                yield f"  {name}j = select i1 {name}in, i64 {name}i, i64 {name}last"
+                if fixed:
+                    lines, value = self._fixed(fixed[0], name)
+                    yield from lines
+                else:
+                    buffer, offset, stride = self.layout.inputs[self.program.instructions[varying[0]].operands[0]]
+                    yield f"  {name}m = mul i64 {name}j, {stride}"
+                    yield f"  {name}a = add i64 {name}m, {offset}"
+                    yield f"  {name}p = getelementptr double, ptr %buffer{buffer}, i64 {name}a"
+                    yield f"  {name} = load double, ptr {name}p"
+                    value = name
+                yield f"  {name}om = mul i64 {name}j, {step}"
+                yield f"  {name}oa = add i64 {name}om, {place}"
+                yield f"  {name}o = getelementptr double, ptr %buffer{self.buffers}, i64 {name}oa"
+                yield f"  store double {value}, ptr {name}o"
+
+
+class _Chunk:
+    """A function of the module: some of the instructions, once or for a block of samples."""
+
+    def __init__(self, module: _Module, name: str, indices: Sequence[int]) -> None:
+        self.module, self.name, self.indices = module, name, indices
+        self.lanes = module.lanes if name[0] == "e" else 1
+        self.type = f"<{self.lanes} x double>" if self.lanes > 1 else "double"
+        self.bits = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.temporary = 0
+
+    def text(self) -> str:
+        module = self.module
+        head = f"define internal void @{self.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n) #0 {{"
+        for buffer in range(module.buffers + 1):
+            self.lines.append(f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}")
+            self.lines.append(f"  %buffer{buffer} = load ptr, ptr %at{buffer}")
+        if self.lanes > 1:
+            self._lanes()
+        results: dict[int, list[int]] = {}
+        for number, (varying, _) in enumerate(module.terms):
+            for index in varying:
+                results.setdefault(index, []).append(number)
+        for index in self.indices:
+            self.names[index] = self.instruction(index)
+            slot = module.slots[self.lanes > 1].get(index)
+            if slot is not None:
+                at = self.let(f"getelementptr {self.type}, ptr {'%each' if self.lanes > 1 else '%once'}, i64 {slot}")
+                self.lines.append(f"  store {self.type} {self.names[index]}, ptr {at}, align {8 * self.lanes}")
+            if index in module.accumulators:
+                self._accumulate(index)
+            elif index in results and self.lanes > 1:
+                for number in results[index]:
+                    self._scatter(self.names[index], *module.layout.results[number])
+        return "\n".join([head, *self.lines, "  ret void", "}"])
+
+    def let(self, value: str) -> str:
+        self.temporary += 1
+        self.lines.append(f"  %x{self.temporary} = {value}")
+        return f"%x{self.temporary}"
+
+    def splat(self, kind: str, one: str) -> str:
+        first = self.let(f"insertelement <{self.lanes} x {kind}> poison, {kind} {one}, i64 0")
+        same = f"<{self.lanes} x {kind}>"
+        return self.let(f"shufflevector {same} {first}, {same} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def _lanes(self) -> None:
+        whole = f"<{self.lanes} x i64>"
+        counted = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
+        self.sample = self.let(f"add {whole} {self.splat('i64', '%i')}, <{counted}>")
+        self.inside = self.let(f"icmp slt {whole} {self.sample}, {self.splat('i64', '%n')}")
+        # Lanes beyond the last sample repeat it.
+        last = self.splat("i64", self.let("sub i64 %n, 1"))
+        self.sample = self.let(f"select {self.bits} {self.inside}, {whole} {self.sample}, {whole} {last}")
+
+    def _addresses(self, buffer: int, place: int, step: int) -> str:
+        whole = f"<{self.lanes} x i64>"
+        index = self.let(f"mul {whole} {self.sample}, {self._whole(step)}")
+        index = self.let(f"add {whole} {index}, {self._whole(place)}")
+        return self.let(f"getelementptr double, ptr %buffer{buffer}, {whole} {index}")
+
+    def _whole(self, number: int) -> str:
+        return f"<{', '.join([f'i64 {number}'] * self.lanes)}>"
+
+    def _scatter(self, value: str, place: int, step: int) -> None:
+        name = f"llvm.masked.scatter.v{self.lanes}f64.v{self.lanes}p0"
+        call = self.module.declare("void", name, self.type, f"<{self.lanes} x ptr>", "i32", self.bits)
+        at = self._addresses(self.module.buffers, place, step)
+        self.lines.append(
+            f"  call {call}({self.type} {value}, <{self.lanes} x ptr> {at}, i32 8, {self.bits} {self.inside})"
+        )
+
+    def _accumulate(self, index: int) -> None:
+        at = self.let(f"getelementptr {self.type}, ptr %sums, i64 {self.module.accumulators[index]}")
+        before = self.let(f"load {self.type}, ptr {at}, align 64")
+        after = self.let(f"fadd contract {self.type} {before}, {self.names[index]}")
+        kept = self.let(f"select {self.bits} {self.inside}, {self.type} {after}, {self.type} {before}")
+        self.lines.append(f"  store {self.type} {kept}, ptr {at}, align 64")
+
+    def operand(self, index: int) -> str:
+        """Fetch an operand: from this function, from memory, or as a constant."""
+        if index in self.names:
+            return self.names[index]
+        module = self.module
+        op, operands, constant = module.program.instructions[index]
+        if op is None and not operands:
+            return self.constant(constant)
+        varies = module.varies[index]
+        if op is None:
+            buffer, place, step = module.layout.inputs[operands[0]]
+            if varies:
+                name = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
+                call = module.declare(self.type, name, f"<{self.lanes} x ptr>", "i32", self.bits, self.type)
+                at = self._addresses(buffer, place, step)
+                every = f"<{', '.join(['i1 1'] * self.lanes)}>"
+                value = self.let(
+                    f"call {call}(<{self.lanes} x ptr> {at}, i32 8, {self.bits} {every}, {self.type} poison)"
+                )
+                self.names[index] = value
+                return value
+            base = f"%buffer{buffer}"
+        else:
+            base, place = "%each" if varies else "%once", module.slots[varies][index]
+        kind = self.type if varies else "double"
+        at = self.let(f"getelementptr {kind}, ptr {base}, i64 {place}")
+        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}")
+        if self.lanes > 1 and not varies:
+            return self.splat("double", value)  # each time anew: a broadcast from memory costs nothing, a register does
+        self.names[index] = value
+        return value
+
+    def constant(self, number: float) -> str:
+        return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
+
+    def instruction(self, index: int) -> str:
+        op, operands, _ = self.module.program.instructions[index]
+        assert op is not None  # noqa: S101 - for the type checker: inputs and constants are no instructions here
+        if op.name == "where":
+            return self._where(*operands)
+        x, *others = [self.operand(i) for i in operands]
+        y = others[0] if others else ""
+        if op.name in BINARY:
+            return self.let(f"{BINARY[op.name]} {self.type} {x}, {y}")
+        if op.name == "neg":
+            return self.let(f"fneg {self.type} {x}")
+        if op.name in ("maximum", "minimum"):  # ties and a nan on the left give x, a nan on the right gives y
+            relation = "ogt" if op.name == "maximum" else "olt"
+            chosen = self.select(self.compare(relation, y, x), y, x)
+            return self.select(self.compare("uno", y, y), y, chosen)
+        if op.name in ("greater", "equal"):
+            truth = self.compare("ogt" if op.name == "greater" else "oeq", x, y)
+            number = self.select(truth, self.constant(1.0), self.constant(0.0))
+            return self.select(self.compare("uno", x, y), self.constant(nan), number)
+        return self._call(op.libm, [x, *others])
+
+    def compare(self, relation: str, x: str, y: str) -> str:
+        return self.let(f"fcmp {relation} {self.type} {x}, {y}")
+
+    def select(self, truth: str, x: str, y: str) -> str:
+        return self.let(f"select {self.bits} {truth}, {self.type} {x}, {self.type} {y}")
+
+    def _where(self, condition: int, x: int, y: int) -> str:
+        instructions = self.module.program.instructions
+        op, operands, _ = instructions[condition]
+        chosen, other = self.operand(x), self.operand(y)
+        if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
+            a, b = map(self.operand, operands)
+            truth, unknown = self.compare("ogt" if op.name == "greater" else "oeq", a, b), self.compare("uno", a, b)
+        else:
+            c = self.operand(condition)
+            truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)
+        return self.select(unknown, self.constant(nan), self.select(truth, chosen, other))
+
+    def _call(self, function: str, arguments: Sequence[str]) -> str:
+        declare, kind = self.module.declare, self.type
+        if function in ("sqrt", "fabs"):
+            suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
+            return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
+        name = vector_name(function, len(arguments), self.lanes)
+        if self.lanes == 1 or name in self.module.vector_functions:
+            call = declare(kind, function if self.lanes == 1 else name, *[kind] * len(arguments))
+            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
+        out = "poison"
+        call = declare("double", function, *["double"] * len(arguments))
+        for lane in range(self.lanes):
+            parts = [self.let(f"extractelement {kind} {x}, i64 {lane}") for x in arguments]
+            one = self.let(f"call {call}({', '.join(f'double {x}' for x in parts)})")
+            out = self.let(f"insertelement {kind} {out}, double {one}, i64 {lane}")
+        return out
+
+
+_ATTRIBUTES = 'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
+
+
+@lru_cache(maxsize=4096)
+def literal(number: float) -> str:
+    """Write a number in LLVM's language, bit for bit.
+
+    >>> literal(1.0)
+    '0x3FF0000000000000'
+    """
+    return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+
+
+def vector_name(function: str, arity: int, lanes: int) -> str:
+    """Name a function of vectors in the x86 vector ABI.
+
+    >>> vector_name("sin", 1, 4)
+    '_ZGVdN4v_sin'
+    """
+    return f"_ZGV{ {2: 'b', 4: 'd', 8: 'e'}.get(lanes, '?') }N{lanes}{'v' * arity}_{function}"
+
+
+# Compiling and calling.
+
+
+def binding() -> Any:
+    """Return `llvmlite.binding`. Raises ImportError that names the extra."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError as error:
+        raise ImportError('jit() needs the package llvmlite: pip install "scalargrad[jit]"') from error
+    return llvm
+
+
+@lru_cache(maxsize=1)
+def _host() -> tuple[Any, str, str, int, frozenset[str]]:
+    """Return LLVM's target, this processor's name and features, its vectors' lanes, and functions of such vectors."""
+    llvm = binding()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    lanes = 8 if features.get("avx512f") else 4 if features.get("avx2") else 2
+    try:
+        library = ctypes.CDLL("libmvec.so.1")  # glibc's: within 4 ulp
+    except OSError:
+        library = None
+    names = set()
+    for op in ops.TABLE.values():
+        name = vector_name(op.libm, len(op.partials), lanes)
+        if op.libm and hasattr(library, name):
+            llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+            names.add(name)
+    library = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
+    for op in ops.TABLE.values():
+        if op.libm and hasattr(library, op.libm):
+            llvm.add_symbol(op.libm, ctypes.cast(getattr(library, op.libm), ctypes.c_void_p).value)
+    target = llvm.Target.from_default_triple()
+    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names)
+
+
+class Kernel:
+    """Machine code for a program in a layout; freed when it is dropped.
+
+    >>> from scalargrad.program import record
+    >>> from scalargrad.value import Value
+    >>> x = Value(2.0)
+    >>> Kernel(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),))).address > 0
+    True
+
+    level  of LLVM's optimisation, 0 to 3; by the program's length where it is None
+    """
+
+    def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
+        llvm = binding()
+        target, cpu, features, lanes, vector_functions = _host()
+        if level is None:
+            level = 2 if program.operations <= QUICK else 0
+        text = to_llvm(program, layout, lanes, vector_functions)
+        machine = target.create_target_machine(cpu, features, opt=level, jit=True)
+        module = llvm.parse_assembly(text)
+        module.triple = machine.triple
+        self._engine = llvm.create_mcjit_compiler(module, machine)
+        self._engine.finalize_object()
+        self.address: int = self._engine.get_function_address("kernel")
+
+
+# Calling from Python costs as much as a small kernel runs, so the way in is machine code too: a function of Python's
+# own kind, `enter(address, samples, *buffers)`, the last buffer for the results. It lends the arrays' memory to the
+# kernel, which runs without the GIL, and says False where an array is not of doubles, one after another.
+
+_ENTER = """
+declare ptr @PyLong_AsVoidPtr(ptr)
+declare i64 @PyLong_AsSsize_t(ptr)
+declare i32 @PyObject_GetBuffer(ptr, ptr, i32)
+declare void @PyBuffer_Release(ptr)
+declare ptr @PyBool_FromLong(i64)
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare void @PyErr_Clear()
+
+define ptr @enter(ptr %self, ptr %arguments, i64 %given) {
+entry:
+  %count = sub i64 %given, 2
+  %views = alloca [80 x i8], i64 %count, align 16
+  %buffers = alloca ptr, i64 %count, align 16
+  %first = load ptr, ptr %arguments
+  %kernel = call ptr @PyLong_AsVoidPtr(ptr %first)
+  %at1 = getelementptr ptr, ptr %arguments, i64 1
+  %second = load ptr, ptr %at1
+  %samples = call i64 @PyLong_AsSsize_t(ptr %second)
+  br label %next
+next:
+  %i = phi i64 [0, %entry], [%after, %double]
+  %rest = sub i64 %count, %i
+  %all = icmp eq i64 %rest, 0
+  br i1 %all, label %run, label %view
+view:
+  %place = add i64 %i, 2
+  %at = getelementptr ptr, ptr %arguments, i64 %place
+  %object = load ptr, ptr %at
+  %view1 = getelementptr [80 x i8], ptr %views, i64 %i
+  %last = icmp eq i64 %rest, 1
+  %flags = select i1 %last, i32 61, i32 60 ; C-contiguous, with its format; the last one writable
+  %status = call i32 @PyObject_GetBuffer(ptr %object, ptr %view1, i32 %flags)
+  %refused = icmp slt i32 %status, 0
+  br i1 %refused, label %clear, label %check
+check:
+  %after = add i64 %i, 1
+  %buffer = load ptr, ptr %view1
+  %slot = getelementptr ptr, ptr %buffers, i64 %i
+  store ptr %buffer, ptr %slot
+  %atformat = getelementptr i8, ptr %view1, i64 40
+  %format = load ptr, ptr %atformat
+  %letter = load i8, ptr %format
+  %atend = getelementptr i8, ptr %format, i64 1
+  %end = load i8, ptr %atend
+  %is_d = icmp eq i8 %letter, 100
+  %is_end = icmp eq i8 %end, 0
+  %is_double = and i1 %is_d, %is_end
+  br i1 %is_double, label %double, label %release
+double:
+  br label %next
+clear:
+  call void @PyErr_Clear()
+  br label %release
+run:
+  %thread = call ptr @PyEval_SaveThread()
+  call void %kernel(ptr %buffers, i64 %samples)
+  call void @PyEval_RestoreThread(ptr %thread)
+  br label %release
+release:
+  %held = phi i64 [%i, %clear], [%after, %check], [%count, %run]
+  %done = phi i64 [0, %clear], [0, %check], [1, %run]
+  br label %more
+more:
+  %k = phi i64 [%held, %release], [%lower, %give]
+  %none = icmp eq i64 %k, 0
+  br i1 %none, label %leave, label %give
+give:
+  %lower = sub i64 %k, 1
+  %view2 = getelementptr [80 x i8], ptr %views, i64 %lower
+  call void @PyBuffer_Release(ptr %view2)
+  br label %more
+leave:
+  %answer = call ptr @PyBool_FromLong(i64 %done)
+  ret ptr %answer
+}
+"""
+
+
+class _MethodDef(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+@lru_cache(maxsize=1)
+def entrance() -> Any:
+    """Return the function `enter(address, samples, *buffers)`, which runs a kernel on buffers of doubles.
+
+    >>> import array
+    >>> from scalargrad.program import record
+    >>> from scalargrad.value import Value
+    >>> x = Value(2.0)
+    >>> kernel = Kernel(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),)))
+    >>> out = array.array("d", [0])
+    >>> entrance()(kernel.address, 0, array.array("d", [3]), out), out[0]
+    (True, 9.0)
+    """
+    llvm = binding()
+    target, cpu, features, *_ = _host()
+    for line in _ENTER.splitlines():
+        if line.startswith("declare"):
+            name = line.partition("@")[2].partition("(")[0]
+            llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
+    machine = target.create_target_machine(cpu, features, opt=2, jit=True)
+    module = llvm.parse_assembly(_ENTER)
+    module.triple = machine.triple
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    definition = _MethodDef(b"enter", engine.get_function_address("enter"), 0x80, None)  # METH_FASTCALL
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    _forever.extend((engine, definition))
+    return make(ctypes.addressof(definition), None, None)
+
+
+_forever: list[Any] = []  # what the entrance is made of

@@ -1,0 +1,324 @@
+"""A recorded graph as a straight-line program: simplified, listed, and printed as Python, NumPy or C.
+
+Simplification shares what is computed twice, computes constants, drops what no result needs, and rewrites only what
+gives the same IEEE 754 result, or a correctly rounded product in place of a small whole power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import copysign, inf, isnan, nan
+from typing import Any, NamedTuple
+
+from scalargrad import ops
+from scalargrad.engine import TracingError
+from scalargrad.ops import Op, ieee
+from scalargrad.value import Value, topological_order
+
+# The operations that the compiler's languages know beside the C library's functions; all others are written over these.
+ARITHMETIC = ("add", "sub", "mul", "div", "neg", "maximum", "minimum", "greater", "equal", "where")
+
+
+class Instruction(NamedTuple):
+    """One operation on earlier instructions; without one, an input (operands: its number) or a constant.
+
+    >>> Instruction(ops.add, (0, 1)).op
+    <operation add>
+    """
+
+    op: Op | None
+    operands: tuple[int, ...]
+    constant: float = nan
+
+
+@dataclass
+class Program:
+    """Instructions in the order of their computation, and which of them are the results.
+
+    >>> x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    >>> print(record([x, y], [x * y + x * y]))
+    t2 = x*y
+    t3 = t2 + t2
+    return t3
+
+    names     of the inputs, as they are printed
+    recorded  how many operations there were before simplification
+    layout    where a compiled program finds its inputs, and whether it is mapped over samples
+    """
+
+    instructions: list[Instruction] = field(default_factory=list)
+    results: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    recorded: int = 0
+    layout: Any = None
+
+    @property
+    def operations(self) -> int:
+        """How many operations there are."""
+        return sum(instruction.op is not None for instruction in self.instructions)
+
+    def name(self, index: int) -> str:
+        """Say what an instruction is called: an input by its name, a constant by its number.
+
+        >>> record([Value(2.0, label="x")], [3.0]).name(0)
+        'x'
+        """
+        op, operands, constant = self.instructions[index]
+        if op is not None:
+            return f"t{index}"
+        return self.names[operands[0]] if operands else repr(constant).removesuffix(".0")
+
+    def __str__(self) -> str:
+        lines = []
+        for index, (op, operands, _) in enumerate(self.instructions):
+            if op is not None:
+                lines.append(f"t{index} = {op.print(*map(self.name, operands))}")
+        return "\n".join([*lines, f"return {', '.join(map(self.name, self.results))}"])
+
+    def to_values(self, numbers: Sequence[float] | None = None) -> list[Value]:
+        """Compute the program with Values, for a picture of it: at these inputs, or at 1.
+
+        >>> record([Value(2.0, label="x")], [Value(2.0)]).to_values()
+        [Value(data=2.0, grad=0.0)]
+        """
+        values: list[Any] = []
+        with ieee():
+            for op, operands, constant in self.instructions:
+                if op is not None:
+                    values.append(Value(nan)._apply(op, *(values[i] for i in operands)))
+                elif operands:
+                    values.append(Value(numbers[operands[0]] if numbers else 1.0, label=self.names[operands[0]]))
+                else:
+                    values.append(constant)
+        return [x if isinstance(x, Value) else Value(x) for x in (values[i] for i in self.results)]
+
+
+def record(inputs: Sequence[Value], results: Sequence[Any]) -> Program:
+    """Turn the graph between inputs and results, Values or numbers, into a simplified program.
+
+    >>> x = Value(2.0, label="x")
+    >>> print(record([x], [x**2 + 0 * 3]))
+    t1 = x*x
+    t3 = t1 + 0
+    return t3
+
+    Raises TracingError at a Value that was made by hand, TypeError at an operation that the compiler cannot express.
+    """
+    builder = _Builder()
+    place = {value: builder.input(value.label or f"x{i}") for i, value in enumerate(inputs)}
+    with ieee():
+        for node in topological_order(*(x for x in results if isinstance(x, Value))):
+            if node not in place:
+                place[node] = builder.node(node, place)
+    return builder.program([place[x] if isinstance(x, Value) else builder.constant(x) for x in results])
+
+
+class _Symbol:
+    """What stands for an instruction's result in a rule written over other operations."""
+
+    def __init__(self, builder: _Builder, index: int) -> None:
+        self.builder, self.index = builder, index
+
+    def _apply(self, op: Op, *operands: Any) -> _Symbol:
+        builder = self.builder
+        places = [x.index if isinstance(x, _Symbol) else builder.constant(ops.number(x)) for x in operands]
+        return _Symbol(builder, builder.apply(op, places))
+
+    def __neg__(self) -> _Symbol:
+        return self._apply(ops.neg, self)
+
+    def __abs__(self) -> _Symbol:
+        return self._apply(ops.abs, self)
+
+    def __bool__(self) -> bool:
+        raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
+
+    __float__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__
+
+
+def _operators(op: Op) -> tuple[Callable[[_Symbol, Any], _Symbol], Callable[[_Symbol, Any], _Symbol]]:
+    return lambda x, y: x._apply(op, x, y), lambda x, y: x._apply(op, y, x)
+
+
+for _name, _op in {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.pow}.items():
+    for _prefix, _method in zip(("__", "__r"), _operators(_op), strict=True):
+        setattr(_Symbol, f"{_prefix}{_name}__", _method)
+
+
+class _Builder:
+    """Makes instructions, each once."""
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.places: dict[Any, int] = {}
+        self.names: list[str] = []
+        self.recorded = 0
+
+    def place(self, key: Any, instruction: Instruction) -> int:
+        found = self.places.get(key)
+        if found is None:
+            found = self.places[key] = len(self.instructions)
+            self.instructions.append(instruction)
+        return found
+
+    def input(self, name: str) -> int:
+        self.names.append(name)
+        return self.place(len(self.names) - 1, Instruction(None, (len(self.names) - 1,)))
+
+    def constant(self, number: float) -> int:
+        number = float(number)
+        return self.place(number.hex() if number else str(number), Instruction(None, (), number))
+
+    def node(self, node: Value, place: Mapping[Value, int]) -> int:
+        parents = node._prev
+        if not parents:
+            if node.role == "traced":
+                raise TracingError("a traced value of another function, or of an earlier call, was used")
+            return self.constant(node._data)
+        if node._by_hand or not isinstance(node._operation, Op):
+            raise TracingError(f"a Value that was made by hand ({node._op!r}) has no operation to compile")
+        self.recorded += 1
+        return self.apply(node._operation, [place[parent] for parent in parents])
+
+    def number(self, index: int) -> float | None:
+        """The number of a constant; None for anything else."""
+        op, operands, constant = self.instructions[index]
+        return constant if op is None and not operands else None
+
+    def apply(self, op: Op, operands: Sequence[int]) -> int:
+        numbers = [self.number(i) for i in operands]
+        if None not in numbers:
+            return self.constant(op(*numbers))  # type: ignore[arg-type]
+        simpler = _SIMPLER.get(op.name)
+        found = simpler(self, op, *operands) if simpler else None
+        if found is not None:
+            return found
+        if op.libm or op.name in ARITHMETIC:
+            key = (op, *(sorted(operands) if op.name in ("add", "mul", "equal") else operands))
+            return self.place(key, Instruction(op, tuple(operands)))
+        try:
+            out = (op.branchless or op.forward)(*(_Symbol(self, i) for i in operands))
+        except TypeError as error:
+            raise TracingError(
+                f"the compiler cannot express the operation {op.name}: {error}. Write its function with operators and "
+                "scalargrad's functions, or give it `branchless`"
+            ) from error
+        return out.index if isinstance(out, _Symbol) else self.constant(ops.number(out))
+
+    def program(self, results: Sequence[int]) -> Program:
+        """Keep what the results need, and number it anew."""
+        needed = set(results)
+        for index in range(len(self.instructions) - 1, -1, -1):
+            if index in needed and self.instructions[index].op is not None:
+                needed.update(self.instructions[index].operands)
+        number: dict[int, int] = {}
+        kept: list[Instruction] = []
+        for index, instruction in enumerate(self.instructions):
+            if instruction.op is None and instruction.operands:  # all inputs stay
+                number[index] = len(kept)
+                kept.append(instruction)
+            elif index in needed:
+                number[index] = len(kept)
+                kept.append(instruction._replace(operands=tuple(number[i] for i in instruction.operands)))
+        return Program(kept, [number[i] for i in results], self.names, self.recorded)
+
+    def operand(self, index: int, op: Op) -> int | None:
+        """What an instruction applies an operation of one argument to; None if it does not."""
+        instruction = self.instructions[index]
+        return instruction.operands[0] if instruction.op is op else None
+
+
+# What an operation on these operands is, if that is something simpler. Signs are moved outwards, where they vanish in sums.
+
+
+def _add(build: _Builder, _: Op, x: int, y: int) -> int | None:
+    for a, b in ((x, y), (y, x)):
+        if build.number(b) == 0 and copysign(1.0, build.number(b) or 0.0) < 0:
+            return a
+        if (minus := build.operand(b, ops.neg)) is not None:
+            return build.apply(ops.sub, (a, minus))
+    return None
+
+
+def _sub(build: _Builder, _: Op, x: int, y: int) -> int | None:
+    if build.number(y) == 0 and copysign(1.0, build.number(y) or 0.0) > 0:
+        return x
+    minus = build.operand(y, ops.neg)
+    return None if minus is None else build.apply(ops.add, (x, minus))
+
+
+def _mul(build: _Builder, op: Op, x: int, y: int) -> int | None:
+    for a, b in ((x, y), (y, x)):
+        if build.number(b) == 1:
+            return a
+        if build.number(b) == -1:
+            return build.apply(ops.neg, (a,))
+        if (minus := build.operand(a, ops.neg)) is not None:
+            return build.apply(ops.neg, (build.apply(op, (minus, b)),))
+    return None
+
+
+def _div(build: _Builder, op: Op, x: int, y: int) -> int | None:
+    by = build.number(y)
+    if by in (1, -1):
+        return build.apply(ops.mul, (x, y))
+    if by and abs(by).hex().startswith("0x1.0000000000000p") and 2.0**-1000 < abs(by) < 2.0**1000:
+        return build.apply(ops.mul, (x, build.constant(1 / by)))
+    for minus, others in ((build.operand(x, ops.neg), lambda m: (m, y)), (build.operand(y, ops.neg), lambda m: (x, m))):
+        if minus is not None:
+            return build.apply(ops.neg, (build.apply(op, others(minus)),))
+    return None
+
+
+def _neg(build: _Builder, _: Op, x: int) -> int | None:
+    return build.operand(x, ops.neg)
+
+
+def _abs(build: _Builder, op: Op, x: int) -> int | None:
+    minus = build.operand(x, ops.neg)
+    if minus is not None:
+        return build.apply(op, (minus,))
+    return x if build.operand(x, ops.abs) is not None else None
+
+
+def _pow(build: _Builder, _: Op, x: int, y: int) -> int | None:
+    exponent = build.number(y)
+    if exponent is None or abs(exponent) > 4:
+        return None
+    if exponent == 0:
+        return build.constant(1.0)
+    if exponent == 1:
+        return x
+    if exponent == -1:
+        return build.apply(ops.div, (build.constant(1.0), x))
+    if exponent in (2, 3, 4):
+        square = build.apply(ops.mul, (x, x))
+        return square if exponent == 2 else build.apply(ops.mul, (square, x if exponent == 3 else square))
+    if exponent == 0.5:  # which takes -0.0 to 0.0 and -inf to inf, as the square root does not
+        root = build.apply(ops.sqrt, (build.apply(ops.add, (x, build.constant(0.0))),))
+        infinite = build.apply(ops.equal, (x, build.constant(-inf)))
+        return build.apply(ops.where, (infinite, build.constant(inf), root))
+    return None
+
+
+def _power_rule(build: _Builder, _: Op, x: int, y: int) -> int | None:
+    exponent = build.number(y)
+    if exponent is None or not (abs(exponent) < 2**53 and exponent - 1 + 1 == exponent):
+        return None
+    if exponent == 0:
+        return build.constant(0.0)
+    return build.apply(ops.mul, (y, build.apply(ops.pow, (x, build.constant(exponent - 1)))))
+
+
+def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None:
+    chosen = build.number(condition)
+    if chosen is None:
+        return None
+    return build.constant(nan) if isnan(chosen) else x if chosen else y
+
+
+_SIMPLER: dict[str, Callable[..., int | None]] = {
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow,
+    "power_rule": _power_rule, "where": _where,
+}  # fmt: skip

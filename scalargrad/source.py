@@ -1,0 +1,172 @@
+"""Programs printed for people and for embedding: as Python, NumPy or C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isnan
+
+from scalargrad import ops
+from scalargrad.llvm import Layout, to_llvm
+from scalargrad.ops import Text
+from scalargrad.program import Program
+
+_PYTHON = '''\
+"""{title}, on floats, by the rules of IEEE 754."""
+
+from math import inf, nan
+
+from scalargrad.ops import {imports}
+
+
+def f({arguments}):
+    with ieee():
+{body}
+    return {results}
+'''
+
+_NUMPY = '''\
+"""{title}, on NumPy arrays of one shape, or on floats."""
+
+import math
+
+import numpy as np
+from numpy import inf, nan
+
+
+def greater(x, y):
+    return np.where(np.isnan(x) | np.isnan(y), nan, np.greater(x, y).astype(float))
+
+
+def equal(x, y):
+    return np.where(np.isnan(x) | np.isnan(y), nan, np.equal(x, y).astype(float))
+
+
+def where(x, y, z):
+    return np.where(np.isnan(x), nan, np.where(np.not_equal(x, 0), y, z))
+
+
+erf = np.vectorize(math.erf, [float])
+
+
+def f({arguments}):
+    with np.errstate(all="ignore"):
+{body}
+    return {results}
+'''
+
+_C = """\
+/* {title}: in has {inputs} numbers, out {outputs}. */
+
+#include <math.h>
+
+static inline double greater(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x > y); }}
+static inline double equal(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x == y); }}
+static inline double where(double x, double y, double z) {{ return isnan(x) ? NAN : x != 0 ? y : z; }}
+static inline double maximum(double x, double y) {{ return x >= y || isnan(x) ? x : y; }}
+static inline double minimum(double x, double y) {{ return x <= y || isnan(x) ? x : y; }}
+
+void f(const double *in, double *out)
+{{
+{body}
+}}
+"""
+
+_INFIX = (ops.add, ops.sub, ops.mul, ops.neg)  # which never raise in Python, and are written alike everywhere
+
+
+def to_source(program: Program, language: str) -> str:
+    """Print a program in a language: "python", "numpy", "c" or "llvm".
+
+    >>> from scalargrad.program import record
+    >>> from scalargrad.value import Value
+    >>> x = Value(2.0, label="x")
+    >>> print(to_source(record([x], [x.sin() * x]), "c").partition("void ")[2])
+    f(const double *in, double *out)
+    {
+        double t1 = sin(in[0]);
+        double t2 = t1*in[0];
+        out[0] = t2;
+    }
+    <BLANKLINE>
+
+    Of a program that is mapped over samples, Python, NumPy and C have what is done for one of them.
+    Raises ValueError for another language.
+    """
+    if language == "llvm":
+        count = len(program.names)
+        packed = Layout(tuple((0, i, 0) for i in range(count)), tuple((i, 0) for i in range(len(program.results))))
+        return to_llvm(program, program.layout or packed)
+    if language not in _PRINTERS:
+        raise ValueError(f"language must be one of 'python', 'numpy', 'c', 'llvm', got {language!r}")
+    return _PRINTERS[language](program)
+
+
+def _python(program: Program) -> str:
+    used = {op.name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
+    lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], lambda op: op.name, "{} = {}")
+    return _filled(_PYTHON, program, lines, names, imports=", ".join(["ieee", *sorted(used)]))
+
+
+_NUMPY_NAMES = {"div": "np.divide", "pow": "np.power"}
+
+
+def _numpy(program: Program) -> str:
+    def name(op: ops.Op) -> str:
+        own = op.name in ("greater", "equal", "where", "erf")
+        return op.name if own else _NUMPY_NAMES.get(op.name, f"np.{op.name}")
+
+    lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], name, "{} = {}")
+    return _filled(_NUMPY, program, lines, names)
+
+
+def _c(program: Program) -> str:
+    inputs = [f"in[{i}]" for i in range(len(program.names))]
+    lines, names = _statements(
+        program, inputs, lambda op: op.libm or op.name, "double {} = {};", infix=(*_INFIX, ops.div)
+    )
+    lines += [f"out[{i}] = {name};" for i, name in enumerate(names)]
+    body = "\n".join(f"    {line}" for line in lines)
+    return _C.format(title=_title(program), inputs=len(inputs), outputs=len(program.results), body=body)
+
+
+_PRINTERS: dict[str, Callable[[Program], str]] = {"python": _python, "numpy": _numpy, "c": _c}
+
+
+def _statements(
+    program: Program,
+    inputs: list[str],
+    name: Callable[[ops.Op], str],
+    statement: str,
+    infix: tuple[ops.Op, ...] = _INFIX,
+) -> tuple[list[str], list[str]]:
+    """Write a line for each operation; return the lines and the names of the results."""
+    lines: list[str] = []
+    names: list[Text] = []
+    for index, (op, operands, constant) in enumerate(program.instructions):
+        if op is None:
+            names.append(Text(inputs[operands[0]]) if operands else _literal(constant, statement.endswith(";")))
+            continue
+        arguments = [names[i] for i in operands]
+        call = op.print(*arguments) if op in infix else f"{name(op)}({', '.join(arguments)})"
+        names.append(Text(f"t{index}"))
+        lines.append(statement.format(names[-1], call))
+    return lines, [str(names[i]) for i in program.results]
+
+
+def _literal(number: float, c: bool) -> Text:
+    if isnan(number):
+        return Text("NAN" if c else "nan")
+    if abs(number) == inf:
+        return Text(("-" if number < 0 else "") + ("INFINITY" if c else "inf"), ops.SUM if number < 0 else ops.ATOM)
+    return Text(repr(number), ops.SUM if str(number).startswith("-") else ops.ATOM)
+
+
+def _title(program: Program) -> str:
+    return f"{program.operations} operations, {len(program.names)} inputs, {len(program.results)} results"
+
+
+def _filled(template: str, program: Program, lines: list[str], results: list[str], **more: str) -> str:
+    body = "\n".join(f"        {line}" for line in lines or ["pass"])
+    arguments = ", ".join(f"x{i}" for i in range(len(program.names)))
+    returned = f"[{', '.join(results)}]"
+    return template.format(title=_title(program), arguments=arguments, body=body, results=returned, **more)
