@@ -1,8 +1,8 @@
 /* The twin of engine.py in C: the same Value, hundreds of times faster, bit for bit the same.
 
    What is hot is here: the node, recording an operation, the topological order, backward, and freeing. What is not,
-   the type takes from engine.py: printing, copying, pickling, forward(), and every error, which the Python operation
-   raises when this one comes upon something outside its domain.
+   the type takes from engine.py: printing, copying, pickling, forward(), derivatives as graphs, and every error, which
+   the Python operation raises when this one comes upon something outside its domain.
 
    A node and its GC header are 96 bytes. Parents are made before their children, so nodes cannot form cycles by
    themselves and the collector does not track them; one that a user gives a closure or an attribute that can hold
@@ -16,6 +16,17 @@
 
 #ifdef Py_GIL_DISABLED
 #error "this engine relies on the GIL: without it, Python's own is used"
+#endif
+
+/* FETCH asks for memory early. RARE code stays out of the way of what is often run. */
+#if defined(__GNUC__) || defined(__clang__)
+#define INLINE static inline __attribute__((always_inline))
+#define RARE __attribute__((noinline, cold))
+#define FETCH(address) __builtin_prefetch(address, 1)
+#else
+#define INLINE static inline
+#define RARE
+#define FETCH(address) ((void)0)
 #endif
 
 /* The table, one row an operation: its value, and beside it its partial derivatives, as in ops.py. Where a value may
@@ -124,67 +135,105 @@ static const struct {
 
 static PyObject *records[OPERATIONS]; /* the Python records of the rows */
 
+/* Numbers in. Return -1 with an exception set. */
+
+static PyObject *number_function, *is_number_function; /* ops.number, ops.is_number */
+
+static int number(PyObject *object, const char *what, const char *name, double *out) /* what and name: for errors */
+{
+    if (PyFloat_Check(object)) {
+        *out = PyFloat_AS_DOUBLE(object);
+        return 0;
+    }
+    if (PyLong_CheckExact(object)) {
+        *out = PyLong_AsDouble(object);
+        if (*out != -1.0 || !PyErr_Occurred())
+            return 0;
+        PyErr_Clear(); /* too large: the Python function says so, with the name */
+    }
+    PyObject *text = PyUnicode_FromFormat("%s%s", what, name);
+    PyObject *converted = text ? PyObject_CallFunctionObjArgs(number_function, object, text, NULL) : NULL;
+    Py_XDECREF(text);
+    if (converted == NULL)
+        return -1;
+    *out = PyFloat_AsDouble(converted);
+    Py_DECREF(converted);
+    return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+static int is_number(PyObject *object)
+{
+    if (PyFloat_Check(object) || PyLong_Check(object))
+        return 1;
+    PyObject *answer = PyObject_CallOneArg(is_number_function, object);
+    int truth = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return truth;
+}
+
 /* The node. */
 
-enum { ORDINARY, INPUT, PARAMETER, TARGET, CONSTANT, ROLES };
-static PyObject *role_names[ROLES];
+enum { /* flags */
+    MARKED = 1,
+    DIFFERENTIABLE = 2, /* it has partials */
+    TRACKED = 4,
+    ABOVE_TRACKED = 8, /* and so are all its ancestors */
+    BY_HAND = 16,      /* it has a closure of the user's */
+    GRAD_IS_OBJECT = 32,
+    IN_SLAB = 64,
+};
 
-enum { MARKED = 1, DIFFERENTIABLE = 2, TRACKED = 4, BY_HAND = 8, IN_SLAB = 16 };
-#define MANY 3 /* parents: as many as extra says */
+enum { DICT, LABEL, CLOSURE, OPERATION, GRAD, EXTRAS }; /* what few nodes have; OPERATION: that is of no row */
 
-typedef struct { /* what few nodes have */
-    PyObject *dict;
-    PyObject *label;
-    PyObject *closure;   /* a user's _backward */
-    PyObject *operation; /* where the node is not of a row: an Op, or a str */
-    PyObject *parents;   /* a tuple, where there are more than two */
-    PyObject *partials;  /* the same */
-    PyObject *role;      /* a role of the user's own */
+typedef struct {
+    PyObject *held[EXTRAS];
 } Extra;
 
+#define MANY 3 /* parents: as many as the tuple says */
+
+/* What the topological order and backward look at comes first: in one line of the cache. */
 typedef struct Node {
     PyObject_HEAD
-    double data;
     union {
         double grad;
         struct Node *next; /* in a list of free or dying nodes */
     };
-    struct Node *parent[2];
+    struct Node *parent[2]; /* where there are many: a tuple of them, and one of the partials */
+    uint32_t scope;         /* a place in scopes */
+    uint8_t operation, role, count, flags; /* role: a place in roles; count: of parents, or MANY */
     double partial[2];
-    uint32_t scope; /* an index into scopes */
-    uint8_t operation, role, count, flags; /* count: of parents, or MANY */
+    double data;
     Extra *extra;
 } Node;
 
 static PyTypeObject *Value;
-static PyObject *empty_string, *empty_tuple;
-static PyObject *mode_variable;                  /* engine._mode */
-static PyObject *number_function, *is_number_function; /* ops.number, ops.is_number */
-static PyObject *linearize, *check_result, *check_gradients;
-static PyObject *scopes, *scope_numbers; /* a list of tuples, and their places in it */
+static PyObject *empty_string, *empty_tuple, *one;
 
 #define Node_Check(object) (Py_IS_TYPE(object, Value) || PyType_IsSubtype(Py_TYPE(object), Value))
 
-#if defined(__GNUC__) || defined(__clang__)
-#define INLINE static inline __attribute__((always_inline))
-#define FETCH(node) (__builtin_prefetch(&(node)->data, 1), __builtin_prefetch(&(node)->flags, 1))
-#else
-#define INLINE static inline
-#define FETCH(node) ((void)0)
-#endif
-#define AHEAD 12 /* nodes: a graph is larger than the caches, so say early which comes next */
-
-static Extra *extra(Node *node)
+static inline Py_ssize_t count_parents(Node *node)
 {
-    if (node->extra == NULL) {
-        node->extra = PyMem_Calloc(1, sizeof(Extra));
-        if (node->extra == NULL)
-            PyErr_NoMemory();
-    }
-    return node->extra;
+    return node->count < MANY ? node->count : PyTuple_GET_SIZE(node->parent[0]);
 }
 
-static void track(Node *node)
+static inline Node *parent_at(Node *node, Py_ssize_t i)
+{
+    return node->count < MANY ? node->parent[i] : (Node *)PyTuple_GET_ITEM(node->parent[0], i);
+}
+
+static PyObject *held(Node *node, int what) { return node->extra ? node->extra->held[what] : NULL; }
+
+static int keep(Node *node, int what, PyObject *value)
+{
+    if (node->extra == NULL && (node->extra = PyMem_Calloc(1, sizeof(Extra))) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_XSETREF(node->extra->held[what], Py_NewRef(value));
+    return 0;
+}
+
+RARE static void track(Node *node)
 {
     if (!(node->flags & TRACKED)) {
         node->flags |= TRACKED;
@@ -192,14 +241,34 @@ static void track(Node *node)
     }
 }
 
-static inline Py_ssize_t count_parents(Node *node)
-{
-    return node->count < MANY ? node->count : PyTuple_GET_SIZE(node->extra->parents);
-}
+/* Things that nodes share are numbered: a list of them, and a dict of their places in it. The first is the usual one. */
 
-static inline Node *parent_at(Node *node, Py_ssize_t i)
+typedef struct {
+    PyObject *list, *places;
+} Numbered;
+
+static Numbered scopes, roles;
+enum { CONSTANT = 1 }; /* its place in roles */
+
+static int place_of(Numbered *known, PyObject *thing, size_t most, const char *name, size_t *place)
 {
-    return node->count < MANY ? node->parent[i] : (Node *)PyTuple_GET_ITEM(node->extra->parents, i);
+    PyObject *found = PyDict_GetItemWithError(known->places, thing);
+    if (found == NULL) {
+        if (PyErr_Occurred())
+            return -1;
+        if ((size_t)PyList_GET_SIZE(known->list) > most) {
+            PyErr_Format(PyExc_OverflowError, "more than %zu different %s", most, name);
+            return -1;
+        }
+        found = PyLong_FromSsize_t(PyList_GET_SIZE(known->list));
+        int failed = found == NULL || PyList_Append(known->list, thing) < 0 ||
+                     PyDict_SetItem(known->places, thing, found) < 0;
+        Py_XDECREF(found); /* the dict holds it */
+        if (failed)
+            return -1;
+    }
+    *place = PyLong_AsSize_t(found);
+    return 0;
 }
 
 /* Memory. A graph is made and freed as a whole, again and again. Slabs keep its nodes together and in the order of
@@ -211,7 +280,7 @@ static inline Node *parent_at(Node *node, Py_ssize_t i)
 #define MOST_EMPTY 32 /* slabs: 8 MiB */
 
 typedef struct {
-    uintptr_t gc[2]; /* what CPython puts before an object that its collector may come to track: PyGC_Head */
+    uintptr_t gc[2]; /* what CPython puts before an object that its collector may come to track; else 0 */
     Node node;
 } Cell;
 
@@ -229,10 +298,14 @@ static Cell *fresh, *fresh_end; /* what is left of the slab in use; all of it co
 static Slab *with_room;
 static int empty_slabs;
 
-/* A slab begins at a multiple of its size, so that a node tells its slab. */
+/* A slab begins at a multiple of its size, so that a node tells its slab, and with zeros. */
 #ifdef _WIN32
 #include <malloc.h>
-static Slab *map_slab(void) { return _aligned_malloc(SLAB_BYTES, SLAB_BYTES); }
+static Slab *map_slab(void)
+{
+    void *slab = _aligned_malloc(SLAB_BYTES, SLAB_BYTES);
+    return slab ? memset(slab, 0, SLAB_BYTES) : NULL;
+}
 static void unmap_slab(Slab *slab) { _aligned_free(slab); }
 #else
 #include <sys/mman.h>
@@ -278,7 +351,7 @@ static void unlink_slab(Slab *slab)
         with_room = slab->next;
 }
 
-static Cell *find_room(void)
+RARE static Cell *find_room(void)
 {
     Slab *slab = with_room;
     if (slab && slab->used) { /* fill its gaps */
@@ -303,23 +376,38 @@ static Cell *find_room(void)
     return fresh++;
 }
 
-INLINE Node *blank(void)
+/* Inlined, and every field written once: a node costs little more than its memory. */
+INLINE Node *make(double data, uint32_t scope, int operation, Node *x, Node *y, double dx, double dy)
 {
     Cell *cell = fresh < fresh_end ? fresh++ : find_room();
     if (cell == NULL)
         return NULL;
     SHOW(cell);
-    memset(cell, 0, sizeof(Cell));
     Node *node = &cell->node;
-    node->flags = IN_SLAB;
     Py_SET_TYPE(node, Value); /* which never dies: the nodes of a graph need not count for it */
 #ifdef Py_TRACE_REFS
     _Py_NewReference((PyObject *)node);
 #else
     Py_SET_REFCNT(node, 1);
 #endif
+    node->grad = 0.0;
+    node->parent[0] = (Node *)Py_XNewRef(x);
+    node->parent[1] = (Node *)Py_XNewRef(y);
+    node->scope = scope;
+    node->operation = (uint8_t)operation;
+    node->role = 0;
+    node->count = (x != NULL) + (y != NULL);
+    node->flags = x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB;
+    node->partial[0] = dx;
+    node->partial[1] = dy;
+    node->data = data;
+    node->extra = NULL;
+    if (((x ? x->flags : 0) | (y ? y->flags : 0)) & TRACKED)
+        track(node);
     return node;
 }
+
+static Node *leaf(double data, uint32_t scope) { return make(data, scope, NO_OPERATION, NULL, NULL, 0.0, 0.0); }
 
 static void give_back(Node *node)
 {
@@ -341,39 +429,25 @@ static void give_back(Node *node)
 static Node *dying;
 static int draining;
 
-static void drop(Extra *held)
+static void drop(Extra *extra)
 {
-    if (held == NULL)
-        return;
-    Py_XDECREF(held->dict);
-    Py_XDECREF(held->label);
-    Py_XDECREF(held->closure);
-    Py_XDECREF(held->operation);
-    Py_XDECREF(held->parents);
-    Py_XDECREF(held->partials);
-    Py_XDECREF(held->role);
-    PyMem_Free(held);
+    for (int i = 0; extra && i < EXTRAS; i++)
+        Py_XDECREF(extra->held[i]);
+    PyMem_Free(extra);
 }
 
-static void release_extra(Node *node)
+static int node_clear(PyObject *self)
 {
-    Extra *held = node->extra;
-    if (held == NULL)
-        return;
+    Node *node = (Node *)self, *x = node->parent[0], *y = node->parent[1];
+    Extra *extra = node->extra;
     node->extra = NULL; /* first: what is dropped may run the user's code */
-    node->count = node->count == MANY ? 0 : node->count;
-    node->role = node->role == ROLES ? ORDINARY : node->role;
-    node->flags &= (uint8_t)~BY_HAND;
-    drop(held);
-}
-
-static void release_parents(Node *node)
-{
-    Node *x = node->parent[0], *y = node->parent[1];
     node->parent[0] = node->parent[1] = NULL;
     node->count = 0;
+    node->flags &= (uint8_t)~(BY_HAND | GRAD_IS_OBJECT);
+    drop(extra);
     Py_XDECREF(x);
     Py_XDECREF(y);
+    return 0;
 }
 
 static void let_go(Node *parent)
@@ -393,7 +467,7 @@ static void drain(void)
         Node *node = dying;
         dying = node->next;
         if (node->extra)
-            release_extra(node);
+            drop(node->extra);
         let_go(node->parent[0]);
         let_go(node->parent[1]);
         give_back(node);
@@ -408,8 +482,7 @@ static void node_dealloc(PyObject *self)
     if (node->flags & TRACKED || type != Value) /* a subclass's own dealloc tracks anew */
         PyObject_GC_UnTrack(self);
     if (!(node->flags & IN_SLAB)) { /* made as one of a subclass: a leaf, or by hand */
-        release_extra(node);
-        release_parents(node);
+        node_clear(self);
         type->tp_free(self);
         Py_DECREF(type);
         return;
@@ -431,126 +504,93 @@ static int node_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(Py_TYPE(self));
     Py_VISIT(node->parent[0]);
     Py_VISIT(node->parent[1]);
-    if (node->extra) {
-        Py_VISIT(node->extra->dict);
-        Py_VISIT(node->extra->label);
-        Py_VISIT(node->extra->closure);
-        Py_VISIT(node->extra->operation);
-        Py_VISIT(node->extra->parents);
-        Py_VISIT(node->extra->role);
-    }
+    for (int i = 0; node->extra && i < EXTRAS; i++)
+        Py_VISIT(node->extra->held[i]);
     return 0;
 }
 
-static int node_clear(PyObject *self)
-{
-    release_extra((Node *)self);
-    release_parents((Node *)self);
-    return 0;
-}
-
-/* Numbers in. Returns -1 with an exception set. */
-
-static int number(PyObject *object, const char *name, double *out)
-{
-    if (PyFloat_Check(object)) {
-        *out = PyFloat_AS_DOUBLE(object);
-        return 0;
-    }
-    if (PyLong_CheckExact(object)) {
-        *out = PyLong_AsDouble(object);
-        if (*out != -1.0 || !PyErr_Occurred())
-            return 0;
-        PyErr_Clear(); /* too large: the Python function says so, with the name */
-    }
-    PyObject *converted = PyObject_CallFunction(number_function, "Os", object, name);
-    if (converted == NULL)
-        return -1;
-    *out = PyFloat_AsDouble(converted);
-    Py_DECREF(converted);
-    return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
-}
-
-static int is_number(PyObject *object)
-{
-    if (PyFloat_Check(object) || PyLong_Check(object))
-        return 1;
-    PyObject *answer = PyObject_CallOneArg(is_number_function, object);
-    int truth = answer ? PyObject_IsTrue(answer) : -1;
-    Py_XDECREF(answer);
-    return truth;
-}
-
-/* What is in force: engine.Mode(recording, anomaly, scope), held by the context. */
+/* Defined below, where they stand in engine.py. */
 
 typedef struct {
-    int recording, anomaly;
+    Node *node;
+    double grad; /* what it was before */
+} Entry;
+
+typedef struct {
+    Entry *entries;
+    Py_ssize_t count, room;
+    int flags; /* of all nodes together */
+} Order;
+
+#define AHEAD 12               /* nodes: a graph is larger than the caches, so say early which comes next */
+#define CHECKED_EVERY (1 << 17) /* node, for signals */
+
+static PyObject *constant(PyObject *operand, const char *name);
+static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
+static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
+static void unmark(Order *order, Py_ssize_t count);
+static PyObject *own_dict(Node *node);
+static int hold(Node *node, int what, PyObject *value);
+static int set_label(PyObject *self, PyObject *value, void *name);
+static int set_scope(PyObject *self, PyObject *value, void *name);
+static int set_role(PyObject *self, PyObject *value, void *name);
+
+/* What is in force around an operation: engine.Mode(recording, watch, scope), held by the context. */
+
+typedef struct {
+    int recording, watch;
     uint32_t scope;
 } Mode;
 
-static int scope_number(PyObject *scope, uint32_t *number)
+static PyObject *mode_variable; /* engine._mode */
+static PyObject *last_found;    /* most often the mode is the one of the operation before */
+static Mode last_mode;
+
+static int set_scope_of(uint32_t *scope, PyObject *names)
 {
-    *number = 0;
-    if (PyTuple_CheckExact(scope) && PyTuple_GET_SIZE(scope) == 0)
-        return 0;
-    PyObject *known = PyDict_GetItemWithError(scope_numbers, scope);
-    if (known == NULL) {
-        if (PyErr_Occurred())
-            return -1;
-        known = PyLong_FromSsize_t(PyList_GET_SIZE(scopes));
-        if (known == NULL || PyDict_SetItem(scope_numbers, scope, known) < 0 || PyList_Append(scopes, scope) < 0) {
-            Py_XDECREF(known);
-            return -1;
-        }
-        Py_DECREF(known); /* the dict holds it */
-    }
-    *number = (uint32_t)PyLong_AsUnsignedLong(known);
+    size_t place;
+    if (place_of(&scopes, names, UINT32_MAX, "scopes", &place) < 0)
+        return -1;
+    *scope = (uint32_t)place;
     return 0;
 }
 
-static PyObject *last_found; /* most often the mode is the one of the operation before */
-static Mode last_mode;
-
-static const Mode *new_mode(PyObject *found)
+RARE static int new_mode(PyObject *found)
 {
-    Mode fresh = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
-    if (scope_number(PyTuple_GET_ITEM(found, 2), &fresh.scope) < 0) {
+    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
+    if (set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2)) < 0) {
         Py_DECREF(found);
-        return NULL;
+        return -1;
     }
-    last_mode = fresh;
+    last_mode = mode;
     Py_XSETREF(last_found, found);
-    return &last_mode;
+    return 0;
 }
 
-INLINE const Mode *get_mode(void) /* NULL, with an exception set, where it fails */
+INLINE int get_mode(Mode *mode)
 {
     PyObject *found;
     if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
-        return NULL;
-    if (found != last_found)
-        return new_mode(found);
-    Py_DECREF(found); /* last_found holds it */
-    return &last_mode;
+        return -1;
+    if (found == last_found)
+        Py_DECREF(found); /* last_found holds it */
+    else if (new_mode(found) < 0)
+        return -1;
+    *mode = last_mode;
+    return 0;
 }
 
-static int copy_mode(Mode *mode) /* where what follows may run the user's code */
-{
-    const Mode *found = get_mode();
-    if (found)
-        *mode = *found;
-    return found ? 0 : -1;
-}
+/* Recording an operation, by its number of arguments: the heart of the engine. */
 
-/* Recording an operation: the heart of the engine. */
+static PyObject *linearize, *check_result, *check_gradients; /* of engine.py */
 
 static PyObject *pair(PyObject *x, PyObject *y) { return y ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, x); }
 
-static int outside(int op, Node *x, Node *y, double *out)
+RARE static int outside(int operation, Node *x, Node *y, double *out)
 {
     /* The Python operation says what happens outside the domain: it raises, or gives what IEEE 754 gives. */
     PyObject *parents = pair((PyObject *)x, (PyObject *)y);
-    PyObject *answer = parents ? PyObject_CallFunctionObjArgs(linearize, records[op], parents, NULL) : NULL;
+    PyObject *answer = parents ? PyObject_CallFunctionObjArgs(linearize, records[operation], parents, NULL) : NULL;
     Py_XDECREF(parents);
     if (answer == NULL)
         return -1;
@@ -559,7 +599,7 @@ static int outside(int op, Node *x, Node *y, double *out)
     return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
-static PyObject *checked(Node *node, PyObject *parents)
+RARE static PyObject *checked(Node *node, PyObject *parents)
 {
     PyObject *done = parents ? PyObject_CallFunctionObjArgs(check_result, node, parents, NULL) : NULL;
     Py_XDECREF(parents);
@@ -572,14 +612,17 @@ static PyObject *checked(Node *node, PyObject *parents)
 }
 
 /* Inlined, so that each operator and method has the one row that it needs, and no switch. */
-INLINE PyObject *record(int op, Node *px, Node *py)
+INLINE PyObject *record(int operation, Node *px, Node *py)
 {
+    Mode mode;
+    if (get_mode(&mode) < 0)
+        return NULL;
     double x = px->data, y = py ? py->data : 0, out, dx = 0, dy = 0;
-    switch (op) {
+    switch (operation) {
 #define ROW(name, raises, value, slope)                                                                                \
     case OP_##name:                                                                                                    \
         out = (value);                                                                                                 \
-        if (raises && !isfinite(out) && outside(op, px, py, &out) < 0)                                                 \
+        if (raises && !isfinite(out) && outside(operation, px, py, &out) < 0)                                          \
             return NULL;                                                                                               \
         if (px->role != CONSTANT)                                                                                      \
             dx = (slope);                                                                                              \
@@ -589,7 +632,7 @@ INLINE PyObject *record(int op, Node *px, Node *py)
 #define ROW(name, raises, value, slope_x, slope_y)                                                                     \
     case OP_##name:                                                                                                    \
         out = (value);                                                                                                 \
-        if (raises && !isfinite(out) && outside(op, px, py, &out) < 0)                                                 \
+        if (raises && !isfinite(out) && outside(operation, px, py, &out) < 0)                                          \
             return NULL;                                                                                               \
         if (px->role != CONSTANT)                                                                                      \
             dx = (slope_x);                                                                                            \
@@ -601,135 +644,100 @@ INLINE PyObject *record(int op, Node *px, Node *py)
     default:
         Py_UNREACHABLE();
     }
-    const Mode *mode = get_mode();
-    Node *node = mode ? blank() : NULL;
-    if (node == NULL)
-        return NULL;
-    node->data = out;
-    node->scope = mode->scope;
-    node->operation = (uint8_t)op;
-    if (mode->recording) {
-        node->count = py ? 2 : 1;
-        node->parent[0] = (Node *)Py_NewRef(px);
-        node->parent[1] = (Node *)Py_XNewRef(py);
-        node->partial[0] = dx;
-        node->partial[1] = dy;
-        node->flags |= DIFFERENTIABLE;
-        if ((px->flags | (py ? py->flags : 0)) & TRACKED)
-            track(node);
-    }
-    return mode->anomaly ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
+    Node *node = mode.recording ? make(out, mode.scope, operation, px, py, dx, dy)
+                                : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
+    return mode.watch && node ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
 }
+
+static PyObject *record_row(int operation, Node *x, Node *y) { return record(operation, x, y); }
 
 static int set_partials(Node *node, PyObject *partials)
 {
-    if (!PyTuple_Check(partials) || PyTuple_GET_SIZE(partials) != count_parents(node)) {
+    double values[2] = {0.0, 0.0};
+    Py_ssize_t count = count_parents(node);
+    if (!PyTuple_Check(partials) || PyTuple_GET_SIZE(partials) != count) {
         PyErr_Format(PyExc_TypeError, "_partials must be a tuple, one for each parent, got %R", partials);
         return -1;
     }
-    double values[2] = {0, 0};
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(partials); i++) {
+    for (Py_ssize_t i = 0; i < count; i++) {
         double value = PyFloat_AsDouble(PyTuple_GET_ITEM(partials, i));
         if (value == -1.0 && PyErr_Occurred())
             return -1;
-        if (i < 2)
-            values[i] = value;
+        values[i > 0] = value;
     }
     if (node->count == MANY)
-        Py_XSETREF(node->extra->partials, Py_NewRef(partials));
-    node->partial[0] = values[0];
-    node->partial[1] = values[1];
+        Py_XSETREF(node->parent[1], (Node *)Py_NewRef(partials));
+    memcpy(node->partial, values, sizeof values);
     node->flags |= DIFFERENTIABLE;
     return 0;
 }
 
-static int set_parents(Node *node, PyObject *parents) /* a tuple */
+static int set_parents(Node *node, PyObject *parents) /* a tuple; the node has none */
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(parents);
-    for (Py_ssize_t i = 0; i < n; i++)
+    Py_ssize_t count = PyTuple_GET_SIZE(parents);
+    for (Py_ssize_t i = 0; i < count; i++)
         if (!Node_Check(PyTuple_GET_ITEM(parents, i))) {
             PyErr_Format(PyExc_TypeError, "_children must be Values, got %R", parents);
             return -1;
         }
-    if (n > 2) {
-        if (extra(node) == NULL)
-            return -1;
-        Py_XSETREF(node->extra->parents, Py_NewRef(parents));
+    if (count >= MANY) {
+        node->parent[0] = (Node *)Py_NewRef(parents);
         node->count = MANY;
+        track(node); /* a tuple may be part of anything */
+        return 0;
     }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        Node *parent = (Node *)PyTuple_GET_ITEM(parents, i);
-        if (n <= 2)
-            node->parent[i] = (Node *)Py_NewRef(parent);
-        if (parent->flags & TRACKED || n > 2)
+    for (Py_ssize_t i = 0; i < count; i++) {
+        node->parent[i] = (Node *)Py_NewRef(PyTuple_GET_ITEM(parents, i));
+        if (node->parent[i]->flags & TRACKED)
             track(node);
     }
-    if (n <= 2)
-        node->count = (uint8_t)n;
+    node->count = (uint8_t)count;
     return 0;
 }
 
 static int set_operation(Node *node, PyObject *operation)
 {
-    for (int op = 1; op < OPERATIONS; op++)
-        if (records[op] == operation) {
-            node->operation = (uint8_t)op;
+    for (int row = 1; row < OPERATIONS; row++)
+        if (records[row] == operation) {
+            node->operation = (uint8_t)row;
             return 0;
         }
-    if (PyUnicode_Check(operation) && PyUnicode_GET_LENGTH(operation) == 0)
-        return 0;
-    if (extra(node) == NULL)
-        return -1;
-    Py_XSETREF(node->extra->operation, Py_NewRef(operation));
-    return 0;
+    return PyUnicode_Check(operation) && PyUnicode_GET_LENGTH(operation) == 0 ? 0 : keep(node, OPERATION, operation);
 }
 
-static PyObject *record_general(PyObject *op, PyObject *parents)
+static PyObject *general(PyObject *op, PyObject *parents)
 {
     Mode mode;
-    if (copy_mode(&mode) < 0)
+    double out;
+    if (get_mode(&mode) < 0)
         return NULL;
     PyObject *answer = PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
     if (answer == NULL)
         return NULL;
-    Node *node = blank();
-    if (node == NULL || number(PyTuple_GET_ITEM(answer, 0), "data", &node->data) < 0 || set_operation(node, op) < 0)
-        goto failed;
-    node->scope = mode.scope;
-    if (mode.recording && (set_parents(node, parents) < 0 || set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0))
-        goto failed;
+    Node *node = number(PyTuple_GET_ITEM(answer, 0), "data", "", &out) < 0 ? NULL : leaf(out, mode.scope);
+    if (node && (set_operation(node, op) < 0 ||
+                 (mode.recording &&
+                  (set_parents(node, parents) < 0 || set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0))))
+        Py_CLEAR(node);
     Py_DECREF(answer);
-    return mode.anomaly ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
-failed:
-    Py_DECREF(answer);
-    Py_XDECREF(node);
-    return NULL;
+    return mode.watch && node ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
 }
 
-static Node *constant(PyObject *operand, const char *name)
+INLINE int chain_rule(Node *node)
 {
-    Mode mode;
-    double data;
-    if (PyFloat_CheckExact(operand))
-        data = PyFloat_AS_DOUBLE(operand);
-    else {
-        char of[80];
-        PyOS_snprintf(of, sizeof of, "operand of %.60s", name);
-        if (number(operand, of, &data) < 0)
-            return NULL;
+    if (!(node->flags & DIFFERENTIABLE))
+        return 0;
+    if (node->count == MANY) {
+        for (Py_ssize_t i = 0; i < count_parents(node); i++)
+            parent_at(node, i)->grad += PyFloat_AsDouble(PyTuple_GET_ITEM(node->parent[1], i)) * node->grad;
+        return PyErr_Occurred() ? -1 : 0;
     }
-    if (copy_mode(&mode) < 0)
-        return NULL;
-    Node *node = blank();
-    if (node) {
-        node->data = data;
-        node->scope = mode.scope;
-        node->role = CONSTANT;
-    }
-    return node;
+    if (node->count > 0)
+        node->parent[0]->grad += node->partial[0] * node->grad;
+    if (node->count > 1)
+        node->parent[1]->grad += node->partial[1] * node->grad;
+    return 0;
 }
-
-static PyObject *record_row(int op, Node *x, Node *y) { return record(op, x, y); }
 
 static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
@@ -746,7 +754,7 @@ static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, 
             if (name == NULL && (name = PyObject_GetAttrString(op, "name")) == NULL)
                 goto done;
             const char *text = PyUnicode_AsUTF8(name);
-            operand = text ? (PyObject *)constant(operand, text) : NULL;
+            operand = text ? constant(operand, text) : NULL;
             if (operand == NULL)
                 goto done;
         }
@@ -758,37 +766,366 @@ static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, 
                                 count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
             goto done;
         }
-    result = record_general(op, parents);
+    result = general(op, parents);
 done:
     Py_XDECREF(name);
     Py_DECREF(parents);
     return result;
 }
 
-INLINE PyObject *operate(int op, PyObject *left, PyObject *right)
+static PyObject *constant(PyObject *operand, const char *name)
+{
+    Mode mode;
+    double data;
+    if (number(operand, "operand of ", name, &data) < 0 || get_mode(&mode) < 0)
+        return NULL;
+    Node *node = leaf(data, mode.scope);
+    if (node)
+        node->role = CONSTANT;
+    return (PyObject *)node;
+}
+
+/* The method of each row. */
+#define ROW(name, ...)                                                                                                 \
+    static PyObject *method_##name(PyObject *self, PyObject *Py_UNUSED(none))                                          \
+    {                                                                                                                  \
+        return record(OP_##name, (Node *)self, NULL);                                                                  \
+    }
+UNARY(ROW)
+#undef ROW
+#define ROW(name, ...)                                                                                                 \
+    static PyObject *method_##name(PyObject *self, PyObject *other)                                                    \
+    {                                                                                                                  \
+        PyObject *y = Node_Check(other) ? Py_NewRef(other) : constant(other, #name);                                   \
+        PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
+        Py_XDECREF(y);                                                                                                 \
+        return result;                                                                                                 \
+    }
+BINARY(ROW)
+#undef ROW
+
+/* A binary operator and its reflection. */
+INLINE PyObject *operate(int operation, PyObject *left, PyObject *right)
 {
     if (Py_IS_TYPE(left, Value) && Py_IS_TYPE(right, Value))
-        return record(op, (Node *)left, (Node *)right);
-    /* What is neither a Value nor a number may know how to work with Values: an array does, for one. */
-    PyObject *x = left, *y = right, *result = NULL;
-    int known;
-    if (!Node_Check(left)) {
-        if ((known = is_number(left)) <= 0)
+        return record(operation, (Node *)left, (Node *)right);
+    return operate_mixed(operation, left, right);
+}
+
+RARE static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right)
+{
+    PyObject *operands[] = {left, right}, *result = NULL;
+    for (int i = 0; i < 2; i++) {
+        /* What is neither a Value nor a number may know how to work with Values: an array does, for one. */
+        int known = Node_Check(operands[i]) ? 2 : is_number(operands[i]);
+        if (known <= 0)
             return known ? NULL : Py_NewRef(Py_NotImplemented);
-        x = (PyObject *)constant(left, rows[op].name);
     }
-    else if (!Node_Check(right)) {
-        if ((known = is_number(right)) <= 0)
-            return known ? NULL : Py_NewRef(Py_NotImplemented);
-        y = (PyObject *)constant(right, rows[op].name);
-    }
+    PyObject *x = Node_Check(left) ? Py_NewRef(left) : constant(left, rows[operation].name);
+    PyObject *y = Node_Check(right) ? Py_NewRef(right) : constant(right, rows[operation].name);
     if (x && y)
-        result = record_row(op, (Node *)x, (Node *)y);
-    if (x != left)
-        Py_XDECREF(x);
-    if (y != right)
-        Py_XDECREF(y);
+        result = record_row(operation, (Node *)x, (Node *)y);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
     return result;
+}
+
+/* Value. */
+
+static PyObject *node_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
+{
+    if (type == Value)
+        return (PyObject *)leaf(0.0, 0);
+    PyObject *self = type->tp_alloc(type, 0); /* zeroed, and tracked */
+    if (self)
+        ((Node *)self)->flags = TRACKED;
+    return self;
+}
+
+/* While this is not 0, no node may lose its parents: what walks along them holds on to none. */
+static int walking;
+
+static int node_init(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"data", "_children", "_op", "label", NULL};
+    PyObject *data, *children = empty_tuple, *op = empty_string, *label = empty_string, *parents;
+    Node *node = (Node *)self;
+    Mode mode;
+    double value;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &data, &children, &op, &label) ||
+        get_mode(&mode) < 0 || number(data, "data", "", &value) < 0 || (parents = PySequence_Tuple(children)) == NULL)
+        return -1;
+    int failed = 1;
+    if (walking && node->count)
+        PyErr_SetString(PyExc_RuntimeError, "a Value cannot be made anew while backward() runs");
+    else {
+        if (node->count || node->extra)
+            node_clear(self);
+        node->data = value;
+        node->grad = 0.0;
+        node->scope = mode.scope;
+        node->operation = node->role = 0;
+        node->flags &= TRACKED | IN_SLAB;
+        failed = (mode.recording && set_parents(node, parents) < 0) || set_operation(node, op) < 0 ||
+                 set_label(self, label, NULL) < 0;
+    }
+    int watch = failed || !mode.watch ? 0 : PyObject_IsTrue(op);
+    if (watch > 0) {
+        PyObject *done = PyObject_CallFunctionObjArgs(check_result, self, parents, NULL);
+        failed = done == NULL;
+        Py_XDECREF(done);
+    }
+    Py_DECREF(parents);
+    return failed || watch < 0 ? -1 : 0;
+}
+
+static PyObject *node_vectorcall(PyObject *type, PyObject *const *args, size_t flags, PyObject *names)
+{
+    Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
+    Mode mode;
+    double data;
+    if (count == 1 && named == 0) /* Value(number) */
+        return number(args[0], "data", "", &data) < 0 || get_mode(&mode) < 0 ? NULL : (PyObject *)leaf(data, mode.scope);
+    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *self = NULL;
+    int failed = positional == NULL || keywords == NULL;
+    for (Py_ssize_t i = 0; i < count && !failed; i++)
+        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
+    for (Py_ssize_t i = 0; i < named && !failed; i++)
+        failed = PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), args[count + i]) < 0;
+    if (!failed && (self = node_new((PyTypeObject *)type, NULL, NULL)) && node_init(self, positional, keywords) < 0)
+        Py_CLEAR(self);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return self;
+}
+
+static PyObject *is_traced, *refuse_traced; /* of engine.py */
+
+static int read_number(PyObject *self, double *data) /* unless it is a traced Value's, which has none */
+{
+    *data = ((Node *)self)->data;
+    PyObject *done = isnan(*data) ? PyObject_CallOneArg(refuse_traced, self) : Py_NewRef(Py_None);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static int deleted(PyObject *value, void *name)
+{
+    if (value == NULL)
+        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", (const char *)name);
+    return value == NULL;
+}
+
+static PyObject *get_data(PyObject *self, void *Py_UNUSED(name))
+{
+    double data;
+    return read_number(self, &data) < 0 ? NULL : PyFloat_FromDouble(data);
+}
+
+static PyObject *get_raw_data(PyObject *self, void *Py_UNUSED(name)) { return PyFloat_FromDouble(((Node *)self)->data); }
+
+static int set_data(PyObject *self, PyObject *value, void *name)
+{
+    return deleted(value, name) ? -1 : number(value, "data", "", &((Node *)self)->data);
+}
+
+static PyObject *chain_rule_method(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return chain_rule((Node *)self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *get_backward(PyObject *self, void *Py_UNUSED(name))
+{
+    static PyMethodDef method = {"_backward", chain_rule_method, METH_NOARGS, NULL};
+    Node *node = (Node *)self;
+    return node->flags & BY_HAND ? Py_NewRef(held(node, CLOSURE)) : PyCFunction_New(&method, self);
+}
+
+static int set_backward(PyObject *self, PyObject *value, void *name)
+{
+    /* micrograd's way to add an operation: a closure that takes no argument. */
+    Node *node = (Node *)self;
+    Mode mode;
+    if (deleted(value, name))
+        return -1;
+    if (!PyCallable_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "_backward must be a function without arguments, got %R", value);
+        return -1;
+    }
+    if (get_mode(&mode) < 0 || (mode.recording && hold(node, CLOSURE, value) < 0))
+        return -1;
+    node->flags |= mode.recording ? BY_HAND : 0;
+    return 0;
+}
+
+static PyObject *get_by_hand(PyObject *self, void *Py_UNUSED(name))
+{
+    return PyBool_FromLong(((Node *)self)->flags & BY_HAND);
+}
+
+INLINE int pass_back(Node *node)
+{
+    if (!(node->flags & BY_HAND))
+        return chain_rule(node);
+    PyObject *closure = Py_NewRef(held(node, CLOSURE)); /* it may set another */
+    PyObject *done = PyObject_CallNoArgs(closure);
+    Py_DECREF(closure);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static PyObject *get_grad(PyObject *self, void *Py_UNUSED(name))
+{
+    Node *node = (Node *)self;
+    return node->flags & GRAD_IS_OBJECT ? Py_NewRef(held(node, GRAD)) : PyFloat_FromDouble(node->grad);
+}
+
+static void set_gradient(Node *node, double gradient)
+{
+    node->grad = gradient;
+    if (node->flags & GRAD_IS_OBJECT) {
+        node->flags &= (uint8_t)~GRAD_IS_OBJECT;
+        Py_CLEAR(node->extra->held[GRAD]);
+    }
+}
+
+static int set_grad(PyObject *self, PyObject *value, void *name)
+{
+    double gradient;
+    int known = deleted(value, name) ? -1 : is_number(value);
+    if (known < 0 || (known ? number(value, "grad", "", &gradient) : hold((Node *)self, GRAD, value)) < 0)
+        return -1;
+    if (known)
+        set_gradient((Node *)self, gradient);
+    else
+        ((Node *)self)->flags |= GRAD_IS_OBJECT;
+    return 0;
+}
+
+static PyObject *gradients(Order *order)
+{
+    PyObject *list = PyList_New(order->count);
+    for (Py_ssize_t i = 0; i < order->count && list; i++) {
+        Node *node = order->entries[i].node;
+        PyObject *gradient = node->flags & GRAD_IS_OBJECT ? Py_NewRef(held(node, GRAD))
+                                                          : PyFloat_FromDouble(order->entries[i].grad);
+        if (gradient)
+            PyList_SET_ITEM(list, i, gradient);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static int make_numbers(Order *order) /* of gradients that are Values, as backward(create_graph=True) leaves them */
+{
+    for (Py_ssize_t i = 0; i < order->count; i++) {
+        Node *node = order->entries[i].node;
+        PyObject *object = node->flags & GRAD_IS_OBJECT ? held(node, GRAD) : NULL;
+        double gradient = 0.0;
+        if (object && node->count == 0) {
+            if (Node_Check(object))
+                gradient = ((Node *)object)->data;
+            else if (number(object, "grad", "", &gradient) < 0)
+                return -1;
+        }
+        if (object)
+            set_gradient(node, gradient);
+    }
+    return 0;
+}
+
+static void restore_gradients(Order *order, PyObject *before)
+{
+    for (Py_ssize_t i = 0; i < order->count; i++) {
+        Node *node = order->entries[i].node;
+        PyObject *object = before ? PyList_GET_ITEM(before, i) : NULL;
+        node->grad = order->entries[i].grad;
+        if (object && !PyFloat_CheckExact(object) && keep(node, GRAD, object) == 0)
+            node->flags |= GRAD_IS_OBJECT;
+    }
+}
+
+static PyObject *backward_as_graph; /* of engine.py */
+
+static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"gradient", "create_graph", NULL};
+    PyObject *gradient = one, *before = NULL;
+    int create_graph = 0, failed = 0;
+    double seed;
+    Mode mode;
+    Order order = {NULL, 0, 0, 0};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|Op:backward", names, &gradient, &create_graph))
+        return NULL;
+    if (!create_graph && isnan(((Node *)self)->data)) {
+        PyObject *answer = PyObject_CallOneArg(is_traced, self);
+        create_graph = answer ? PyObject_IsTrue(answer) : -1;
+        Py_XDECREF(answer);
+    }
+    if (create_graph)
+        return create_graph < 0 ? NULL : PyObject_CallFunctionObjArgs(backward_as_graph, self, gradient, NULL);
+    if (number(gradient, "gradient", "", &seed) < 0 || get_mode(&mode) < 0 || sort(&self, 1, &order, 1) < 0)
+        return NULL;
+    /* The marks go in passing, where no code of the user's can run before the last is gone. */
+    int marked = !mode.watch && !(order.flags & (BY_HAND | GRAD_IS_OBJECT));
+    if (!marked)
+        unmark(&order, order.count);
+    walking++;
+    if (order.flags & GRAD_IS_OBJECT)
+        failed = (before = gradients(&order)) == NULL || make_numbers(&order) < 0;
+    ((Node *)self)->grad += seed;
+    for (Py_ssize_t i = order.count - 1; i >= 0 && !failed; i--) {
+        Node *node = order.entries[i].node;
+        if (i >= AHEAD)
+            FETCH(&order.entries[i - AHEAD].node->grad);
+        node->flags &= (uint8_t)~MARKED;
+        failed = pass_back(node) < 0;
+        if (mode.watch && !failed) {
+            PyObject *done = PyObject_CallOneArg(check_gradients, (PyObject *)node);
+            failed = done == NULL;
+            Py_XDECREF(done);
+        }
+        if ((order.count - i) % CHECKED_EVERY == 0 && !failed) {
+            if (marked)
+                unmark(&order, i);
+            marked = 0;
+            failed = PyErr_CheckSignals() < 0;
+        }
+    }
+    if (failed)
+        restore_gradients(&order, before);
+    walking--;
+    Py_XDECREF(before);
+    PyMem_RawFree(order.entries);
+    return failed ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *zero_grad(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Order order = {NULL, 0, 0, 0};
+    if (sort(&self, 1, &order, 0) < 0)
+        return NULL;
+    unmark(&order, order.count);
+    walking++; /* what a gradient was may run the user's code when it goes */
+    for (Py_ssize_t i = 0; i < order.count; i++)
+        set_gradient(order.entries[i].node, 0.0);
+    walking--;
+    PyMem_RawFree(order.entries);
+    Py_RETURN_NONE;
+}
+
+static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Mode mode;
+    double data;
+    PyObject *label = held((Node *)self, LABEL);
+    if (read_number(self, &data) < 0 || get_mode(&mode) < 0)
+        return NULL;
+    Node *node = leaf(data, mode.scope);
+    if (node && label && hold(node, LABEL, label) < 0)
+        Py_CLEAR(node);
+    return (PyObject *)node;
 }
 
 static PyObject *nb_add(PyObject *x, PyObject *y) { return operate(OP_add, x, y); }
@@ -800,35 +1137,19 @@ static PyObject *nb_power(PyObject *x, PyObject *y, PyObject *modulus)
     return modulus == Py_None ? operate(OP_pow, x, y) : Py_NewRef(Py_NotImplemented);
 }
 static PyObject *nb_negative(PyObject *x) { return record(OP_neg, (Node *)x, NULL); }
-static PyObject *nb_absolute(PyObject *x) { return record(OP_abs, (Node *)x, NULL); }
 static PyObject *nb_positive(PyObject *x) { return Py_NewRef(x); }
-static int nb_bool(PyObject *x) { return ((Node *)x)->data != 0; }
-
-#define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *Py_UNUSED(none))                                          \
-    {                                                                                                                  \
-        return record(OP_##name, (Node *)self, NULL);                                                                  \
-    }
-UNARY(ROW)
-#undef ROW
-#define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *other)                                                    \
-    {                                                                                                                  \
-        PyObject *y = Node_Check(other) ? Py_NewRef(other) : (PyObject *)constant(other, #name);                       \
-        PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
-        Py_XDECREF(y);                                                                                                 \
-        return result;                                                                                                 \
-    }
-BINARY(ROW)
-#undef ROW
+static PyObject *nb_absolute(PyObject *x) { return record(OP_abs, (Node *)x, NULL); }
 
 static PyObject *compare(PyObject *self, PyObject *other, int relation)
 {
+    double x, y;
     if (relation == Py_EQ || relation == Py_NE)
         Py_RETURN_NOTIMPLEMENTED; /* identity */
-    double x = ((Node *)self)->data;
+    if (read_number(self, &x) < 0)
+        return NULL;
     if (Node_Check(other)) {
-        double y = ((Node *)other)->data;
+        if (read_number(other, &y) < 0)
+            return NULL;
         Py_RETURN_RICHCOMPARE(x, y, relation);
     }
     PyObject *mine = PyFloat_FromDouble(x);
@@ -839,325 +1160,10 @@ static PyObject *compare(PyObject *self, PyObject *other, int relation)
 
 static Py_hash_t hash(PyObject *self) { return PyBaseObject_Type.tp_hash(self); }
 
-/* While this is not 0, no node may lose its parents: what walks along them holds on to none. */
-static int walking;
-
-/* The topological order: parents before children, left before right. Nodes are left marked, for the caller to unmark
-   before any Python code runs. */
-
-typedef struct {
-    Node **nodes;
-    Py_ssize_t count, room;
-} Nodes;
-
-static void *grown(void *array, Py_ssize_t *room, size_t item)
+static int nb_bool(PyObject *self)
 {
-    Py_ssize_t more = *room * 2 + 1024;
-    array = PyMem_RawRealloc(array, (size_t)more * item);
-    if (array)
-        *room = more;
-    return array;
-}
-
-static int grow_order(Nodes *order, Py_ssize_t parents)
-{
-    while (order->room - order->count <= parents) {
-        Node **longer = grown(order->nodes, &order->room, sizeof(Node *));
-        if (longer == NULL)
-            return -1;
-        order->nodes = longer;
-    }
-    return 0;
-}
-
-static void unmark(Nodes *list)
-{
-    for (Py_ssize_t i = 0; i < list->count; i++)
-        list->nodes[i]->flags &= (uint8_t)~MARKED;
-}
-
-/* A node on the stack, with the number of the parent to look at next. */
-typedef struct {
-    Node *node;
-    Py_ssize_t next;
-} Visit;
-
-static int sort(PyObject *const *roots, Py_ssize_t count, Nodes *order)
-{
-    Visit *stack = NULL;
-    Py_ssize_t depth = 0, room = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Node *node = (Node *)roots[i];
-        Py_ssize_t next = 0; /* the parent of node to look at */
-        if (node->flags & MARKED)
-            continue;
-        node->flags |= MARKED;
-        while (1) {
-            /* At most one of a node's parents is pushed, and the node and its leaves are appended. */
-            if (order->room - order->count <= count_parents(node) && grow_order(order, count_parents(node)) < 0)
-                goto failed;
-            for (; next < count_parents(node); next++) {
-                Node *parent = parent_at(node, next);
-                if (parent->flags & MARKED)
-                    continue;
-                parent->flags |= MARKED;
-                if (parent->count)
-                    goto down;
-                order->nodes[order->count++] = parent;
-            }
-            order->nodes[order->count++] = node;
-            if (depth == 0)
-                break;
-            node = stack[--depth].node;
-            next = stack[depth].next;
-            continue;
-        down:
-            if (depth == room) {
-                Visit *larger = grown(stack, &room, sizeof(Visit));
-                if (larger == NULL) {
-                    parent_at(node, next)->flags &= (uint8_t)~MARKED;
-                    goto failed;
-                }
-                stack = larger;
-            }
-            stack[depth].node = node;
-            stack[depth++].next = next + 1;
-            node = parent_at(node, next);
-            next = 0;
-            continue;
-        failed:
-            node->flags &= (uint8_t)~MARKED;
-            while (depth)
-                stack[--depth].node->flags &= (uint8_t)~MARKED;
-            unmark(order);
-            PyMem_RawFree(stack);
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    PyMem_RawFree(stack);
-    return 0;
-}
-
-static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const *roots, Py_ssize_t count)
-{
-    Nodes order = {NULL, 0, 0};
-    PyObject *list = NULL;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (!Node_Check(roots[i]))
-            return PyErr_Format(PyExc_TypeError, "topological_order() needs Values, got %R", roots[i]);
-    if (sort(roots, count, &order) == 0) {
-        unmark(&order);
-        walking++; /* making a list may run the collector, and that the user's code */
-        if ((list = PyList_New(order.count)))
-            for (Py_ssize_t i = 0; i < order.count; i++)
-                PyList_SET_ITEM(list, i, Py_NewRef(order.nodes[i]));
-        walking--;
-    }
-    PyMem_RawFree(order.nodes);
-    return list;
-}
-
-INLINE int chain_rule(Node *node)
-{
-    if (!(node->flags & DIFFERENTIABLE))
-        return 0;
-    if (node->count == MANY) {
-        for (Py_ssize_t i = 0; i < count_parents(node); i++)
-            parent_at(node, i)->grad += PyFloat_AsDouble(PyTuple_GET_ITEM(node->extra->partials, i)) * node->grad;
-        return PyErr_Occurred() ? -1 : 0;
-    }
-    if (node->count > 0)
-        node->parent[0]->grad += node->partial[0] * node->grad;
-    if (node->count > 1)
-        node->parent[1]->grad += node->partial[1] * node->grad;
-    return 0;
-}
-
-INLINE int pass_back(Node *node)
-{
-    if (!(node->flags & BY_HAND))
-        return chain_rule(node);
-    PyObject *closure = Py_NewRef(node->extra->closure); /* it may set another */
-    PyObject *done = PyObject_CallNoArgs(closure);
-    Py_DECREF(closure);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
-}
-
-static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static char *names[] = {"gradient", NULL};
-    PyObject *gradient = NULL;
-    double seed = 1.0, *before = NULL;
-    Mode mode;
-    Nodes order = {NULL, 0, 0};
-    int failed = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:backward", names, &gradient) || copy_mode(&mode) < 0 ||
-        (gradient && number(gradient, "gradient", &seed) < 0))
-        return NULL;
-    if (sort(&self, 1, &order) < 0)
-        goto done;
-    if ((before = PyMem_RawMalloc((size_t)order.count * sizeof(double))) == NULL) {
-        unmark(&order);
-        PyErr_NoMemory();
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < order.count; i++) {
-        Node *node = order.nodes[i];
-        if (i + AHEAD < order.count)
-            FETCH(order.nodes[i + AHEAD]);
-        node->flags &= (uint8_t)~MARKED;
-        before[i] = node->grad;
-        if (node->count)
-            node->grad = 0.0;
-    }
-    ((Node *)self)->grad += seed;
-    walking++;
-    failed = 0;
-    for (Py_ssize_t i = order.count - 1; i >= 0 && !failed; i--) {
-        if (i >= AHEAD)
-            FETCH(order.nodes[i - AHEAD]);
-        failed = pass_back(order.nodes[i]) < 0 || ((i & 0xFFFF) == 0xFFFF && PyErr_CheckSignals() < 0);
-        if (mode.anomaly && !failed) {
-            PyObject *done = PyObject_CallOneArg(check_gradients, (PyObject *)order.nodes[i]);
-            failed = done == NULL;
-            Py_XDECREF(done);
-        }
-    }
-    walking--;
-    for (Py_ssize_t i = 0; i < order.count && failed; i++)
-        order.nodes[i]->grad = before[i];
-done:
-    PyMem_RawFree(before);
-    PyMem_RawFree(order.nodes);
-    return failed ? NULL : Py_NewRef(Py_None);
-}
-
-static PyObject *zero_grad(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    Nodes order = {NULL, 0, 0};
-    int failed = sort(&self, 1, &order);
-    if (!failed)
-        unmark(&order);
-    for (Py_ssize_t i = 0; i < order.count && !failed; i++)
-        order.nodes[i]->grad = 0.0;
-    PyMem_RawFree(order.nodes);
-    return failed ? NULL : Py_NewRef(Py_None);
-}
-
-/* Construction. */
-
-static PyObject *node_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
-{
-    if (type == Value)
-        return (PyObject *)blank();
-    PyObject *self = type->tp_alloc(type, 0); /* zeroed, and tracked */
-    if (self)
-        ((Node *)self)->flags = TRACKED;
-    return self;
-}
-
-static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    Mode mode;
-    if (copy_mode(&mode) < 0)
-        return NULL;
-    Node *from = (Node *)self, *node = blank();
-    if (node == NULL)
-        return NULL;
-    node->data = from->data;
-    node->scope = mode.scope;
-    if (from->extra && from->extra->label) {
-        if (extra(node) == NULL) {
-            Py_DECREF(node);
-            return NULL;
-        }
-        node->extra->label = Py_NewRef(from->extra->label);
-    }
-    return (PyObject *)node;
-}
-
-static int node_init(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static char *names[] = {"data", "_children", "_op", "label", NULL};
-    PyObject *data, *children = NULL, *op = NULL, *label = NULL, *parents = NULL, *checked_parents = NULL;
-    Node *node = (Node *)self;
-    Mode mode;
-    double value;
-    int status = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &data, &children, &op, &label))
-        return -1;
-    if (copy_mode(&mode) < 0 || number(data, "data", &value) < 0)
-        return -1;
-    parents = children ? PySequence_Tuple(children) : Py_NewRef(empty_tuple);
-    if (parents == NULL)
-        return -1;
-    if (walking && count_parents(node)) {
-        PyErr_SetString(PyExc_RuntimeError, "a Value cannot be made anew while backward() runs");
-        Py_DECREF(parents);
-        return -1;
-    }
-    Extra *old = node->extra; /* dropped when all is set: that may run the user's code */
-    Node *old_x = node->parent[0], *old_y = node->parent[1];
-    node->extra = NULL;
-    node->parent[0] = node->parent[1] = NULL;
-    node->count = 0;
-    node->data = value;
-    node->grad = 0.0;
-    node->scope = mode.scope;
-    node->operation = NO_OPERATION;
-    node->role = ORDINARY;
-    node->flags &= TRACKED | IN_SLAB;
-    if ((mode.recording && set_parents(node, parents) < 0) || (op && set_operation(node, op) < 0))
-        goto done;
-    if (label && PyObject_SetAttrString(self, "label", label) < 0)
-        goto done;
-    if (mode.anomaly && op && PyObject_IsTrue(op)) {
-        checked_parents = PyObject_CallFunctionObjArgs(check_result, self, parents, NULL);
-        if (checked_parents == NULL)
-            goto done;
-    }
-    status = 0;
-done:
-    drop(old);
-    Py_XDECREF(old_x);
-    Py_XDECREF(old_y);
-    Py_DECREF(parents);
-    Py_XDECREF(checked_parents);
-    return status;
-}
-
-static PyObject *node_vectorcall(PyObject *type, PyObject *const *args, size_t flags, PyObject *names)
-{
-    if (PyVectorcall_NARGS(flags) == 1 && names == NULL) { /* Value(number) */
-        Mode mode;
-        double data;
-        if (number(args[0], "data", &data) < 0 || copy_mode(&mode) < 0)
-            return NULL;
-        Node *node = blank();
-        if (node) {
-            node->data = data;
-            node->scope = mode.scope;
-        }
-        return (PyObject *)node;
-    }
-    Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
-    PyObject *positional = PyTuple_New(count), *keywords = named ? PyDict_New() : NULL, *self = NULL;
-    if (positional == NULL || (named && keywords == NULL))
-        goto done;
-    for (Py_ssize_t i = 0; i < count; i++)
-        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
-    for (Py_ssize_t i = 0; i < named; i++)
-        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), args[count + i]) < 0)
-            goto done;
-    self = node_new((PyTypeObject *)type, NULL, NULL);
-    if (self && node_init(self, positional, keywords) < 0)
-        Py_CLEAR(self);
-done:
-    Py_XDECREF(positional);
-    Py_XDECREF(keywords);
-    return self;
+    double data;
+    return read_number(self, &data) < 0 ? -1 : data != 0;
 }
 
 /* cls._restore(data, grad, label, scope, role, operation, partials, parents): what a copy or a pickle recorded. */
@@ -1170,22 +1176,143 @@ static PyObject *restore(PyObject *type, PyObject *args)
         return NULL;
     PyObject *self = node_new((PyTypeObject *)type, NULL, NULL);
     Node *node = (Node *)self;
-    if (node == NULL)
-        return NULL;
-    if (number(data, "data", &node->data) < 0 || number(grad, "grad", &node->grad) < 0 ||
-        PyObject_SetAttrString(self, "label", label) < 0 || PyObject_SetAttrString(self, "scope", scope) < 0 ||
-        PyObject_SetAttrString(self, "role", role) < 0 || set_operation(node, operation) < 0 ||
-        set_parents(node, parents) < 0 || (partials != Py_None && set_partials(node, partials) < 0)) {
-        Py_DECREF(node);
-        return NULL;
-    }
+    if (node && (number(data, "data", "", &node->data) < 0 || set_grad(self, grad, NULL) < 0 ||
+                 set_label(self, label, NULL) < 0 || set_scope(self, scope, NULL) < 0 || set_role(self, role, NULL) < 0 ||
+                 set_operation(node, operation) < 0 || set_parents(node, parents) < 0 ||
+                 (partials != Py_None && set_partials(node, partials) < 0)))
+        Py_CLEAR(self);
     return self;
 }
 
-/* A cycle can be closed when others were already built on a node, by an attribute or a closure that leads to them. The
-   collector finds it only if it sees every node on the way: track the ancestors of what the new thing holds. */
+/* The topological order: parents before children, left before right. Its nodes are left marked, for the caller to unmark
+   before any Python code runs. With `anew`, gradients of computed nodes are set to zero while the nodes are at hand. */
 
-static int track_what_leads_from(PyObject *thing, Node *holder, int depth)
+static int grow(void **array, Py_ssize_t *room, Py_ssize_t more, size_t item)
+{
+    Py_ssize_t larger = *room * 2 + more + 1024;
+    void *moved = PyMem_RawRealloc(*array, (size_t)larger * item);
+    if (moved == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *array = moved;
+    *room = larger;
+    return 0;
+}
+
+static void unmark(Order *order, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            FETCH(&order->entries[i + AHEAD].node->flags);
+        order->entries[i].node->flags &= (uint8_t)~MARKED;
+    }
+}
+
+static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
+{
+    const uintptr_t done = 1; /* in a node's address on the stack: all its ancestors are in */
+    uintptr_t *stack = NULL;
+    Py_ssize_t depth = 0, room = 0;
+    int failed = grow((void **)&stack, &room, count, sizeof *stack);
+    for (Py_ssize_t i = count; i > 0 && !failed; i--)
+        stack[depth++] = (uintptr_t)roots[i - 1];
+    while (depth && !failed) {
+        uintptr_t top = stack[--depth];
+        Node *node = (Node *)(top & ~done);
+        if (!(top & done)) {
+            if (node->flags & MARKED)
+                continue;
+            if (node->count) {
+                Py_ssize_t parents = count_parents(node);
+                if (room - depth <= parents && (failed = grow((void **)&stack, &room, parents, sizeof *stack)))
+                    break;
+                node->flags |= MARKED;
+                stack[depth++] = top | done;
+                /* Nodes lie in memory in the order of their making: on the way down, those a little before come next; */
+                FETCH((char *)&node->flags - 8 * sizeof(Cell));
+                if (node->count == MANY) {
+                    while (parents)
+                        stack[depth++] = (uintptr_t)parent_at(node, --parents);
+                    continue;
+                }
+                if (parents == 2) {
+                    stack[depth++] = (uintptr_t)node->parent[1];
+                    FETCH(&node->parent[1]->flags);
+                }
+                stack[depth++] = (uintptr_t)node->parent[0];
+                continue;
+            }
+            node->flags |= MARKED;
+        }
+        if (order->count == order->room && (failed = grow((void **)&order->entries, &order->room, 0, sizeof(Entry)))) {
+            node->flags &= (uint8_t)~MARKED;
+            break;
+        }
+        FETCH((char *)&node->flags + 4096); /* on the way up, those on the next page, which the processor does not expect */
+        order->flags |= node->flags;
+        order->entries[order->count++] = (Entry){node, node->grad};
+        if (anew && node->count)
+            node->grad = 0.0;
+    }
+    while (depth)
+        if (stack[--depth] & done)
+            ((Node *)(stack[depth] & ~done))->flags &= (uint8_t)~MARKED;
+    if (failed) {
+        unmark(order, order->count);
+        restore_gradients(order, NULL);
+        PyMem_RawFree(order->entries);
+    }
+    PyMem_RawFree(stack);
+    return failed;
+}
+
+static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const *roots, Py_ssize_t count)
+{
+    Order order = {NULL, 0, 0, 0};
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!Node_Check(roots[i]))
+            return PyErr_Format(PyExc_TypeError, "topological_order() needs Values, got %R", roots[i]);
+    if (sort(roots, count, &order, 0) < 0)
+        return NULL;
+    unmark(&order, order.count);
+    walking++; /* making a list may run the collector, and that the user's code */
+    PyObject *list = PyList_New(order.count);
+    for (Py_ssize_t i = 0; i < order.count && list; i++)
+        PyList_SET_ITEM(list, i, Py_NewRef(order.entries[i].node));
+    walking--;
+    PyMem_RawFree(order.entries);
+    return list;
+}
+
+/* Attributes. An attribute or a closure can lead to nodes that were built on its own: a cycle, which the collector finds
+   only if it sees every node on the way. So what comes to hold references is tracked, as is what is built on it from
+   then on, and what led up to the nodes that it holds. */
+
+static int track_ancestors(Node *node)
+{
+    Node **stack = NULL;
+    Py_ssize_t depth = 0, room = 0;
+    int failed = grow((void **)&stack, &room, 0, sizeof *stack);
+    if (!failed)
+        stack[depth++] = node;
+    while (depth && !failed) {
+        node = stack[--depth];
+        if (node->flags & ABOVE_TRACKED)
+            continue;
+        node->flags |= ABOVE_TRACKED;
+        track(node);
+        Py_ssize_t parents = count_parents(node);
+        if (room - depth < parents)
+            failed = grow((void **)&stack, &room, parents, sizeof *stack);
+        for (Py_ssize_t i = 0; i < parents && !failed; i++)
+            stack[depth++] = parent_at(node, i);
+    }
+    PyMem_RawFree(stack);
+    return failed;
+}
+
+static int track_what_leads_to(PyObject *thing, Node *holder, int depth)
 {
     int failed = 0;
     if (thing == NULL || depth == 0 || !PyObject_IS_GC(thing))
@@ -1196,162 +1323,118 @@ static int track_what_leads_from(PyObject *thing, Node *holder, int depth)
         for (Py_ssize_t i = 0; i < count_parents(holder); i++) /* and the parents */
             if (thing == (PyObject *)parent_at(holder, i))
                 return 0;
-        Nodes order = {NULL, 0, 0};
-        if (sort(&thing, 1, &order) < 0)
-            return -1;
-        unmark(&order);
-        for (Py_ssize_t i = 0; i < order.count; i++)
-            track(order.nodes[i]);
-        PyMem_RawFree(order.nodes);
+        return track_ancestors((Node *)thing);
     }
-    else if (PyFunction_Check(thing))
-        failed = track_what_leads_from(PyFunction_GET_CLOSURE(thing), holder, depth);
-    else if (PyCell_Check(thing))
-        failed = track_what_leads_from(PyCell_GET(thing), holder, depth - 1);
-    else if (PyTuple_Check(thing))
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(thing) && !failed; i++)
-            failed = track_what_leads_from(PyTuple_GET_ITEM(thing, i), holder, depth - 1);
-    else if (PyList_Check(thing))
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(thing) && !failed; i++)
-            failed = track_what_leads_from(PyList_GET_ITEM(thing, i), holder, depth - 1);
+    if (PyFunction_Check(thing))
+        return track_what_leads_to(PyFunction_GET_CLOSURE(thing), holder, depth);
+    if (PyCell_Check(thing))
+        return track_what_leads_to(PyCell_GET(thing), holder, depth - 1);
+    if (PyTuple_Check(thing) || PyList_Check(thing))
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(thing) && !failed; i++)
+            failed = track_what_leads_to(PySequence_Fast_GET_ITEM(thing, i), holder, depth - 1);
     else if (PyDict_Check(thing)) {
         PyObject *key, *value;
         Py_ssize_t place = 0;
         while (PyDict_Next(thing, &place, &key, &value) && !failed)
-            failed = track_what_leads_from(value, holder, depth - 1);
+            failed = track_what_leads_to(value, holder, depth - 1);
     }
     return failed;
 }
 
-static int hold(Node *node, PyObject *value) /* the node is about to hold the value */
+static int expect(Node *node, PyObject *value) /* the node is about to hold the value */
 {
     if (!PyObject_IS_GC(value))
         return 0;
     track(node);
-    return track_what_leads_from(value, node, 4);
+    return track_what_leads_to(value, node, 4);
 }
 
-/* Attributes. */
-
-static PyObject *get_data(PyObject *self, void *Py_UNUSED(x)) { return PyFloat_FromDouble(((Node *)self)->data); }
-static PyObject *get_grad(PyObject *self, void *Py_UNUSED(x)) { return PyFloat_FromDouble(((Node *)self)->grad); }
-
-static int deleted(PyObject *value, const char *name)
+static int hold(Node *node, int what, PyObject *value)
 {
-    if (value == NULL)
-        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", name);
-    return value == NULL;
+    return expect(node, value) < 0 ? -1 : keep(node, what, value);
 }
 
-static int set_data(PyObject *self, PyObject *value, void *Py_UNUSED(x))
+static PyObject *get_label(PyObject *self, void *Py_UNUSED(name))
 {
-    return deleted(value, "data") ? -1 : number(value, "data", &((Node *)self)->data);
+    PyObject *label = held((Node *)self, LABEL);
+    return Py_NewRef(label ? label : empty_string);
 }
 
-static int set_grad(PyObject *self, PyObject *value, void *Py_UNUSED(x))
-{
-    return deleted(value, "grad") ? -1 : number(value, "grad", &((Node *)self)->grad);
-}
-
-static PyObject *get_label(PyObject *self, void *Py_UNUSED(x))
+static int set_label(PyObject *self, PyObject *value, void *name)
 {
     Node *node = (Node *)self;
-    return Py_NewRef(node->extra && node->extra->label ? node->extra->label : empty_string);
-}
-
-static int set_label(PyObject *self, PyObject *value, void *Py_UNUSED(x))
-{
-    Node *node = (Node *)self;
-    if (deleted(value, "label"))
+    if (deleted(value, name))
         return -1;
     if (node->extra == NULL && PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) == 0)
         return 0;
-    if (extra(node) == NULL)
-        return -1;
-    if (PyObject_IS_GC(value))
-        track(node);
-    Py_XSETREF(node->extra->label, Py_NewRef(value));
-    return 0;
+    return hold(node, LABEL, value);
 }
 
-static PyObject *get_scope(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_scope(PyObject *self, void *Py_UNUSED(name))
 {
-    uint32_t number = ((Node *)self)->scope;
-    return Py_NewRef(number ? PyList_GET_ITEM(scopes, number) : empty_tuple);
+    return Py_NewRef(PyList_GET_ITEM(scopes.list, ((Node *)self)->scope));
 }
 
-static int set_scope(PyObject *self, PyObject *value, void *Py_UNUSED(x))
+static int set_scope(PyObject *self, PyObject *value, void *name)
 {
-    if (deleted(value, "scope"))
+    if (deleted(value, name))
         return -1;
     if (!PyTuple_Check(value)) {
         PyErr_Format(PyExc_TypeError, "scope must be a tuple of names, got %R", value);
         return -1;
     }
-    return scope_number(value, &((Node *)self)->scope);
+    return set_scope_of(&((Node *)self)->scope, value);
 }
 
-static PyObject *get_role(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_role(PyObject *self, void *Py_UNUSED(name))
 {
-    Node *node = (Node *)self;
-    return Py_NewRef(node->role == ROLES ? node->extra->role : role_names[node->role]);
+    return Py_NewRef(PyList_GET_ITEM(roles.list, ((Node *)self)->role));
 }
 
-static int set_role(PyObject *self, PyObject *value, void *Py_UNUSED(x))
+static int set_role(PyObject *self, PyObject *value, void *name)
 {
-    Node *node = (Node *)self;
-    if (deleted(value, "role"))
+    size_t place;
+    if (deleted(value, name))
         return -1;
-    for (int role = 0; role < ROLES; role++) {
-        int same = PyObject_RichCompareBool(value, role_names[role], Py_EQ);
-        if (same < 0)
-            return -1;
-        if (same) {
-            node->role = (uint8_t)role;
-            return 0;
-        }
+    if (!PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "role must be a string, got %R", value);
+        return -1;
     }
-    if (extra(node) == NULL)
+    if (place_of(&roles, value, UINT8_MAX, "roles", &place) < 0)
         return -1;
-    if (PyObject_IS_GC(value))
-        track(node);
-    Py_XSETREF(node->extra->role, Py_NewRef(value));
-    node->role = ROLES;
+    ((Node *)self)->role = (uint8_t)place;
     return 0;
 }
 
-static PyObject *get_prev(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_prev(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
-    if (node->count == MANY)
-        return Py_NewRef(node->extra->parents);
     if (node->count == 0)
         return Py_NewRef(empty_tuple);
-    return pair((PyObject *)node->parent[0], (PyObject *)node->parent[1]);
+    return node->count == MANY ? Py_NewRef(node->parent[0]) : pair((PyObject *)node->parent[0], (PyObject *)node->parent[1]);
 }
 
-static PyObject *get_operation(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_operation(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
-    if (node->operation)
-        return Py_NewRef(records[node->operation]);
-    return Py_NewRef(node->extra && node->extra->operation ? node->extra->operation : empty_string);
+    PyObject *operation = node->operation ? records[node->operation] : held(node, OPERATION);
+    return Py_NewRef(operation ? operation : empty_string);
 }
 
-static PyObject *get_partials(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_partials(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
     if (!(node->flags & DIFFERENTIABLE))
         Py_RETURN_NONE;
     if (node->count == MANY)
-        return Py_NewRef(node->extra->partials);
-    return node->count == 2 ? Py_BuildValue("(dd)", node->partial[0], node->partial[1])
-                            : Py_BuildValue("(d)", node->partial[0]);
+        return Py_NewRef(node->parent[1]);
+    const char *format = node->count == 2 ? "(dd)" : node->count == 1 ? "(d)" : "()";
+    return Py_BuildValue(format, node->partial[0], node->partial[1]);
 }
 
-static int assign_partials(PyObject *self, PyObject *value, void *Py_UNUSED(x))
+static int assign_partials(PyObject *self, PyObject *value, void *name)
 {
-    if (deleted(value, "_partials"))
+    if (deleted(value, name))
         return -1;
     if (value != Py_None)
         return set_partials((Node *)self, value);
@@ -1359,86 +1442,47 @@ static int assign_partials(PyObject *self, PyObject *value, void *Py_UNUSED(x))
     return 0;
 }
 
-static PyObject *get_by_hand(PyObject *self, void *Py_UNUSED(x))
+static PyObject *get_dict(PyObject *self, void *Py_UNUSED(name))
 {
-    Node *node = (Node *)self;
-    return PyBool_FromLong(node->flags & BY_HAND);
+    PyObject *dict = own_dict((Node *)self);
+    if (dict)
+        track((Node *)self); /* whoever holds the dict may put anything into it */
+    return Py_XNewRef(dict);
 }
 
-static PyObject *chain_rule_method(PyObject *self, PyObject *Py_UNUSED(none))
+static int set_dict(PyObject *self, PyObject *value, void *name)
 {
-    return chain_rule((Node *)self) < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-static PyObject *get_backward(PyObject *self, void *Py_UNUSED(x))
-{
-    static PyMethodDef method = {"_backward", chain_rule_method, METH_NOARGS, NULL};
-    Node *node = (Node *)self;
-    if (node->flags & BY_HAND)
-        return Py_NewRef(node->extra->closure);
-    return PyCFunction_New(&method, self);
-}
-
-static int set_backward(PyObject *self, PyObject *value, void *Py_UNUSED(x))
-{
-    /* micrograd's way to add an operation: a closure that takes no argument. */
-    Node *node = (Node *)self;
-    if (deleted(value, "_backward"))
-        return -1;
-    if (!PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "_backward must be a function without arguments, got %R", value);
-        return -1;
-    }
-    Mode mode;
-    if (copy_mode(&mode) < 0)
-        return -1;
-    if (!mode.recording)
-        return 0;
-    if (extra(node) == NULL)
-        return -1;
-    track(node);
-    if (hold(node, value) < 0)
-        return -1;
-    node->flags |= BY_HAND;
-    Py_XSETREF(node->extra->closure, Py_NewRef(value));
-    return 0;
-}
-
-static PyObject *get_dict(PyObject *self, void *Py_UNUSED(x))
-{
-    Node *node = (Node *)self;
-    if (extra(node) == NULL || (node->extra->dict == NULL && (node->extra->dict = PyDict_New()) == NULL))
-        return NULL;
-    track(node); /* whoever holds the dict may put anything into it */
-    return Py_NewRef(node->extra->dict);
-}
-
-static int set_dict(PyObject *self, PyObject *value, void *Py_UNUSED(x))
-{
-    Node *node = (Node *)self;
-    if (deleted(value, "__dict__"))
+    if (deleted(value, name))
         return -1;
     if (!PyDict_Check(value)) {
         PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a %R", Py_TYPE(value));
         return -1;
     }
-    if (extra(node) == NULL || hold(node, value) < 0)
-        return -1;
-    Py_XSETREF(node->extra->dict, Py_NewRef(value));
-    return 0;
+    return hold((Node *)self, DICT, value);
 }
 
-static int has_own_dict(PyObject *self) { return Py_TYPE(self)->tp_dictoffset != 0; } /* of a subclass */
-
-static PyObject *get_attributes(PyObject *self, void *Py_UNUSED(x))
+static PyObject *own_dict(Node *node)
 {
-    Node *node = (Node *)self;
-    PyObject *own = NULL;
-    if (has_own_dict(self) && (own = PyObject_GetAttrString(self, "__dict__")) == NULL)
+    if (held(node, DICT) == NULL) {
+        PyObject *dict = PyDict_New();
+        int failed = dict == NULL || keep(node, DICT, dict) < 0;
+        Py_XDECREF(dict);
+        if (failed)
+            return NULL;
+    }
+    return held(node, DICT);
+}
+
+static int has_dict_of_subclass(PyObject *self) { return Py_TYPE(self)->tp_dictoffset != 0; }
+
+static PyObject *get_attributes(PyObject *self, void *Py_UNUSED(name))
+{
+    PyObject *dict = has_dict_of_subclass(self) ? PyObject_GetAttrString(self, "__dict__")
+                                                : Py_XNewRef(held((Node *)self, DICT));
+    if (dict == NULL && PyErr_Occurred())
         return NULL;
-    PyObject *dict = own ? own : node->extra ? node->extra->dict : NULL;
     PyObject *found = dict && PyDict_GET_SIZE(dict) ? PyDict_Copy(dict) : Py_NewRef(Py_None);
-    Py_XDECREF(own);
+    Py_XDECREF(dict);
     return found;
 }
 
@@ -1450,15 +1494,12 @@ static int is_data_descriptor(PyObject *self, PyObject *name)
 
 static PyObject *getattribute(PyObject *self, PyObject *name)
 {
-    Node *node = (Node *)self;
-    if (node->extra && node->extra->dict) {
-        PyObject *value = Py_XNewRef(PyDict_GetItemWithError(node->extra->dict, name));
-        if (value == NULL && PyErr_Occurred())
-            return NULL;
-        if (value && !is_data_descriptor(self, name))
-            return value;
-        Py_XDECREF(value);
-    }
+    PyObject *dict = held((Node *)self, DICT), *value = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, name)) : NULL;
+    if (value == NULL && PyErr_Occurred())
+        return NULL;
+    if (value && !is_data_descriptor(self, name))
+        return value;
+    Py_XDECREF(value);
     return PyObject_GenericGetAttr(self, name);
 }
 
@@ -1469,34 +1510,36 @@ static int setattribute(PyObject *self, PyObject *name, PyObject *value)
         PyErr_SetString(PyExc_TypeError, "the class of a Value cannot be changed");
         return -1;
     }
-    if (has_own_dict(self) || is_data_descriptor(self, name))
+    if (has_dict_of_subclass(self) || is_data_descriptor(self, name))
         return PyObject_GenericSetAttr(self, name, value);
-    if (extra(node) == NULL || (node->extra->dict == NULL && (node->extra->dict = PyDict_New()) == NULL))
+    PyObject *dict = own_dict(node);
+    if (dict == NULL)
         return -1;
-    if (value == NULL) {
-        if (PyDict_DelItem(node->extra->dict, name) == 0)
-            return 0;
-        if (PyErr_ExceptionMatches(PyExc_KeyError))
-            PyErr_SetObject(PyExc_AttributeError, name);
-        return -1;
-    }
-    return hold(node, value) < 0 ? -1 : PyDict_SetItem(node->extra->dict, name, value);
+    if (value)
+        return expect(node, value) < 0 ? -1 : PyDict_SetItem(dict, name, value);
+    if (PyDict_DelItem(dict, name) == 0)
+        return 0;
+    if (PyErr_ExceptionMatches(PyExc_KeyError))
+        PyErr_SetObject(PyExc_AttributeError, name);
+    return -1;
 }
 
+/* The type. */
+
 static PyGetSetDef attributes[] = {
-    {"data", get_data, set_data, "the number", NULL},
-    {"_data", get_data, set_data, NULL, NULL},
-    {"grad", get_grad, set_grad, "after backward(), the derivative of its root with respect to this value", NULL},
-    {"label", get_label, set_label, "its name in messages and pictures", NULL},
-    {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", NULL},
-    {"role", get_role, set_role, "input, parameter, target or constant, for pictures", NULL},
+    {"data", get_data, set_data, "the number", "data"},
+    {"_data", get_raw_data, set_data, NULL, "data"},
+    {"grad", get_grad, set_grad, "after backward(), the derivative of its root with respect to this value", "grad"},
+    {"label", get_label, set_label, "its name in messages and pictures", "label"},
+    {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
+    {"role", get_role, set_role, "input, parameter, target or constant, for pictures", "role"},
     {"_prev", get_prev, NULL, NULL, NULL},
     {"_operation", get_operation, NULL, NULL, NULL},
-    {"_partials", get_partials, assign_partials, NULL, NULL},
+    {"_partials", get_partials, assign_partials, NULL, "_partials"},
     {"_by_hand", get_by_hand, NULL, NULL, NULL},
-    {"_backward", get_backward, set_backward, NULL, NULL},
+    {"_backward", get_backward, set_backward, NULL, "_backward"},
     {"_attributes", get_attributes, NULL, NULL, NULL},
-    {"__dict__", get_dict, set_dict, NULL, NULL},
+    {"__dict__", get_dict, set_dict, NULL, "__dict__"},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -1559,10 +1602,8 @@ static PyMethodDef functions[] = {
 static const char *shared[] = {"no_grad", "detect_anomaly", "scope", NULL};
 
 /* Methods of the Python class that are not hot: they ask for attributes only, so they work on any Value. */
-static const char *borrowed[] = {"__repr__", "__format__", "__float__", "__reduce__", "__copy__", "__deepcopy__", "_state",
-                                 "forward",  "_op",        "local_gradients", NULL};
-
-static int take(PyObject *from, const char *name, PyObject **to) { return (*to = PyObject_GetAttrString(from, name)) ? 0 : -1; }
+static const char *borrowed[] = {"_op",      "local_gradients", "forward",  "__float__",    "__repr__", "__format__",
+                                 "_state", "__reduce__",      "__copy__", "__deepcopy__", NULL};
 
 static int fill_table(PyObject *ops)
 {
@@ -1609,40 +1650,60 @@ static int fill_type(PyObject *module, PyObject *engine, PyObject *ops)
     return failed || PyModule_AddObjectRef(module, "Value", type) < 0 ? -1 : 0;
 }
 
+static int number_things(Numbered *known, const char *format, ...)
+{
+    va_list first;
+    va_start(first, format);
+    known->list = Py_VaBuildValue(format, first);
+    known->places = known->list ? PyDict_New() : NULL;
+    va_end(first);
+    int failed = known->places == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(known->list); i++) {
+        PyObject *place = PyLong_FromSsize_t(i);
+        failed = place == NULL || PyDict_SetItem(known->places, PyList_GET_ITEM(known->list, i), place) < 0;
+        Py_XDECREF(place);
+    }
+    return failed ? -1 : 0;
+}
+
 static int execute(PyObject *module)
 {
-    static const char *roles[ROLES] = {"", "input", "parameter", "target", "constant"};
-    PyObject *engine = NULL, *ops = NULL;
-    int status = -1;
+    const struct {
+        PyObject **to;
+        const char *name;
+    } wanted[] = {
+        {&mode_variable, "_mode"},
+        {&linearize, "_linearize"},
+        {&is_traced, "is_traced"},
+        {&refuse_traced, "refuse_traced"},
+        {&backward_as_graph, "_backward_as_graph"},
+        {&check_result, "_check_result"},
+        {&check_gradients, "_check_gradients"},
+        {&number_function, "number"},
+        {&is_number_function, "is_number"},
+    };
     if (PyInterpreterState_Get() != PyInterpreterState_Main() || Value) {
         PyErr_SetString(PyExc_ImportError, "scalargrad._engine works in the main interpreter only, and loads once");
         return -1;
     }
-    if ((engine = PyImport_ImportModule("scalargrad.engine")) == NULL ||
-        (ops = PyImport_ImportModule("scalargrad.ops")) == NULL)
-        goto done;
-    if (take(engine, "_mode", &mode_variable) < 0 || take(engine, "_linearize", &linearize) < 0 ||
-        take(engine, "_check_result", &check_result) < 0 || take(engine, "_check_gradients", &check_gradients) < 0 ||
-        take(ops, "number", &number_function) < 0 || take(ops, "is_number", &is_number_function) < 0)
-        goto done;
+    PyObject *engine = PyImport_ImportModule("scalargrad.engine"), *ops = PyImport_ImportModule("scalargrad.ops");
+    int failed = engine == NULL || ops == NULL;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(wanted) && !failed; i++)
+        failed = (*wanted[i].to = PyObject_GetAttrString(engine, wanted[i].name)) == NULL;
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
-    scope_numbers = PyDict_New();
-    scopes = Py_BuildValue("[()]"); /* number 0: none */
-    if (empty_string == NULL || empty_tuple == NULL || scope_numbers == NULL || scopes == NULL)
-        goto done;
-    for (int role = 0; role < ROLES; role++)
-        if ((role_names[role] = PyUnicode_InternFromString(roles[role])) == NULL)
-            goto done;
-    if ((Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL)
-        goto done;
-    Value->tp_vectorcall = node_vectorcall;
-    Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
-    status = fill_table(ops) < 0 || fill_type(module, engine, ops) < 0 ? -1 : 0;
-done:
+    one = PyFloat_FromDouble(1.0);
+    failed = failed || empty_string == NULL || empty_tuple == NULL || one == NULL ||
+             number_things(&scopes, "[O]", empty_tuple) < 0 || number_things(&roles, "[Os]", empty_string, "constant") < 0 ||
+             (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
+    if (!failed) {
+        Value->tp_vectorcall = node_vectorcall;
+        Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
+        failed = fill_table(ops) < 0 || fill_type(module, engine, ops) < 0;
+    }
     Py_XDECREF(engine);
     Py_XDECREF(ops);
-    return status;
+    return failed ? -1 : 0;
 }
 
 static PyModuleDef_Slot module_slots[] = {

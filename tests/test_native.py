@@ -115,7 +115,7 @@ OPERATORS = [
     *(lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x**y),
     *(lambda x, y: -x, lambda x, y: abs(x), lambda x, y: +x, lambda x, y: ops.relu(x) * y),
 ]
-STEPS = [*(functools.partial(lambda op, x, y: op(*(x, y)[: len(op.partials)]), op) for op in ops.TABLE.values())]
+STEPS = [*(functools.partial(lambda op, x, y: op(*(x, y, x)[: len(op.partials)]), op) for op in ops.TABLE.values())]
 STEPS += OPERATORS
 
 
@@ -321,6 +321,21 @@ def cycle_through_children_made_before_a_closure(witness):
     x._backward = lambda: (loss, witness)
 
 
+def cycle_through_a_gradient(witness):
+    x = V(1.0)
+    x.witness = witness
+    y = (x * x).exp()
+    y.backward(create_graph=True)
+
+
+def cycle_through_a_list_of_what_was_made_before(witness):
+    x = V(1.0)
+    deep = x * 2
+    for _ in range(1000):
+        deep = deep.tanh()
+    x.held = [[deep], witness]
+
+
 CYCLES = [function for name, function in sorted(globals().items()) if name.startswith("cycle_through")]
 
 
@@ -400,6 +415,33 @@ def anomaly():
         errors(three, V(1e308), 10, 1)
 
 
+def as_graph():
+    z = x * x * y
+    z.backward(create_graph=True)
+    x.grad.backward()
+    x.zero_grad()
+    y.grad = 0.0
+
+
+def gradient_of_nonsense():
+    v = V(1.0)
+    v.grad = None
+    errors((v * 2).backward)
+    v.grad = "1"
+    v.grad = 1
+
+
+def traced():
+    v = V(math.nan)
+    v.role = "traced"
+    errors(lambda: (v * 2).data)
+    errors(lambda: v < 1)
+    errors(bool, v)
+    errors(v.detach)
+    (v * v).backward()
+    v.zero_grad()
+
+
 REPEATED = {
     "leaf": lambda: V(1.5),
     "leaf of an int": lambda: V(3),
@@ -434,6 +476,10 @@ REPEATED = {
     "backward with a seed": lambda: ((x + y) * x).backward(gradient=2),
     "backward of nonsense": lambda: (errors(x.backward, "1"), errors(lambda: x.backward(nope=1))),
     "backward of many parents": lambda: three(x, y, 2.0).backward(),
+    "backward as a graph": as_graph,
+    "backward of gradients that are Values": lambda: (as_graph(), (y * 2).backward(), y.zero_grad()),
+    "gradient of nonsense": gradient_of_nonsense,
+    "traced": traced,
     "closure": set_closure,
     "closure that raises": raise_in_backward,
     "closure that is none": lambda: errors(setattr, x, "_backward", 3),
@@ -941,6 +987,43 @@ def restored_after(interrupting):
     last._backward = lambda: setattr(root, "grad", 1.0)
     (last + leaf).backward()
     assert leaf.grad == 0.125 + 200_000 + 1 + 1
+
+
+def test_gradients_that_are_values_come_back_when_a_closure_raises():
+    def outcome_of(E):
+        x, w = E.Value(3.0), E.Value(2.0)
+        y = x * x
+        y.backward(create_graph=True)
+        w.grad = 0.5
+        before = x.grad, y.grad
+        hand = E.Value(1.0, (y * w,), "hand")
+        hand._backward = lambda: seen.extend((x.grad, y.grad, w.grad)) or 1 / 0
+        seen = []
+        with pytest.raises(ZeroDivisionError):
+            (hand + x).backward()
+        return (x.grad is before[0], y.grad is before[1], w.grad, hand.grad, seen)
+
+    assert outcome_of(native) == outcome_of(engine) == (True, True, 0.5, 0.0, [7.0, 0.0, 0.5])
+
+
+def test_a_gradient_may_be_set_to_none_as_in_pytorch():
+    for E in ENGINES:
+        x = E.Value(3.0)
+        x.grad = None
+        assert x.grad is None
+        with pytest.raises(TypeError):
+            (x * 2).backward()
+        assert x.grad is None
+        x.zero_grad()
+        (x * 2).backward()
+        assert x.grad == 2.0
+
+
+def test_roles_and_scopes_of_ones_own():
+    for E in ENGINES:
+        v = E.Value(1.0)
+        v.role, v.scope = "mine", ("a", "b")
+        assert (v.role, v.scope, (v * 2).role, (v * 2).scope) == ("mine", ("a", "b"), "", ())
 
 
 def test_keyboard_interrupt_in_a_closure():
