@@ -21,6 +21,7 @@ from scalargrad import ops
 from scalargrad.program import Program
 
 CHUNK = 500  # operations in a function
+TOGETHER = 1  # vectors of samples in a block: a weight is fetched, and a sum stored, once for so many
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
@@ -43,7 +44,7 @@ class Layout:
     reduce: str | None = None
 
 
-def to_llvm(program: Program, layout: Layout, lanes: int = 8, vector_functions: Iterable[str] = ()) -> str:
+def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = ()) -> str:
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad.program import record
@@ -52,15 +53,25 @@ def to_llvm(program: Program, layout: Layout, lanes: int = 8, vector_functions: 
     >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),)))
     True
 
-    lanes  how many samples one vector holds
+    width  how many numbers one vector of the processor holds
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     """
-    return _Module(program, layout, lanes, frozenset(vector_functions)).text()
+    return _Module(program, layout, width, frozenset(vector_functions)).text()
+
+
+_Term = tuple[int, int]  # an instruction, and the sign that it is added with
+
+
+def _added(total: str, value: str, sign: int) -> str:
+    if total:
+        return f"{'fadd' if sign > 0 else 'fsub'} double {total}, {value}"
+    return f"fneg double {value}" if sign < 0 else f"fadd double {value}, {literal(-0.0)}"
 
 
 class _Module:
-    def __init__(self, program: Program, layout: Layout, lanes: int, vector_functions: frozenset[str]) -> None:
-        self.program, self.layout, self.lanes, self.vector_functions = program, layout, lanes, vector_functions
+    def __init__(self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str]) -> None:
+        self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
+        self.lanes = TOGETHER * width  # samples in a block
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=-1)
         self.declared: set[str] = set()
         self.varies = self._varies()
@@ -68,7 +79,7 @@ class _Module:
         self.accumulators: dict[int, int] = {}
         if layout.reduce:
             for varying, _ in self.terms:
-                for index in varying:
+                for index, _ in varying:
                     self.accumulators.setdefault(index, len(self.accumulators))
         computed = [i for i, instruction in enumerate(program.instructions) if instruction.op is not None]
         self.once = [i for i in computed if not self.varies[i]]
@@ -83,8 +94,8 @@ class _Module:
                     if self.chunk_of.get(operand, chunk) is not chunk:
                         self._slot(operand)
         for varying, fixed in self.terms:
-            for i in (*fixed, *(() if layout.reduce else varying)):
-                if i in self.chunk_of and not self.varies[i]:
+            for i, _ in fixed:
+                if i in self.chunk_of:
                     self._slot(i)
 
     def _slot(self, index: int) -> int:
@@ -100,20 +111,22 @@ class _Module:
                 varies.append(any(varies[i] for i in operands))
         return varies
 
-    def _terms(self, result: int) -> tuple[list[int], list[int]]:
+    def _terms(self, result: int) -> tuple[list[_Term], list[_Term]]:
         """Split a result that is summed over samples: what varies, and what is the same for each of them."""
-        if not self.layout.reduce:
-            return ([result], []) if self.varies[result] else ([], [result])
-        varying, fixed, stack = [], [], [result]
+        varying: list[_Term] = []
+        fixed: list[_Term] = []
+        stack: list[_Term] = [(result, 1)]
         while stack:
-            index = stack.pop()
+            index, sign = stack.pop()
             op, operands, _ = self.program.instructions[index]
             if not self.varies[index]:
-                fixed.append(index)
-            elif op is ops.add and not all(self.varies[i] for i in operands):
-                stack += operands
+                fixed.append((index, sign))
+            elif self.layout.reduce and op is ops.neg:
+                stack.append((operands[0], -sign))
+            elif self.layout.reduce and op in (ops.add, ops.sub) and not all(self.varies[i] for i in operands):
+                stack += [(operands[0], sign), (operands[1], sign if op is ops.add else -sign)]
             else:
-                varying.append(index)
+                varying.append((index, sign))
         return varying, fixed
 
     def _cut(self, indices: Sequence[int], prefix: str) -> list[_Chunk]:
@@ -126,7 +139,7 @@ class _Module:
         functions = [chunk.text() for chunk in self.chunks]
         kernel = "\n".join(self._kernel())
         declarations = "\n".join(sorted(self.declared))
-        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.lanes)]) + "\n"
+        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.width)]) + "\n"
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
@@ -135,9 +148,9 @@ class _Module:
     # The kernel: memory, what is computed once, the loop over blocks of samples, and what is done with sums.
 
     def _kernel(self) -> Iterator[str]:
-        lanes, vector = self.lanes, self.vector
-        once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // lanes) * lanes
-        sizes = {"once": once, "each": each * lanes, "sums": sums * lanes, "totals": sums}
+        width, vector = self.width, self.vector
+        once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // width) * width
+        sizes = {"once": once, "each": each * self.lanes, "sums": sums * width, "totals": sums}
         size = sum(-(-count // 8) * 64 for count in sizes.values())
         yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
         if size > STACK:
@@ -175,7 +188,7 @@ class _Module:
                     yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
             # Results that are inputs, or the same for all samples, but wanted for each of them.
             yield from self._copies()
-            yield f"  %next = add i64 %i, {lanes}"
+            yield f"  %next = add i64 %i, {self.lanes}"
             yield "  br label %loop"
             yield "done:"
             yield from self._totals(sums)
@@ -187,11 +200,11 @@ class _Module:
 
     @property
     def vector(self) -> str:
-        return f"<{self.lanes} x double>"
+        return f"<{self.width} x double>"
 
     def _totals(self, sums: int) -> Iterator[str]:
         """Add up the lanes of the accumulators, as many of them at once as there are lanes."""
-        lanes, vector = self.lanes, self.vector
+        lanes, vector = self.width, self.vector
         for group in range(0, sums, lanes):
             level = []
             for i in range(group, group + lanes):
@@ -225,25 +238,23 @@ class _Module:
             if step or (varying and not layout.reduce):
                 continue  # stored where it is computed
             total = ""
-            for index in varying:
+            for index, sign in varying:
                 at = f"%r{number}.{index}"
                 yield f"  {at}p = getelementptr double, ptr %totals, i64 {self.accumulators[index]}"
                 yield f"  {at} = load double, ptr {at}p"
-                total, previous = at, total
-                if previous:
-                    yield f"  {at}s = fadd double {previous}, {at}"
-                    total = f"{at}s"
+                yield f"  {at}s = {_added(total, at, sign)}"
+                total = f"{at}s"
             if total and layout.reduce == "mean":
                 yield f"  %r{number}m = fdiv double {total}, %count"
                 total = f"%r{number}m"
-            for index in fixed:
+            for index, sign in fixed:
                 lines, value = self._fixed(index, f"%r{number}.{index}")
                 yield from lines
                 if layout.reduce == "sum":
                     yield f"  %r{number}.{index}n = fmul double {value}, %count"
                     value = f"%r{number}.{index}n"
-                if total:
-                    yield f"  %r{number}.{index}s = fadd double {total}, {value}"
+                if total or sign < 0:
+                    yield f"  %r{number}.{index}s = {_added(total, value, sign)}"
                     value = f"%r{number}.{index}s"
                 total = value
             yield f"  %out{number} = getelementptr double, ptr %buffer{self.buffers}, i64 {place}"
@@ -264,7 +275,7 @@ class _Module:
 
     def _copies(self) -> Iterator[str]:
         for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
-            if not step or (varying and varying[0] in self.chunk_of):
+            if not step or (varying and varying[0][0] in self.chunk_of):
                 continue
             for lane in range(
                 self.lanes
@@ -275,10 +286,10 @@ class _Module:
                 yield f"  {name}in = icmp slt i64 {name}i, %n"
                 yield f"  {name}j = select i1 {name}in, i64 {name}i, i64 {name}last"
                 if fixed:
-                    lines, value = self._fixed(fixed[0], name)
+                    lines, value = self._fixed(fixed[0][0], name)
                     yield from lines
                 else:
-                    buffer, offset, stride = self.layout.inputs[self.program.instructions[varying[0]].operands[0]]
+                    buffer, offset, stride = self.layout.inputs[self.program.instructions[varying[0][0]].operands[0]]
                     yield f"  {name}m = mul i64 {name}j, {stride}"
                     yield f"  {name}a = add i64 {name}m, {offset}"
                     yield f"  {name}p = getelementptr double, ptr %buffer{buffer}, i64 {name}a"
@@ -312,7 +323,7 @@ class _Chunk:
             self._lanes()
         results: dict[int, list[int]] = {}
         for number, (varying, _) in enumerate(module.terms):
-            for index in varying:
+            for index, _ in varying:
                 results.setdefault(index, []).append(number)
         for index in self.indices:
             self.names[index] = self.instruction(index)
@@ -342,6 +353,7 @@ class _Chunk:
         counted = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
         self.sample = self.let(f"add {whole} {self.splat('i64', '%i')}, <{counted}>")
         self.inside = self.let(f"icmp slt {whole} {self.sample}, {self.splat('i64', '%n')}")
+        self.insides = self._parts(self.inside, "i1")
         # Lanes beyond the last sample repeat it.
         last = self.splat("i64", self.let("sub i64 %n, 1"))
         self.sample = self.let(f"select {self.bits} {self.inside}, {whole} {self.sample}, {whole} {last}")
@@ -364,11 +376,28 @@ class _Chunk:
         )
 
     def _accumulate(self, index: int) -> None:
-        at = self.let(f"getelementptr {self.type}, ptr %sums, i64 {self.module.accumulators[index]}")
-        before = self.let(f"load {self.type}, ptr {at}, align 64")
-        after = self.let(f"fadd contract {self.type} {before}, {self.names[index]}")
-        kept = self.let(f"select {self.bits} {self.inside}, {self.type} {after}, {self.type} {before}")
-        self.lines.append(f"  store {self.type} {kept}, ptr {at}, align 64")
+        module, kind = self.module, self.module.vector
+        at = self.let(f"getelementptr {kind}, ptr %sums, i64 {module.accumulators[index]}")
+        total = self.let(f"load {kind}, ptr {at}, align 64")
+        for part, inside in zip(self._parts(self.names[index]), self.insides, strict=True):
+            more = self.let(f"fadd contract {kind} {total}, {part}")
+            total = self.let(f"select <{module.width} x i1> {inside}, {kind} {more}, {kind} {total}")
+        self.lines.append(f"  store {kind} {total}, ptr {at}, align 64")
+
+    def _parts(self, value: str, kind: str = "double") -> list[str]:
+        """Cut a block into vectors of the processor's width."""
+        width, parts, whole = self.module.width, [], f"<{self.lanes} x {kind}>"
+        for start in range(0, self.lanes, width):
+            taken = ", ".join(f"i32 {i}" for i in range(start, start + width))
+            parts.append(self.let(f"shufflevector {whole} {value}, {whole} poison, <{width} x i32> <{taken}>"))
+        return parts
+
+    def _joined(self, parts: Sequence[str]) -> str:
+        width, kind = self.module.width, self.module.vector
+        if len(parts) == 1:
+            return parts[0]
+        taken = ", ".join(f"i32 {i}" for i in range(self.lanes))
+        return self.let(f"shufflevector {kind} {parts[0]}, {kind} {parts[1]}, <{self.lanes} x i32> <{taken}>")
 
     def operand(self, index: int) -> str:
         """Fetch an operand: from this function, from memory, or as a constant."""
@@ -449,10 +478,15 @@ class _Chunk:
         if function in ("sqrt", "fabs"):
             suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
             return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
-        name = vector_name(function, len(arguments), self.lanes)
-        if self.lanes == 1 or name in self.module.vector_functions:
-            call = declare(kind, function if self.lanes == 1 else name, *[kind] * len(arguments))
+        if self.lanes == 1:
+            call = declare(kind, function, *[kind] * len(arguments))
             return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
+        name = vector_name(function, len(arguments), self.module.width)
+        if name in self.module.vector_functions:
+            part = self.module.vector
+            call = declare(part, name, *[part] * len(arguments))
+            cut = zip(*map(self._parts, arguments), strict=True)
+            return self._joined([self.let(f"call {call}({', '.join(f'{part} {x}' for x in xs)})") for xs in cut])
         out = "poison"
         call = declare("double", function, *["double"] * len(arguments))
         for lane in range(self.lanes):

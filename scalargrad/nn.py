@@ -16,9 +16,9 @@ from operator import add
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.engine import scope
+from scalargrad.engine import is_traced, scope
 from scalargrad.expression import Expression
-from scalargrad.ops import exp, log, log1p, number, relu, softplus
+from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, softplus, stop_gradient
 from scalargrad.value import Value
 
 Activation = str | Callable[[Value], Value] | None
@@ -378,6 +378,15 @@ def _largest(values: Sequence[Value]) -> int:
     return max(range(len(values)), key=lambda i: values[i].data)
 
 
+def _any_traced(values: Sequence[Value]) -> bool:
+    return any(map(is_traced, values))
+
+
+def _peak(values: Sequence[Value]) -> Value:
+    # The largest, where it is not known yet which that is. It cancels out of what it is taken from.
+    return stop_gradient(reduce(maximum, values))
+
+
 def logsumexp(values: Sequence[Any]) -> Value:
     """Return log(exp(v1) + exp(v2) + ...) without overflow.
 
@@ -385,14 +394,25 @@ def logsumexp(values: Sequence[Any]) -> Value:
     1000.693147
     """
     values = _nonempty(values, "z", "input")
-    k = _largest(values)
+    if len(values) == 1:
+        return values[0]
     with scope("logsumexp"):
-        return values[k] + _log_rest(values, k) if len(values) > 1 else values[0]
+        if _any_traced(values):
+            peak = _peak(values)
+            return peak + _log_rest_of_any(values, peak)
+        k = _largest(values)
+        return values[k] + _log_rest(values, k)
 
 
 def _log_rest(values: Sequence[Value], k: int) -> Value:
     # logsumexp less the value k. With the largest as k, nothing overflows and small losses keep their digits.
     return log1p(_sum([exp(value - values[k]) for i, value in enumerate(values) if i != k]))
+
+
+def _log_rest_of_any(values: Sequence[Value], peak: Value) -> Value:
+    # The same less the largest, whichever it is: its exponential is exactly 1, and is taken off again.
+    ties = [equal(value, peak) for value in values]
+    return log1p(_sum([exp(v - peak) - tie for v, tie in zip(values, ties, strict=True)]) + (_sum(ties) - 1.0))
 
 
 def softmax(logits: Sequence[Any]) -> list[Value]:
@@ -402,12 +422,15 @@ def softmax(logits: Sequence[Any]) -> list[Value]:
     [0.5, 0.5]
     """
     values = _nonempty(logits, "z", "input")
-    largest = values[_largest(values)]
     with scope("softmax"):
         # exp overflows for large logits, and all vanish for very negative ones. Then, and only then, the graph is not
         # the textbook's; what is taken from all logits cancels out, in the gradient too.
-        shift = not -600 <= largest.data <= 600
-        exponentials = [exp(z - largest if shift else z) for z in values]
+        if _any_traced(values):
+            peak = _peak(values)
+            values = [z - peak for z in values]
+        elif not -600 <= (largest := values[_largest(values)]).data <= 600:
+            values = [z - largest for z in values]
+        exponentials = [exp(z) for z in values]
         total = _sum(exponentials)
         if len(exponentials) > 1:
             total.label = "Σexp"
@@ -424,10 +447,14 @@ def log_softmax(logits: Sequence[Any]) -> list[Value]:
     [0.0, -1000.0]
     """
     values = _nonempty(logits, "z", "input")
-    k = _largest(values)
     with scope("log_softmax"):
         if len(values) == 1:
             return [values[0] - values[0]]
+        if _any_traced(values):
+            peak = _peak(values)
+            rest = _log_rest_of_any(values, peak)
+            return [value - peak - rest for value in values]
+        k = _largest(values)
         rest = _log_rest(values, k)
         return [(value - values[k] if i != k else 0.0) - rest for i, value in enumerate(values)]
 
