@@ -39,7 +39,7 @@ class Compiled:
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
     >>> program = record([x], [x * x])
-    >>> program.layout = Layout(((0, 0, 0),), ((0, 0),))
+    >>> program.layout = Layout(((1, 0, 0),), ((0, 0),))
     >>> Compiled(Trace(program, take_apart(1.0)[1], []), "python", None)([3.0])
     9.0
     """
@@ -120,8 +120,11 @@ def _in_machine_code(kernel: Kernel, size: int, each: bool) -> Callable[..., Any
     def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
         out = np.empty((samples, size) if each else size)
         buffers = [array("d", numbers), *arrays] if numbers else arrays
-        if not enter(kernel.address, samples, *buffers, out):
-            enter(kernel.address, samples, *[np.ascontiguousarray(b, float) for b in buffers], out)
+        if not enter(kernel.address, samples, out, *buffers):
+            for buffer in buffers:
+                if is_array(buffer) and buffer.dtype.kind not in "fiub":
+                    raise TypeError(f"arrays must be of real numbers, got one of {buffer.dtype}")
+            enter(kernel.address, samples, out, *[np.ascontiguousarray(b, float) for b in buffers])
         return out
 
     return run
@@ -136,7 +139,7 @@ def _in_python(program: Program) -> Callable[..., Any]:
     def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
         flat = ([numbers] if numbers else []) + [a.ravel().tolist() for a in arrays]
         rows = [
-            names["f"](*[float(flat[buffer][place + step * i]) for buffer, place, step in layout.inputs])
+            names["f"](*[float(flat[buffer - 1][place + step * i]) for buffer, place, step in layout.inputs])
             for i in range(samples if layout.mapped else 1)
         ]
         if layout.reduce:
@@ -192,15 +195,14 @@ class _Writer:
             self.numbers.append("*[value._data for value in captured]")
         numbers = [f"array('d', ({', '.join(self.numbers)},))"] if self.numbers else []
         buffers = [*numbers, *self.arrays]
-        again = ", ".join([*numbers, *(f"contiguous({name}, float)" for name in self.arrays)])
         return "\n    ".join(
             [
-                f"def call({', '.join(f'{p}=None' for p in parameters)}, *more):",
+                f"def call({''.join(f'{p}=None, ' for p in parameters)}*more):",
                 "if more: return NotImplemented",
                 *self.lines,
                 f"out = empty({out})",
-                f"if not enter(address, {samples}, {', '.join([*buffers, 'out'])}):",
-                f"    enter(address, {samples}, {', '.join([again, 'out'] if again else ['out'])})",
+                f"if not enter(address, {samples}, {', '.join(['out', *buffers])}):",
+                "    return NotImplemented",  # an array of other numbers, or not in one piece
                 f"return {self.put(self.compiled.outputs.skeleton, list(self.compiled.places()))}",
             ]
         )
@@ -213,7 +215,10 @@ class _Writer:
         if type(skeleton) is int:
             self.unit(name, shapes[skeleton], mapped)
             return
-        kind, keys, parts = skeleton if isinstance(skeleton, tuple) else (None, None, ())
+        kind, keys, parts = skeleton
+        if kind is None:
+            self.refuse(f"{name} is not {_none(parts)}")
+            return
         names = [f"v{self.count + i}" for i in range(len(parts))]
         self.count += len(parts)
         if kind in (list, tuple):
@@ -240,7 +245,7 @@ class _Writer:
             self.lines.append(f"samples = len({name})")
         if mapped:
             wanted = f"(samples,{''.join(f' {n},' for n in shape[1:])})"
-        self.refuse(f"{name}.__class__ is not ndarray or {name}.shape != {wanted} or {name}.dtype.kind not in 'fiub'")
+        self.refuse(f"{name}.__class__ is not ndarray or {name}.shape != {wanted}")
         self.arrays.append(name)
 
     def put(self, skeleton: Any, places: Sequence[tuple[int, int, Any]]) -> str:
@@ -253,7 +258,9 @@ class _Writer:
             if shape is None:
                 return f"out.item({start})"
             return f"out[{start}:{stop}]" + ("" if len(shape) == 1 else f".reshape({shape})")
-        kind, keys, parts = skeleton if isinstance(skeleton, tuple) else (None, None, ())
+        kind, keys, parts = skeleton
+        if kind is None:
+            return _none(parts)
         inner = [self.put(part, places) for part in parts]
         if kind is list:
             return f"[{', '.join(inner)}]"
@@ -262,3 +269,9 @@ class _Writer:
         if kind is dict and all(type(key) in (str, int) for key in keys):
             return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(keys, inner, strict=True)) + "}"
         raise _NotPlain
+
+
+def _none(thing: Any) -> str:
+    if thing is not None:
+        raise _NotPlain
+    return "None"

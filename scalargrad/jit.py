@@ -283,7 +283,8 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         leaves.extend(made)
         shapes.extend(own)
         steps.extend(size if axis == 0 else 0 for size in sizes)
-        return Structure(structure.skeleton, tuple(own)).unflatten(made)
+        # One sample of an array with one axis is a lone number.
+        return Structure(structure.skeleton, tuple(s or None if axis == 0 else s for s in own)).unflatten(made)
 
     names = _argument_names(inner, len(arguments))
     fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
@@ -325,15 +326,15 @@ def _layout(function: Function, shapes: Sequence[Any], steps: Sequence[int], cap
     """Place lone numbers, and after them what was captured, in one buffer, and each array in one of its own."""
     alone = sum(shape is None for shape in shapes)
     inputs: list[tuple[int, int, int]] = []
-    numbers, buffer = 0, 1 if alone + captured else 0
+    numbers, buffer = 0, 2 if alone + captured else 1
     for shape, step in zip(shapes, steps, strict=True):
         if shape is None:
-            inputs.append((0, numbers, 0))
+            inputs.append((1, numbers, 0))
             numbers += 1
         else:
             inputs += [(buffer, i, step) for i in range(prod(shape))]
             buffer += 1
-    inputs += [(0, alone + i, 0) for i in range(captured)]
+    inputs += [(1, alone + i, 0) for i in range(captured)]
     if not isinstance(function, Vmapped):
         return Layout(tuple(inputs), tuple((i, 0) for i in range(results)))
     step = 0 if function.reduce else results

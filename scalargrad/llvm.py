@@ -1,6 +1,6 @@
 """From a program to machine code, through LLVM's textual language and the package llvmlite.
 
-A kernel is `void kernel(double **buffers, int64_t samples)`: the inputs' buffers, and last the results'. A program that
+A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffer, and after it the inputs'. A program that
 is mapped over samples runs in blocks of as many samples as a vector register holds; what does not depend on a sample is
 computed once, before the loop. Long programs are cut into functions of some hundred operations that hand numbers on in
 memory: the time of LLVM's code generator grows faster than the length of one function, and so stays linear.
@@ -32,8 +32,8 @@ BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract"
 class Layout:
     """Where a kernel finds its inputs and puts its results.
 
-    inputs   for each input its buffer, its place there, and the step from one sample to the next (0: the same for all)
-    results  for each result its place in the last buffer, and the step
+    inputs   for each input its buffer (from 1), its place there, and the step from one sample to the next (0: the same for all)
+    results  for each result its place in the first buffer, and the step
     mapped   whether there are samples at all
     reduce   "sum" or "mean" where the results are that over all samples, else None
     """
@@ -50,7 +50,7 @@ def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: 
     >>> from scalargrad.program import record
     >>> from scalargrad.value import Value
     >>> x = Value(2.0)
-    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),)))
+    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     True
 
     width  how many numbers one vector of the processor holds
@@ -72,7 +72,7 @@ class _Module:
     def __init__(self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str]) -> None:
         self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
         self.lanes = TOGETHER * width  # samples in a block
-        self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=-1)
+        self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
         self.declared: set[str] = set()
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in program.results]
@@ -84,6 +84,8 @@ class _Module:
         computed = [i for i, instruction in enumerate(program.instructions) if instruction.op is not None]
         self.once = [i for i in computed if not self.varies[i]]
         self.each = [i for i in computed if self.varies[i]]
+        wanted = {i for varying, _ in self.terms for i, _ in varying}
+        self.each += sorted(wanted.difference(self.each))  # inputs that are results
         self.chunks = [*self._cut(self.once, "o"), *self._cut(self.each, "e")]
         self.chunk_of = {i: chunk for chunk in self.chunks for i in chunk.indices}
         # What is needed outside the function that computes it is kept in memory.
@@ -93,7 +95,7 @@ class _Module:
                 for operand in program.instructions[i].operands:
                     if self.chunk_of.get(operand, chunk) is not chunk:
                         self._slot(operand)
-        for varying, fixed in self.terms:
+        for _, fixed in self.terms:
             for i, _ in fixed:
                 if i in self.chunk_of:
                     self._slot(i)
@@ -165,7 +167,7 @@ class _Module:
         for name, count in sizes.items():
             yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
             start += -(-count // 8) * 64
-        for buffer in range(self.buffers + 1):
+        for buffer in range(self.buffers):
             yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
             yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
         for chunk in self.chunks:
@@ -186,7 +188,7 @@ class _Module:
             for chunk in self.chunks:
                 if chunk.name[0] == "e":
                     yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
-            # Results that are inputs, or the same for all samples, but wanted for each of them.
+            # Results that are the same for all samples, but wanted for each of them.
             yield from self._copies()
             yield f"  %next = add i64 %i, {self.lanes}"
             yield "  br label %loop"
@@ -257,7 +259,7 @@ class _Module:
                     yield f"  %r{number}.{index}s = {_added(total, value, sign)}"
                     value = f"%r{number}.{index}s"
                 total = value
-            yield f"  %out{number} = getelementptr double, ptr %buffer{self.buffers}, i64 {place}"
+            yield f"  %out{number} = getelementptr double, ptr %buffer0, i64 {place}"
             yield f"  store double {total}, ptr %out{number}"
 
     def _fixed(self, index: int, name: str) -> tuple[list[str], str]:
@@ -275,7 +277,7 @@ class _Module:
 
     def _copies(self) -> Iterator[str]:
         for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
-            if not step or (varying and varying[0][0] in self.chunk_of):
+            if not step or varying:
                 continue
             for lane in range(
                 self.lanes
@@ -285,19 +287,11 @@ class _Module:
                 yield f"  {name}last = sub i64 %n, 1"
                 yield f"  {name}in = icmp slt i64 {name}i, %n"
                 yield f"  {name}j = select i1 {name}in, i64 {name}i, i64 {name}last"
-                if fixed:
-                    lines, value = self._fixed(fixed[0][0], name)
-                    yield from lines
-                else:
-                    buffer, offset, stride = self.layout.inputs[self.program.instructions[varying[0][0]].operands[0]]
-                    yield f"  {name}m = mul i64 {name}j, {stride}"
-                    yield f"  {name}a = add i64 {name}m, {offset}"
-                    yield f"  {name}p = getelementptr double, ptr %buffer{buffer}, i64 {name}a"
-                    yield f"  {name} = load double, ptr {name}p"
-                    value = name
+                lines, value = self._fixed(fixed[0][0], name)
+                yield from lines
                 yield f"  {name}om = mul i64 {name}j, {step}"
                 yield f"  {name}oa = add i64 {name}om, {place}"
-                yield f"  {name}o = getelementptr double, ptr %buffer{self.buffers}, i64 {name}oa"
+                yield f"  {name}o = getelementptr double, ptr %buffer0, i64 {name}oa"
                 yield f"  store double {value}, ptr {name}o"
 
 
@@ -316,7 +310,7 @@ class _Chunk:
     def text(self) -> str:
         module = self.module
         head = f"define internal void @{self.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n) #0 {{"
-        for buffer in range(module.buffers + 1):
+        for buffer in range(module.buffers):
             self.lines.append(f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}")
             self.lines.append(f"  %buffer{buffer} = load ptr, ptr %at{buffer}")
         if self.lanes > 1:
@@ -326,7 +320,8 @@ class _Chunk:
             for index, _ in varying:
                 results.setdefault(index, []).append(number)
         for index in self.indices:
-            self.names[index] = self.instruction(index)
+            computed = module.program.instructions[index].op is not None
+            self.names[index] = self.instruction(index) if computed else self.operand(index)
             slot = module.slots[self.lanes > 1].get(index)
             if slot is not None:
                 at = self.let(f"getelementptr {self.type}, ptr {'%each' if self.lanes > 1 else '%once'}, i64 {slot}")
@@ -370,7 +365,7 @@ class _Chunk:
     def _scatter(self, value: str, place: int, step: int) -> None:
         name = f"llvm.masked.scatter.v{self.lanes}f64.v{self.lanes}p0"
         call = self.module.declare("void", name, self.type, f"<{self.lanes} x ptr>", "i32", self.bits)
-        at = self._addresses(self.module.buffers, place, step)
+        at = self._addresses(0, place, step)
         self.lines.append(
             f"  call {call}({self.type} {value}, <{self.lanes} x ptr> {at}, i32 8, {self.bits} {self.inside})"
         )
@@ -393,7 +388,7 @@ class _Chunk:
         return parts
 
     def _joined(self, parts: Sequence[str]) -> str:
-        width, kind = self.module.width, self.module.vector
+        kind = self.module.vector
         if len(parts) == 1:
             return parts[0]
         taken = ", ".join(f"i32 {i}" for i in range(self.lanes))
@@ -562,7 +557,7 @@ class Kernel:
     >>> from scalargrad.program import record
     >>> from scalargrad.value import Value
     >>> x = Value(2.0)
-    >>> Kernel(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),))).address > 0
+    >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),))).address > 0
     True
 
     level  of LLVM's optimisation, 0 to 3; by the program's length where it is None
@@ -583,7 +578,7 @@ class Kernel:
 
 
 # Calling from Python costs as much as a small kernel runs, so the way in is machine code too: a function of Python's
-# own kind, `enter(address, samples, *buffers)`, the last buffer for the results. It lends the arrays' memory to the
+# own kind, `enter(address, samples, *buffers)`, the first buffer for the results. It lends the arrays' memory to the
 # kernel, which runs without the GIL, and says False where an array is not of doubles, one after another.
 
 _ENTER = """
@@ -617,8 +612,8 @@ view:
   %at = getelementptr ptr, ptr %arguments, i64 %place
   %object = load ptr, ptr %at
   %view1 = getelementptr [80 x i8], ptr %views, i64 %i
-  %last = icmp eq i64 %rest, 1
-  %flags = select i1 %last, i32 61, i32 60 ; C-contiguous, with its format; the last one writable
+  %results = icmp eq i64 %i, 0
+  %flags = select i1 %results, i32 61, i32 60 ; C-contiguous, with its format; the results' writable
   %status = call i32 @PyObject_GetBuffer(ptr %object, ptr %view1, i32 %flags)
   %refused = icmp slt i32 %status, 0
   br i1 %refused, label %clear, label %check
@@ -683,9 +678,9 @@ def entrance() -> Any:
     >>> from scalargrad.program import record
     >>> from scalargrad.value import Value
     >>> x = Value(2.0)
-    >>> kernel = Kernel(record([x], [x * x]), Layout(((0, 0, 0),), ((0, 0),)))
+    >>> kernel = Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     >>> out = array.array("d", [0])
-    >>> entrance()(kernel.address, 0, array.array("d", [3]), out), out[0]
+    >>> entrance()(kernel.address, 0, out, array.array("d", [3])), out[0]
     (True, 9.0)
     """
     llvm = binding()

@@ -131,7 +131,7 @@ class _Symbol:
     def __abs__(self) -> _Symbol:
         return self._apply(ops.abs, self)
 
-    def __bool__(self) -> bool:
+    def __bool__(self, *_: Any) -> bool:
         raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
 
     __float__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__

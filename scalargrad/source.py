@@ -94,7 +94,7 @@ def to_source(program: Program, language: str) -> str:
     """
     if language == "llvm":
         count = len(program.names)
-        packed = Layout(tuple((0, i, 0) for i in range(count)), tuple((i, 0) for i in range(len(program.results))))
+        packed = Layout(tuple((1, i, 0) for i in range(count)), tuple((i, 0) for i in range(len(program.results))))
         return to_llvm(program, program.layout or packed)
     if language not in _PRINTERS:
         raise ValueError(f"language must be one of 'python', 'numpy', 'c', 'llvm', got {language!r}")

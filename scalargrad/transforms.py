@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product
@@ -157,18 +158,19 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     An argument may be a number, a NumPy array, a Module, or lists, tuples and dicts of them; its gradient has the same
     structure. The new function raises TypeError where the function's result is not one number.
     """
+    return _named(_value_and_grad, function, argnums)
 
-    def derivative(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
-        record = _Record(function, arguments, argnums, keywords)
-        if len(record.results) != 1:
-            name = getattr(function, "__name__", repr(function))
-            raise TypeError(f"grad: {name} must give one number, got {len(record.results)}: see jacobian")
-        gradient = record.gradient({record.results[0]: 1.0})
-        return record.number(record.image.get(record.results[0], record.results[0])), record.out(
-            gradient, record.inputs
-        )
 
-    return _named(derivative, function)
+def _value_and_grad(
+    function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
+) -> tuple[Any, Any]:
+    record = _Record(function, arguments, argnums, keywords)
+    if len(record.results) != 1:
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(f"grad: {name} must give one number, got {len(record.results)}: see jacobian")
+    (result,) = record.results
+    gradient = record.gradient({result: 1.0})
+    return record.number(record.image.get(result, result)), record.out(gradient, record.inputs)
 
 
 def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -178,8 +180,11 @@ def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> grad(f)(2.0), grad(grad(f))(2.0), grad(grad(grad(f)))(2.0)
     (12.0, 12.0, 6.0)
     """
-    both = value_and_grad(function, argnums)
-    return _named(lambda *arguments, **keywords: both(*arguments, **keywords)[1], function)
+    return _named(_grad, function, argnums)
+
+
+def _grad(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
+    return _value_and_grad(function, argnums, *arguments, **keywords)[1]
 
 
 def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -192,7 +197,7 @@ def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     of shape n gives one of shape m + n. Walks the graph once a number of the argument or once a result, whichever are
     fewer: see `jacfwd` and `jacrev`.
     """
-    return _jacobian(function, argnums, None)
+    return _named(_jacobian, function, argnums, None)
 
 
 def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -201,7 +206,7 @@ def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> jacfwd(lambda x: (x, x * x))(3.0)
     (1.0, 6.0)
     """
-    return _jacobian(function, argnums, forward=True)
+    return _named(_jacobian, function, argnums, True)
 
 
 def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -210,15 +215,14 @@ def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> jacrev(lambda x: (x, x * x))(3.0)
     (1.0, 6.0)
     """
-    return _jacobian(function, argnums, forward=False)
+    return _named(_jacobian, function, argnums, False)
 
 
-def _jacobian(function: Function, argnums: int | Sequence[int], forward: bool | None) -> Function:
-    def derivative(*arguments: Any, **keywords: Any) -> Any:
-        record = _Record(function, arguments, argnums, keywords)
-        return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
-
-    return _named(derivative, function)
+def _jacobian(
+    function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
+) -> Any:
+    record = _Record(function, arguments, argnums, keywords)
+    return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
 
 
 def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -285,7 +289,9 @@ def _alike(tree: Any, structure: Structure, name: str) -> list[Any]:
     return numbers
 
 
-def _named(derivative: Function, function: Function) -> Function:
-    derivative.__name__ = derivative.__qualname__ = getattr(function, "__name__", "function")
-    derivative.__doc__ = getattr(function, "__doc__", None)
-    return derivative
+def _named(derivative: Function, function: Function, *options: Any) -> Function:
+    """Bind a derivative to its function, under that one's name: a partial object, which can be pickled."""
+    bound = partial(derivative, function, *options)
+    for name in ("__name__", "__doc__"):
+        setattr(bound, name, getattr(function, name, None))
+    return bound

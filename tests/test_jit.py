@@ -1,0 +1,493 @@
+"""Compiled functions: they agree with what they were compiled from, and say what cannot be compiled."""
+
+import math
+import pickle
+import random
+import subprocess
+import sys
+import threading
+from math import inf, nan
+from types import SimpleNamespace
+
+import pytest
+from expressions import random_steps, results
+from mpmath import mp
+from points import POINTS, TRUTH, exact
+
+from scalargrad import (
+    Op,
+    TracingError,
+    Value,
+    grad,
+    greater,
+    hessian,
+    ieee,
+    jacobian,
+    jit,
+    nn,
+    no_grad,
+    operation,
+    relu,
+    sin,
+    value_and_grad,
+    vmap,
+    where,
+)
+from scalargrad.ops import TABLE
+from scalargrad.source import to_source
+
+np = pytest.importorskip("numpy")
+pytest.importorskip("llvmlite")
+
+ON_VALUES = SimpleNamespace(**TABLE)
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, inf, -inf, nan, 1e308, -1e308, 5e-324, 710.0, -745.2]
+every_operation = pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+backends = pytest.mark.parametrize("backend", ["llvm", "python"])
+
+
+def close(got, want, ulps=8):
+    if math.isnan(got) or math.isnan(want):
+        return math.isnan(got) and math.isnan(want)
+    return got == want or abs(got - want) <= ulps * math.ulp(want)
+
+
+def special_points(op):
+    rng = random.Random(op.name)
+    every = [tuple(rng.choice(SPECIAL) for _ in op.partials) for _ in range(150)]
+    return POINTS[op.name] + (every if len(op.partials) > 1 else [(x,) for x in SPECIAL])
+
+
+@backends
+@every_operation
+def test_values_and_gradients_at_chosen_and_special_points(op, backend):
+    compiled = jit(value_and_grad(lambda xs: op(*xs)), backend=backend)
+    for point in special_points(op):
+        with ieee():
+            value, gradient = value_and_grad(lambda xs: op(*xs))(list(point))
+        got, slopes = compiled(list(point))
+        # A constant exponent is not special here: pow is pow, and its partials are what the records say.
+        assert close(got, value, 2), (point, got, value)
+        for slope, wanted in zip(slopes, gradient, strict=True):
+            assert close(slope, wanted) or abs(slope - wanted) < 1e-300, (point, slopes, gradient)
+
+
+@every_operation
+def test_samples_in_vector_lanes(op):
+    points = special_points(op)
+    columns = [np.array(column) for column in zip(*points, strict=True)]
+    with ieee():
+        wanted = [value_and_grad(lambda *xs: op(*xs), range(len(op.partials)))(*point) for point in points]
+    value, gradient = vmap(value_and_grad(lambda *xs: op(*xs), tuple(range(len(op.partials)))))(*columns)
+    assert value.shape == (len(points),)
+    for i, (one, slopes) in enumerate(wanted):
+        assert close(value[i], one), (points[i], value[i], one)
+        for column, slope in zip(gradient, slopes, strict=True):
+            assert close(column[i], slope, 40) or abs(column[i] - slope) < 1e-300, (points[i], column[i], slope)
+
+
+@pytest.mark.parametrize("name", [name for name, op in TABLE.items() if op.libm and len(op.partials) == 1])
+def test_vector_functions_are_within_4_ulp(name):
+    rng = np.random.default_rng(7)
+    xs = np.concatenate([rng.uniform(-3, 3, 300), rng.choice([-1, 1], 300) * 10 ** rng.uniform(-20, 20, 300)])
+    with ieee():
+        xs = np.array([x for x in xs.tolist() if math.isfinite(TABLE[name](x))])
+        got = vmap(TABLE[name])(xs)
+    for x, y in zip(xs.tolist(), got.tolist(), strict=True):
+        truth = exact(TRUTH[name], (x,))
+        if truth is not None and (truth == 0 or abs(truth) > sys.float_info.min):
+            assert abs(mp.mpf(y) - truth) <= 4 * math.ulp(float(truth)), (x, y, truth)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_programs_to_second_order(seed):
+    rng = random.Random(seed)
+    leaves = [rng.uniform(-2, 2) for _ in range(4)]
+    steps = random_steps(rng, 4, 25)
+    f = lambda xs: results(ON_VALUES, list(xs), steps)[-1]
+    x = np.array(leaves)
+    for transform, tolerance in ((value_and_grad, 1e-12), (hessian, 1e-9)):
+        wanted, got = transform(f)(x), jit(transform(f))(x)
+        for a, b in zip(got if isinstance(got, tuple) else [got], wanted if isinstance(wanted, tuple) else [wanted]):
+            assert np.allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max()), (a, b)
+    assert jit(f, backend="python")(x) == pytest.approx(jit(f)(x), rel=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_long_programs_are_cut_and_give_the_same(level):
+    def f(x):
+        for i in range(700):
+            x = [sin(x[0] * 0.5 + x[1]), x[0] - x[1] * (1 + i % 3)]
+            x[1] = x[1] / (1 + x[1] * x[1])
+        return x[0] * x[1]
+
+    wanted = value_and_grad(f)([0.3, 0.7])
+    got = jit(value_and_grad(f), level=level)([0.3, 0.7])
+    assert got[0] == pytest.approx(wanted[0], rel=1e-9)
+    assert got[1] == pytest.approx(wanted[1], rel=1e-6)
+    many = vmap(value_and_grad(f))(np.array([[0.3, 0.7]] * 5))
+    assert many[1] == pytest.approx(np.array([wanted[1]] * 5), rel=1e-6)
+
+
+# Many samples.
+
+
+def loss(w, x, y):
+    return (relu(w[0] * x[0] + w[1] * x[1] + w[2]) - y) ** 2 + 0.01 * (w[0] * w[0] + w[1] * w[1])
+
+
+@pytest.mark.parametrize("n", [*range(1, 19), 1000])
+@pytest.mark.parametrize("reduce", ["sum", "mean", None])
+def test_ragged_tails(n, reduce):
+    rng = np.random.default_rng(n)
+    w, X, Y = rng.normal(size=3), rng.normal(size=(n, 2)), rng.normal(size=n)
+    value, gradient = vmap(value_and_grad(loss), in_axes=(None, 0, 0), reduce=reduce)(w, X, Y)
+    every = [value_and_grad(loss)(w, x, y) for x, y in zip(X, Y, strict=True)]
+    values, gradients = np.array([v for v, _ in every]), np.array([g for _, g in every])
+    if reduce:
+        values, gradients = (getattr(a, reduce)(axis=0) for a in (values, gradients))
+    assert np.allclose(value, values, rtol=1e-13)
+    assert np.allclose(gradient, gradients, rtol=1e-12, atol=1e-13)
+    assert gradient.shape == gradients.shape
+
+
+def test_vmap_of_every_kind_of_result():
+    f = lambda w, x: {"same": w, "input": x[1], "constant": 2.0, "pair": (x[0] * w, -x), "none": None}
+    out = vmap(f, in_axes=(None, 0))(3.0, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    assert out["same"].tolist() == [3.0] * 3
+    assert out["input"].tolist() == [2.0, 4.0, 6.0]
+    assert out["constant"].tolist() == [2.0] * 3
+    assert out["pair"][0].tolist() == [3.0, 9.0, 15.0]
+    assert out["pair"][1].tolist() == [[-1, -2], [-3, -4], [-5, -6]]
+    assert out["none"] is None
+    total = vmap(f, in_axes=(None, 0), reduce="sum")(3.0, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert (total["same"], total["input"], total["constant"]) == (6.0, 6.0, 4.0)
+    assert total["pair"][1].tolist() == [-4, -6]
+
+
+def test_vmap_inside_other_transforms():
+    square = vmap(lambda w, x: (w * x) ** 2, in_axes=(None, 0), reduce="mean")
+    X = np.array([1.0, 2.0, 3.0])
+    assert grad(square)(2.0, X) == pytest.approx(2 * 2 * (X**2).mean())
+    assert jit(grad(square))(2.0, X) == pytest.approx(2 * 2 * (X**2).mean())
+    assert jit(lambda w: square(w, X) + w)(2.0) == pytest.approx(4 * (X**2).mean() + 2)
+    w = Value(2.0)
+    square(w, X).backward()
+    assert w.grad == pytest.approx(4 * (X**2).mean())
+
+
+def test_mapped_arguments_of_other_forms():
+    f = vmap(lambda x: x["a"] * x["b"])
+    assert f({"a": np.arange(3.0), "b": np.arange(3)}).tolist() == [0, 1, 4]
+    assert vmap(lambda x: x[0] - x[1])([[3, 1], [5, 2]]).tolist() == [2, 3]
+    assert vmap(lambda x: x * 2)(np.arange(6.0)[::2]).tolist() == [0, 4, 8]
+    assert vmap(lambda x: x * 2)(np.arange(3, dtype=np.float32)).tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: vmap(sin, in_axes=1), ValueError, "in_axes must be 0 or None for each argument, got 1"),
+        (lambda: vmap(sin, in_axes=(None,)), ValueError, "in_axes must be 0 for one argument"),
+        (lambda: vmap(sin, reduce="max"), ValueError, "reduce must be 'sum', 'mean' or None, got 'max'"),
+        (lambda: vmap(sin)(np.zeros(2), np.zeros(2), np.zeros(3)), ValueError, r"as many samples each, got \[2, 3\]"),
+        (lambda: vmap(sin, in_axes=(0, 0))(np.zeros(2)), ValueError, "2 entries for 1 arguments"),
+        (lambda: vmap(sin)("abc"), TypeError, "expected an array of numbers, got 'abc'"),
+        (lambda: jit(3), TypeError, "function must be a function, got 3"),
+        (lambda: jit(sin, backend="gcc"), ValueError, "backend must be one of 'llvm', 'python', got 'gcc'"),
+        (lambda: jit(sin, level=9), ValueError, "level must be 0, 1, 2, 3 or None, got 9"),
+        (lambda: jit(lambda x: x)(np.zeros(2, complex)), TypeError, "must be of real numbers, got one of complex128"),
+    ],
+)
+def test_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+# What cannot be compiled says so, and what depends on the moment is read at the moment.
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x if x > 0 else -x,
+        lambda x: x * x.data,
+        lambda x: max(x, x + 1),
+        lambda x: x or x,
+        lambda x: x.detach(),
+        lambda x: x * float(f"{x:.1f}"),
+    ],
+)
+def test_a_branch_on_a_traced_value_is_an_error(f):
+    with pytest.raises(TracingError, match=r"test_jit\.py:\d+: the number of a traced value.*where\(greater\(a, b\)"):
+        jit(f)(1.0)
+    with pytest.raises(TracingError):
+        vmap(f)(np.ones(2))
+
+
+def test_the_way_out():
+    f = jit(lambda x: where(greater(x, 0), x, -2 * x))
+    assert [f(3.0), f(-3.0)] == [3.0, 6.0]
+
+
+def test_values_made_by_hand_cannot_be_compiled():
+    def f(x):
+        out = Value(0.0, (x,), "hand")
+        out._backward = lambda: None
+        return out
+
+    with pytest.raises(TracingError, match="made by hand"):
+        jit(f)(1.0)
+
+
+def test_values_from_outside_are_read_at_each_call():
+    w = Value(2.0)
+    early = w * 10  # recorded before: stays what it is
+    f = jit(lambda x: x * w + early + (w * w))
+    assert f(1.0) == 2 + 20 + 4
+    w.data = 3.0
+    assert f(1.0) == 3 + 20 + 9
+    g = jit(lambda: w * 2)
+    assert g() == 6.0
+    w.data = 4.0
+    assert g() == 8.0
+
+
+def test_a_traced_value_must_not_leak():
+    leaked = []
+    jit(lambda x: (leaked.append(x), x)[1])(1.0)
+    with pytest.raises(TracingError):
+        print(leaked[0].data)
+    with pytest.raises(TracingError, match="of another function, or of an earlier call"):
+        jit(lambda x: x + leaked[0])(1.0)
+
+
+def test_structures_in_and_out():
+    f = jit(lambda a, b, c: {"sum": a["x"] + b[0][1], "list": [c * 2, (b[1], b[2])]})
+    out = f({"x": 1.0}, [(5, 2), np.arange(3.0), None], 4)
+    assert out["sum"] == 3.0
+    assert out["list"][0] == 8.0
+    assert out["list"][1][0].tolist() == [0, 1, 2]
+    assert out["list"][1][1] is None
+    assert type(out["sum"]) is float
+    again = f({"x": 2.0}, [(5, 2), np.arange(4.0), None], 4)  # another shape: another program
+    assert (again["sum"], len(again["list"][1][0]), len(f._compiled)) == (4.0, 4, 2)
+    assert jit(lambda x, *, k: x * k)(2.0, k=3.0) == 6.0
+    assert jit(lambda x, text: x * len(text))(2.0, "abc") == 6.0
+
+
+def test_a_model_is_an_argument():
+    model = nn.MLP(2, [3, 1])
+    loss = lambda m, x: m(x) ** 2 + sum(p * p for p in m.parameters())
+    step = jit(value_and_grad(loss))
+    for x in ([1.0, 2.0], [-0.5, 0.25]):
+        value, gradient = step(model, x)
+        out = loss(model, x)
+        for p in model.parameters():
+            p.grad = 0.0
+        out.backward()
+        assert value == pytest.approx(out.data)
+        assert [g.data for g in gradient.parameters()] == pytest.approx([p.grad for p in model.parameters()])
+        assert isinstance(gradient, nn.MLP)
+    for p in model.parameters():
+        p.data *= 2
+    assert step(model, [1.0, 2.0])[0] == pytest.approx(loss(model, [1.0, 2.0]).data)
+    model.layers[0].neurons[0].nonlin = False  # structure: traced anew
+    assert step(model, [1.0, 2.0])[0] == pytest.approx(loss(model, [1.0, 2.0]).data)
+
+
+def test_backward_inside_a_compiled_function():
+    def step(w, x):
+        w = Value(0.0) + w
+        loss = (w * x - 1) ** 2
+        loss.backward()
+        return loss, w.grad
+
+    assert jit(step)(3.0, 2.0) == (25.0, 20.0)
+
+
+def test_called_with_values_it_records():
+    f = jit(lambda x: x * x)
+    x = Value(3.0)
+    f(x).backward()
+    assert x.grad == 6.0
+    assert grad(f)(3.0) == grad(grad(lambda x: f(x) * x))(1.0) == 6.0
+    with no_grad():
+        assert f(2.0) == 4.0
+
+
+def test_operations_of_the_user():
+    @operation
+    def cube(x):
+        return x * x * x, 3 * x * x
+
+    assert jit(value_and_grad(cube))(2.0) == (8.0, 12.0)
+    c_only = Op("c_only", math.lgamma, lambda out, x: x)
+    with pytest.raises(TracingError, match="cannot express the operation c_only"):
+        jit(c_only)(2.0)
+    branching = Op("branching", lambda x: x if x > 0 else -x, lambda out, x: x)
+    with pytest.raises(TracingError, match="branch in an operation's own function"):
+        jit(branching)(2.0)
+
+
+def module_function(x):
+    return x * x + 1
+
+
+def test_pickles_compile_where_they_arrive():
+    f = jit(grad(module_function))
+    assert pickle.loads(pickle.dumps(f))(3.0) == f(3.0) == 6.0
+    many = pickle.loads(pickle.dumps(vmap(module_function, reduce="sum")))
+    assert many(np.array([1.0, 2.0])) == 7.0
+    assert pickle.loads(pickle.dumps(decorated)) is decorated
+
+
+@jit
+def decorated(x):
+    return x * 2
+
+
+def test_threads_share_one_function():
+    f = jit(vmap(value_and_grad(loss), in_axes=(None, 0, 0), reduce="sum"))
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(500, 2)), rng.normal(size=500)
+    wanted = [f(np.full(3, float(i)), X, Y) for i in range(8)]
+    wrong = []
+
+    def work(i):
+        for _ in range(200):
+            value, gradient = f(np.full(3, float(i)), X, Y)
+            if value != wanted[i][0] or (gradient != wanted[i][1]).any():
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not wrong
+
+
+def test_arrays_that_are_not_of_doubles_in_one_piece():
+    f = jit(lambda x: x.sum())
+    x = np.arange(12.0).reshape(3, 4)
+    for other in (x.T, x[:, ::2], x.astype(np.float32), x.astype(int), x > 5, np.asfortranarray(x), x.astype(">f8")):
+        assert f(other) == float(other.sum())
+    assert jit(lambda x: x)(np.array(3.0)).shape == ()
+    assert jit(lambda x: sum(x, Value(0.0)))(np.zeros(0)) == 0.0
+
+
+# The program, to look at and to take along.
+
+
+def test_simplification_shares_folds_and_drops():
+    f = jit(grad(lambda x: (x * 1 + 0.0 * 3) ** 2 / 1 - (-x) * (2.0 + 3.0)))
+    program = f.program(3.0)
+    assert program.operations < program.recorded
+    assert f(3.0) == 11.0
+    shared = jit(lambda x: sin(x * x) * sin(x * x)).program(1.0)
+    assert shared.operations == 3
+    assert str(shared) == "t1 = x*x\nt2 = sin(t1)\nt3 = t2*t2\nreturn t3"
+    (picture,) = shared.to_values([2.0])
+    assert picture.data == pytest.approx(math.sin(4.0) ** 2)
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, inf, -inf, nan, 1e308, 5e-324, 1.5])
+def test_simplification_changes_no_ieee_result(x):
+    for f in (
+        lambda x: x * 1,
+        lambda x: x + 0.0,
+        lambda x: x - 0.0,
+        lambda x: x / 1,
+        lambda x: x / 4,
+        lambda x: x * -1,
+        lambda x: -(x * -1),
+        lambda x: 0.0 - x,
+        lambda x: x * 0,
+        lambda x: x - x,
+        lambda x: x / x,
+        lambda x: x**0,
+        lambda x: x**1,
+        lambda x: x**2,
+        lambda x: x**-1,
+        lambda x: x**0.5,
+        lambda x: (-x) * x,
+        lambda x: (-x) + x,
+        lambda x: abs(-x),
+        lambda x: x + -(x * x),
+    ):
+        with ieee():
+            wanted = f(Value(x)).data
+        assert repr(jit(f)(x)) == repr(wanted) or abs(jit(f)(x) - wanted) <= math.ulp(wanted)
+
+
+@pytest.fixture(scope="module")
+def example():
+    def f(xs):
+        a, b, c = xs
+        return [
+            sum(op(*(a, b, c)[: len(op.partials)]) * (i + 1) for i, op in enumerate(TABLE.values())),
+            where(greater(a, b), -a, a / c),
+        ]
+
+    point = [0.5, 0.25, 0.75]
+    return jit(f).program(point), point, jit(f)(point)
+
+
+def test_source_in_python_and_numpy(example):
+    program, point, wanted = example
+    for language, arguments in (("python", point), ("numpy", [np.full(3, x) for x in point])):
+        names = {}
+        exec(to_source(program, language), names)
+        got = names["f"](*arguments)
+        assert np.allclose(got[0], wanted[0], rtol=1e-13)
+        assert np.allclose(got[1], wanted[1], rtol=1e-13)
+
+
+def test_source_in_c_compiles_alone_and_gives_the_same(example, tmp_path):
+    program, point, wanted = example
+    main = f"""
+    #include <stdio.h>
+    int main(void) {{
+        double in[] = {{ {", ".join(map(repr, point))} }}, out[2];
+        f(in, out);
+        printf("%.17g %.17g", out[0], out[1]);
+        return 0;
+    }}
+    """
+    (tmp_path / "f.c").write_text(to_source(program, "c") + main)
+    gcc = ["gcc", "-Wall", "-Werror", "-O2", "f.c", "-o", "f", "-lm"]
+    if subprocess.run(["gcc", "--version"], capture_output=True).returncode:
+        pytest.skip("no gcc")
+    subprocess.run(gcc, check=True, cwd=tmp_path)
+    out = subprocess.run(["./f"], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    assert [float(x) for x in out.split()] == pytest.approx(wanted, rel=1e-13)
+
+
+def test_source_in_llvm(example):
+    assert "define void @kernel" in to_source(example[0], "llvm")
+    with pytest.raises(ValueError, match="language must be one of .* got 'fortran'"):
+        to_source(example[0], "fortran")
+
+
+def test_jit_without_llvmlite_names_the_extra():
+    program = """
+import sys
+sys.modules["llvmlite"] = sys.modules["llvmlite.binding"] = None
+from scalargrad import jit, grad
+print(jit(grad(lambda x: x * x * x), backend="python")(2.0))
+try:
+    jit(lambda x: x * x)(2.0)
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == '12.0\njit() needs the package llvmlite: pip install "scalargrad[jit]"\n', done.stderr
+
+
+def test_scipy_takes_compiled_functions():
+    optimize = pytest.importorskip("scipy.optimize")
+    rosenbrock = lambda x: (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+    found = optimize.minimize(jit(value_and_grad(rosenbrock)), np.zeros(5), jac=True, method="BFGS")
+    assert found.x == pytest.approx(np.ones(5), abs=1e-4)
+    t = np.linspace(0, 1, 20)
+    residual = lambda p: p[0] * np.exp(p[1] * t) - 2 * np.exp(-3 * t)
+    fit = optimize.least_squares(jit(residual), [1.0, 0.0], jac=jit(jacobian(residual)))
+    assert fit.x == pytest.approx([2.0, -3.0])
