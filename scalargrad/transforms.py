@@ -7,7 +7,7 @@ numbers out; where a Value comes in, as in a derivative of a derivative, Values 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -90,12 +90,12 @@ class _Record:
                     copied.label, copied.scope = node.label, node.scope
         return image
 
-    def gradient(self, seeds: Mapping[Value, Any]) -> list[Any]:
+    def gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value] | None = None) -> list[Any]:
         """Return the derivatives of seeded values with respect to the leaves."""
         within = self.order
         if len(seeds) == 1:  # one row of a Jacobian often depends on a few leaves only
             within = topological_order(*seeds)
-        found = cotangents(within, seeds, self.wanted, self.image)
+        found = cotangents(within, seeds, self.wanted if wanted is None else wanted, self.image)
         return [found.get(leaf, 0.0) for leaf in self.leaves]
 
     def tangents(self, seeds: Mapping[Value, Any]) -> list[Any]:
@@ -128,7 +128,29 @@ class _Record:
             rows: list[Any] = list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
         else:
             rows = [self.gradient({result: 1.0}) for result in self.results]
+        return self.matrix(rows)
+
+    def symmetric_jacobian(self) -> Any:
+        """Return the Jacobian of a gradient: a row ends at the diagonal, and what is beyond stands in a later row."""
+        nearest = {leaf: i for i, leaf in enumerate(self.leaves)}  # the first leaf that a value depends on
+        for node in self.order:
+            if found := [nearest[parent] for parent in node._prev if parent in nearest]:
+                nearest[node] = min(found)
+        rows = [self.gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
+        return self.matrix([[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))])
+
+    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
         return self.outputs.jacobian(self.inputs, [[self.number(x) for x in row] for row in rows])
+
+
+class _UpTo:
+    """The values that depend on one of the first leaves."""
+
+    def __init__(self, nearest: Mapping[Value, int], last: int) -> None:
+        self.nearest, self.last = nearest, last
+
+    def __contains__(self, value: Value) -> bool:
+        return self.nearest.get(value, self.last + 1) <= self.last
 
 
 def _fresh(x: Any) -> Value:
@@ -226,12 +248,16 @@ def _jacobian(
 
 
 def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that gives the second derivatives, as the `jacobian` of the gradient.
+    """Return a function that gives the second derivatives, as the `jacobian` of the gradient; exactly symmetric.
 
     >>> hessian(lambda x: x[0] * x[0] * x[1])([3.0, 4.0])
     [[8.0, 6.0], [6.0, 0.0]]
     """
-    return jacrev(grad(function, argnums), argnums)
+    return _named(_hessian, function, argnums)
+
+
+def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
+    return _Record(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
