@@ -34,13 +34,10 @@ class Trace(NamedTuple):
 class Compiled:
     """A program, ready to be called on the units of arguments of one structure.
 
-    >>> from scalargrad.llvm import Layout
     >>> from scalargrad.program import record
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
-    >>> program = record([x], [x * x])
-    >>> program.layout = Layout(((1, 0, 0),), ((0, 0),))
-    >>> Compiled(Trace(program, take_apart(1.0)[1], []), "python", None)([3.0])
+    >>> Compiled(Trace(record([x], [x * x]), take_apart(1.0)[1], []), "python", None)([3.0])
     9.0
     """
 

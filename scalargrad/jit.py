@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce as fold
 from math import nan, prod
 from operator import add
@@ -269,10 +269,11 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     arguments, axes = _prepared(function, arguments)
     leaves: list[Value] = []
     shapes: list[Any] = []
+    numbers: list[float] = []  # of the first sample
     steps: list[int] = []  # from one sample of a unit to the next; 0 where it is the same for all
 
     def traced(thing: Any, name: str, axis: int | None) -> Any:
-        _, structure = take_apart(thing, name, static=True)
+        units, structure = take_apart(thing, name, static=True)
         own = [(s[1:] if axis == 0 else s) if s is not None else None for s in structure.shapes]
         sizes = [1 if s is None else prod(s) for s in own]
         made = []
@@ -281,6 +282,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
             leaf.role = "traced"
             made.append(leaf)
         leaves.extend(made)
+        numbers.extend(_numbers(units, name, axis == 0))
         shapes.extend(own)
         steps.extend(size if axis == 0 else 0 for size in sizes)
         # One sample of an array with one axis is a lone number.
@@ -295,8 +297,19 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     results = [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))]
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
+    program.numbers = [*numbers, *(value._data for value in captured)]
     program.layout = _layout(function, shapes, steps, len(captured), len(results))
     return Trace(program, outputs, captured)
+
+
+def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
+    for unit in units:
+        if is_array(unit) and unit.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must be an array of real numbers, got one of {unit.dtype}")
+        one = unit[0] if mapped and len(unit) else unit
+        yield from map(
+            float, one.ravel().tolist() if is_array(one) else (one._data if isinstance(one, Value) else one,)
+        )
 
 
 def _argument_names(function: Function, count: int) -> list[str]:

@@ -15,10 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops
-from scalargrad.program import Program
+
+if TYPE_CHECKING:
+    from scalargrad.program import Program
 
 CHUNK = 500  # operations in a function
 TOGETHER = 1  # vectors of samples in a block: a weight is fetched, and a sum stored, once for so many
@@ -47,8 +49,8 @@ class Layout:
 def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = ()) -> str:
     """Write a program as a module in LLVM's language.
 
+    >>> from scalargrad import Value
     >>> from scalargrad.program import record
-    >>> from scalargrad.value import Value
     >>> x = Value(2.0)
     >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     True
@@ -554,8 +556,8 @@ def _host() -> tuple[Any, str, str, int, frozenset[str]]:
 class Kernel:
     """Machine code for a program in a layout; freed when it is dropped.
 
+    >>> from scalargrad import Value
     >>> from scalargrad.program import record
-    >>> from scalargrad.value import Value
     >>> x = Value(2.0)
     >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),))).address > 0
     True
@@ -675,8 +677,8 @@ def entrance() -> Any:
     """Return the function `enter(address, samples, *buffers)`, which runs a kernel on buffers of doubles.
 
     >>> import array
+    >>> from scalargrad import Value
     >>> from scalargrad.program import record
-    >>> from scalargrad.value import Value
     >>> x = Value(2.0)
     >>> kernel = Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     >>> out = array.array("d", [0])

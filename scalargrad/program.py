@@ -7,13 +7,15 @@ gives the same IEEE 754 result, or a correctly rounded product in place of a sma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import copysign, inf, isnan, nan
 from typing import Any, NamedTuple
 
 from scalargrad import ops
 from scalargrad.engine import TracingError
+from scalargrad.llvm import Layout
 from scalargrad.ops import Op, ieee
+from scalargrad.source import to_source
 from scalargrad.value import Value, topological_order
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
@@ -43,15 +45,17 @@ class Program:
     return t3
 
     names     of the inputs, as they are printed
+    numbers   that the inputs had when the program was recorded
     recorded  how many operations there were before simplification
     layout    where a compiled program finds its inputs, and whether it is mapped over samples
     """
 
-    instructions: list[Instruction] = field(default_factory=list)
-    results: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    recorded: int = 0
-    layout: Any = None
+    instructions: list[Instruction]
+    results: list[int]
+    names: list[str]
+    numbers: list[float]
+    recorded: int
+    layout: Layout
 
     @property
     def operations(self) -> int:
@@ -76,11 +80,30 @@ class Program:
                 lines.append(f"t{index} = {op.print(*map(self.name, operands))}")
         return "\n".join([*lines, f"return {', '.join(map(self.name, self.results))}"])
 
-    def to_values(self, numbers: Sequence[float] | None = None) -> list[Value]:
-        """Compute the program with Values, for a picture of it: at these inputs, or at 1.
+    def to_source(self, language: str) -> str:
+        """Print the program in a language, to read or to embed: "python", "numpy", "c" or "llvm".
 
-        >>> record([Value(2.0, label="x")], [Value(2.0)]).to_values()
-        [Value(data=2.0, grad=0.0)]
+        >>> x = Value(2.0, label="x")
+        >>> print(record([x], [x.sin() * x]).to_source("c").partition("void ")[2])
+        f(const double *in, double *out)
+        {
+            double t1 = sin(in[0]);
+            double t2 = t1*in[0];
+            out[0] = t2;
+        }
+        <BLANKLINE>
+
+        Of a program that is mapped over samples, Python, NumPy and C have what is done for one of them.
+        Raises ValueError for another language.
+        """
+        return to_source(self, language)
+
+    def to_values(self) -> list[Value]:
+        """Compute the program with Values, for a picture of it.
+
+        >>> x = Value(2.0, label="x")
+        >>> record([x], [x * x]).to_values()
+        [Value(data=4.0, grad=0.0)]
         """
         values: list[Any] = []
         with ieee():
@@ -88,7 +111,7 @@ class Program:
                 if op is not None:
                     values.append(Value(nan)._apply(op, *(values[i] for i in operands)))
                 elif operands:
-                    values.append(Value(numbers[operands[0]] if numbers else 1.0, label=self.names[operands[0]]))
+                    values.append(Value(self.numbers[operands[0]], label=self.names[operands[0]]))
                 else:
                     values.append(constant)
         return [x if isinstance(x, Value) else Value(x) for x in (values[i] for i in self.results)]
@@ -106,7 +129,7 @@ def record(inputs: Sequence[Value], results: Sequence[Any]) -> Program:
     Raises TracingError at a Value that was made by hand, TypeError at an operation that the compiler cannot express.
     """
     builder = _Builder()
-    place = {value: builder.input(value.label or f"x{i}") for i, value in enumerate(inputs)}
+    place = {value: builder.input(value.label or f"x{i}", value._data) for i, value in enumerate(inputs)}
     with ieee():
         for node in topological_order(*(x for x in results if isinstance(x, Value))):
             if node not in place:
@@ -153,6 +176,7 @@ class _Builder:
         self.instructions: list[Instruction] = []
         self.places: dict[Any, int] = {}
         self.names: list[str] = []
+        self.numbers: list[float] = []
         self.recorded = 0
 
     def place(self, key: Any, instruction: Instruction) -> int:
@@ -162,8 +186,9 @@ class _Builder:
             self.instructions.append(instruction)
         return found
 
-    def input(self, name: str) -> int:
+    def input(self, name: str, number: float) -> int:
         self.names.append(name)
+        self.numbers.append(number)
         return self.place(len(self.names) - 1, Instruction(None, (len(self.names) - 1,)))
 
     def constant(self, number: float) -> int:
@@ -221,7 +246,8 @@ class _Builder:
             elif index in needed:
                 number[index] = len(kept)
                 kept.append(instruction._replace(operands=tuple(number[i] for i in instruction.operands)))
-        return Program(kept, [number[i] for i in results], self.names, self.recorded)
+        packed = Layout(tuple((1, i, 0) for i in range(len(self.names))), tuple((i, 0) for i in range(len(results))))
+        return Program(kept, [number[i] for i in results], self.names, self.numbers, self.recorded, packed)
 
     def operand(self, index: int, op: Op) -> int | None:
         """What an instruction applies an operation of one argument to; None if it does not."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, isnan
+from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.llvm import Layout, to_llvm
+from scalargrad.llvm import to_llvm
 from scalargrad.ops import Text
-from scalargrad.program import Program
+
+if TYPE_CHECKING:
+    from scalargrad.program import Program
 
 _PYTHON = '''\
 """{title}, on floats, by the rules of IEEE 754."""
@@ -75,27 +78,14 @@ _INFIX = (ops.add, ops.sub, ops.mul, ops.neg)  # which never raise in Python, an
 
 
 def to_source(program: Program, language: str) -> str:
-    """Print a program in a language: "python", "numpy", "c" or "llvm".
+    """Print a program in a language: see `Program.to_source`.
 
-    >>> from scalargrad.program import record
-    >>> from scalargrad.value import Value
-    >>> x = Value(2.0, label="x")
-    >>> print(to_source(record([x], [x.sin() * x]), "c").partition("void ")[2])
-    f(const double *in, double *out)
-    {
-        double t1 = sin(in[0]);
-        double t2 = t1*in[0];
-        out[0] = t2;
-    }
-    <BLANKLINE>
-
-    Of a program that is mapped over samples, Python, NumPy and C have what is done for one of them.
-    Raises ValueError for another language.
+    >>> from scalargrad import jit
+    >>> "def f(x0):" in to_source(jit(abs).program(2.0), "python")
+    True
     """
     if language == "llvm":
-        count = len(program.names)
-        packed = Layout(tuple((1, i, 0) for i in range(count)), tuple((i, 0) for i in range(len(program.results))))
-        return to_llvm(program, program.layout or packed)
+        return to_llvm(program, program.layout)
     if language not in _PRINTERS:
         raise ValueError(f"language must be one of 'python', 'numpy', 'c', 'llvm', got {language!r}")
     return _PRINTERS[language](program)

@@ -146,10 +146,10 @@ class _Record:
 class _UpTo:
     """The values that depend on one of the first leaves."""
 
-    def __init__(self, nearest: Mapping[Value, int], last: int) -> None:
+    def __init__(self, nearest: Mapping[Any, int], last: int) -> None:
         self.nearest, self.last = nearest, last
 
-    def __contains__(self, value: Value) -> bool:
+    def __contains__(self, value: object) -> bool:
         return self.nearest.get(value, self.last + 1) <= self.last
 
 

@@ -34,9 +34,9 @@ ORDER = [
     "tree",
     "transforms",
     "numerical",
-    "program",
     "llvm",
     "source",
+    "program",
     "calls",
     "jit",
     "worked",
@@ -46,9 +46,11 @@ ORDER = [
 
 
 def imports(path, *, lazily):
-    """Names of the modules that a file imports at its top, or also inside its functions."""
+    """Names of the modules that a file imports at its top, or also inside its functions; not those for types only."""
     tree = ast.parse(path.read_text())
-    for node in ast.walk(tree) if lazily else tree.body:
+    typing = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    skipped = {node for block in typing for node in ast.walk(block)}
+    for node in set(ast.walk(tree)) - skipped if lazily else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
