@@ -15,12 +15,14 @@ from operator import add
 from typing import Any, NamedTuple
 
 from scalargrad.llvm import Kernel, entrance
+from scalargrad.nn import Module, is_parameter
+from scalargrad.ops import number
 from scalargrad.program import Program
 from scalargrad.source import to_source
-from scalargrad.tree import Structure, is_array
+from scalargrad.tree import Structure, _rebuild, _Same, is_array
 from scalargrad.value import Value
 
-LONGEST = 500  # units of a structure that a function is generated for
+LONGEST = 5000  # units of a structure that a function is generated for
 
 
 class Trace(NamedTuple):
@@ -58,7 +60,7 @@ class Compiled:
         arrays: list[Any] = []
         for unit in units:
             (arrays if is_array(unit) else alone).append(unit)
-        numbers = [x._data if isinstance(x, Value) else float(x) for x in (*alone, *self.captured)]
+        numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.captured)]
         return self.results(self.run(numbers, arrays, samples), samples)
 
     def results(self, out: Any, samples: int) -> Any:
@@ -82,7 +84,7 @@ class Compiled:
     def quick(self, arguments: Sequence[Structure], axes: Sequence[int | None]) -> Callable[..., Any] | None:
         """Generate the function for these arguments: it returns NotImplemented where they are others.
 
-        None where there is none: at a Module, at what is no number, without machine code.
+        None where there is none: for a named tuple, for very many units, without machine code.
         """
         if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.outputs)) > LONGEST:
             return None
@@ -93,16 +95,20 @@ class Compiled:
             source = writer.source(arguments, axes)
         except _NotPlain:
             return None
-        names: dict[str, Any] = {
-            **writer.names,
-            "enter": entrance(),
-            "address": self.kernel.address,
-            "kernel": self.kernel,
+        names: dict[str, Any] = {"enter": entrance(), "address": self.kernel.address, "kernel": self.kernel}
+        names |= {
             "captured": self.captured,
             "array": array,
             "ndarray": np.ndarray,
             "empty": np.empty,
-            "contiguous": np.ascontiguousarray,
+            "absent": object(),
+        }
+        names |= {
+            "Value": Value,
+            "is_parameter": is_parameter,
+            "parameter": _parameter,
+            "module": _module,
+            **writer.names,
         }
         exec(compile(source, "<call of compiled code>", "exec"), names)  # noqa: S102 - our own text
         call: Callable[..., Any] = names["call"]
@@ -175,6 +181,7 @@ class _Writer:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
         self.names: dict[str, Any] = {}
+        self.parameters: dict[tuple[int, int], str] = {}
         self.lines: list[str] = []
         self.numbers: list[str] = []
         self.arrays: list[str] = []
@@ -194,7 +201,7 @@ class _Writer:
         buffers = [*numbers, *self.arrays]
         return "\n    ".join(
             [
-                f"def call({''.join(f'{p}=None, ' for p in parameters)}*more):",
+                f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):",
                 "if more: return NotImplemented",
                 *self.lines,
                 f"out = empty({out})",
@@ -207,28 +214,54 @@ class _Writer:
     def refuse(self, unless: str) -> None:
         self.lines.append(f"if {unless}: return NotImplemented")
 
+    def known(self, thing: Any) -> str:
+        """Name a thing in the generated function."""
+        name = f"c{len(self.names)}"
+        self.names[name] = thing
+        return name
+
     def take(self, name: str, skeleton: Any, shapes: Sequence[Any], mapped: bool) -> None:
         """Write what takes a part of the arguments apart, and looks whether it is as expected."""
         if type(skeleton) is int:
             self.unit(name, shapes[skeleton], mapped)
             return
+        if isinstance(skeleton, int):
+            self.parameter(name, (skeleton, len(shapes)))
+            return
         kind, keys, parts = skeleton
         if kind is None:
-            self.refuse(f"{name} is not {_none(parts)}")
+            self.static(name, keys, parts)
             return
         names = [f"v{self.count + i}" for i in range(len(parts))]
         self.count += len(parts)
-        if kind in (list, tuple):
-            self.refuse(f"{name}.__class__ is not {kind.__name__} or len({name}) != {len(parts)}")
-            if names:
-                self.lines.append(f"{', '.join(names)}, = {name}")
-        elif kind is dict and all(type(key) in (str, int) for key in keys):
-            self.refuse(f"{name}.__class__ is not dict or tuple({name}) != {keys!r}")
-            self.lines += [f"{part} = {name}[{key!r}]" for part, key in zip(names, keys, strict=True)]
+        self.refuse(f"{name}.__class__ is not {kind.__name__ if kind in (list, tuple, dict) else self.known(kind)}")
+        if keys is not None:
+            if kind is not dict:  # a Module
+                self.lines.append(f"{name} = {name}.__dict__")
+            self.refuse(f"tuple({name}) != {self.known(keys)}")
+            self.lines.append(f"{''.join(f'{part}, ' for part in names) or '_'} = {name}.values()")
         else:
-            raise _NotPlain
+            self.refuse(f"len({name}) != {len(parts)}")
+            self.lines.append(f"{''.join(f'{part}, ' for part in names) or '_'} = {name}")
         for part, inner in zip(names, parts, strict=True):
             self.take(part, inner, shapes, mapped)
+
+    def parameter(self, name: str, key: tuple[int, int]) -> None:
+        """Write what reads a Module's parameter, or sees that it is the one read before."""
+        if key in self.parameters:
+            self.refuse(f"{name} is not {self.parameters[key]}")
+            return
+        self.parameters[key] = name
+        self.refuse(f"{name}.__class__ is not Value or ({name}.role != 'parameter' and not is_parameter({name}))")
+        self.numbers.append(f"{name}._data")
+
+    def static(self, name: str, kind: Any, thing: Any) -> None:
+        if kind is float:
+            self.refuse(f"{name}.__class__ is not float or {name}.hex() != {thing!r}")
+        elif thing is None or kind is _Same:
+            self.refuse(f"{name} is not {self.known(thing.thing if thing else None)}")
+        else:
+            self.refuse(f"{name}.__class__ is not {self.known(kind)} or {name} != {self.known(thing)}")
 
     def unit(self, name: str, shape: Any, mapped: bool) -> None:
         if shape is None:
@@ -255,20 +288,32 @@ class _Writer:
             if shape is None:
                 return f"out.item({start})"
             return f"out[{start}:{stop}]" + ("" if len(shape) == 1 else f".reshape({shape})")
+        if isinstance(skeleton, int):
+            return f"parameter(out.item({places[skeleton][0]}))" if not self.compiled.each else self.unusual()
         kind, keys, parts = skeleton
         if kind is None:
-            return _none(parts)
+            return self.known(_rebuild(skeleton, []))
         inner = [self.put(part, places) for part in parts]
         if kind is list:
             return f"[{', '.join(inner)}]"
         if kind is tuple:
             return f"({', '.join(inner)}{',' if inner else ''})"
-        if kind is dict and all(type(key) in (str, int) for key in keys):
-            return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(keys, inner, strict=True)) + "}"
+        if keys is None:
+            return self.unusual()
+        items = ", ".join(f"{self.known(key)}: {part}" for key, part in zip(keys, inner, strict=True))
+        return f"{{{items}}}" if issubclass(kind, dict) else f"module({self.known(kind)}, {{{items}}})"
+
+    def unusual(self) -> str:
         raise _NotPlain
 
 
-def _none(thing: Any) -> str:
-    if thing is not None:
-        raise _NotPlain
-    return "None"
+def _module(kind: type[Module], attributes: dict[str, Any]) -> Module:
+    made = kind.__new__(kind)
+    made.__dict__.update(attributes)
+    return made
+
+
+def _parameter(number: float) -> Value:
+    value = Value(number)
+    value.role = "parameter"
+    return value

@@ -588,7 +588,7 @@ def _described(node: Value, parents: tuple[Value, ...]) -> str:
 
 def _users_line() -> str:
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "scalargrad":
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("scalargrad", "numpy"):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

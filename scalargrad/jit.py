@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import reduce as fold
 from math import nan, prod
 from operator import add
+from types import MethodType
 from typing import Any
 
 from scalargrad.calls import Compiled, Trace
 from scalargrad.engine import _changed
-from scalargrad.engine import scope as marked
 from scalargrad.llvm import Layout
 from scalargrad.ops import ieee
 from scalargrad.program import Program, record
@@ -187,6 +187,9 @@ class Jitted:
                 self._quick.insert(0, call)
         return compiled(units, samples)
 
+    def __get__(self, thing: Any, kind: Any = None) -> Any:
+        return self if thing is None else MethodType(self, thing)  # the method of a class
+
     def program(self, *arguments: Any, **keywords: Any) -> Program:
         """Return the program that such arguments are computed by, to look at.
 
@@ -291,7 +294,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     names = _argument_names(inner, len(arguments))
     fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
     more = {name: traced(a, name, None) for name, a in keywords.items()}
-    with ieee(), marked(MARK), active([*leaves, Value(nan)]), _changed(recording=True):
+    with ieee(), active([*leaves, Value(nan)]), _changed(recording=True, watch="", scope=(MARK,)):
         result = inner(*fresh, **more)
     units, outputs = take_apart(result, "the function's result", static=True)
     results = [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))]

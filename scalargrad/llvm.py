@@ -496,7 +496,6 @@ class _Chunk:
 _ATTRIBUTES = 'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
 
 
-@lru_cache(maxsize=4096)
 def literal(number: float) -> str:
     """Write a number in LLVM's language, bit for bit.
 

@@ -31,7 +31,7 @@ def check_gradients(function: Callable[..., Any], *arguments: Any, order: int = 
 
     It takes numbers, lists, dicts, arrays and Modules, as `jacobian` does, which it calls both forward and backward.
     Points should not lie on a kink, where there is no derivative. Raises GradientError at the first derivative that
-    differs, that is not finite, or that differences cannot confirm to four digits.
+    differs, that is not finite, or that differences cannot confirm to four digits, or to 1e-7 where it is small.
 
     Source of the differences: Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", 1982.
     """

@@ -199,8 +199,10 @@ def _rebuild(skeleton: Any, units: list[Any]) -> Any:
     return tuple(things) if issubclass(kind, tuple) else things
 
 
-def _parameter(units: list[Any], index: int) -> Value:
+def _parameter(units: list[Any], index: int) -> Any:
     x = units[index]
+    if isinstance(x, Module):  # a row of a second derivative
+        return x
     if not isinstance(x, Value) or x.role == "constant":
         x = units[index] = Value(x._data if isinstance(x, Value) else x)
     if x.role != "traced":

@@ -16,6 +16,7 @@ from expressions import random_steps, results
 from mpmath import mp
 from points import POINTS, TRUTH, exact
 
+import scalargrad
 from scalargrad import (
     Op,
     TracingError,
@@ -220,6 +221,7 @@ def test_bad_arguments(make, error, message):
         lambda x: x or x,
         lambda x: x.detach(),
         lambda x: x * float(f"{x:.1f}"),
+        lambda x: np.max([x, x + 1]),
     ],
 )
 def test_a_branch_on_a_traced_value_is_an_error(f):
@@ -264,6 +266,53 @@ def test_a_traced_value_must_not_leak():
         print(leaked[0].data)
     with pytest.raises(TracingError, match="of another function, or of an earlier call"):
         jit(lambda x: x + leaked[0])(1.0)
+
+
+def test_what_is_in_force_around_the_first_call_is_not_compiled():
+    w = Value(3.0)
+    f = jit(lambda x: x * 2 + w)
+    with scalargrad.scope("b"):
+        assert f(3.0) == 9.0
+    g = jit(lambda x: scalargrad.log(x))
+    with scalargrad.detect_anomaly():
+        assert g(1.0) == 0.0
+    with no_grad():
+        assert jit(grad(lambda x: x * x))(3.0) == 6.0
+
+
+def test_signed_zeros():
+    assert repr(jit(lambda x: [x * -0.0, -0.0, 0.0, -x])(1.0)) == "[-0.0, -0.0, 0.0, -1.0]"
+
+
+class Model(nn.Module):
+    def __init__(self):
+        self.a, self.b, self.shape = Value(2.0), Value(3.0), [4, 0.5]
+        self.again = self.a
+
+    @jit
+    def volume(self, x):
+        return self.a * self.again * self.b * x * self.shape[1]
+
+
+def test_a_method_is_compiled():
+    model = Model()
+    assert model.volume(2.0) == 12.0
+    model.a.data = 1.0
+    assert model.volume(2.0) == 3.0
+    model.shape[1] = 1.0
+    assert model.volume(2.0) == 6.0
+    slopes = jit(grad(lambda m: m.volume(2.0)))(model)
+    assert (slopes.a.data, slopes.b.data) == (12.0, 2.0)
+    assert slopes.a is slopes.again
+    model.again = Value(5.0)  # no longer shared
+    assert model.volume(2.0) == 30.0
+
+
+def test_a_missing_argument_is_not_none():
+    f = jit(lambda x, scale=None: x if scale is None else x * scale)
+    assert [f(2.0, None), f(2.0), f(2.0, 3.0)] == [2.0, 2.0, 6.0]
+    g = jit(lambda x, shift=5.0: x if shift is None else x + shift)
+    assert [g(2.0, None), g(2.0)] == [2.0, 7.0]
 
 
 def test_structures_in_and_out():
