@@ -207,8 +207,12 @@ class _Module:
         return f"<{self.width} x double>"
 
     def _totals(self, sums: int) -> Iterator[str]:
-        """Add up the lanes of the accumulators, as many of them at once as there are lanes."""
+        """Add up, or average, the lanes of the accumulators, as many of them at once as there are lanes."""
         lanes, vector = self.width, self.vector
+        if self.layout.reduce:
+            yield "  %count = sitofp i64 %n to double"
+            yield f"  %count1 = insertelement {vector} poison, double %count, i64 0"
+            yield f"  %counts = shufflevector {vector} %count1, {vector} poison, <{lanes} x i32> zeroinitializer"
         for group in range(0, sums, lanes):
             level = []
             for i in range(group, group + lanes):
@@ -231,13 +235,14 @@ class _Module:
                     yield f"  {name} = fadd {vector} {name}l, {name}h"
                     above.append(name)
                 level, width = above, 2 * width
+            if self.layout.reduce == "mean":
+                yield f"  %mean{group} = fdiv {vector} {level[0]}, %counts"
+                level = [f"%mean{group}"]
             yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
             yield f"  store {vector} {level[0]}, ptr %total{group}, align 64"
 
     def _results(self) -> Iterator[str]:
         layout = self.layout
-        if layout.reduce:
-            yield "  %count = sitofp i64 %n to double"
         for number, ((place, step), (varying, fixed)) in enumerate(zip(layout.results, self.terms, strict=True)):
             if step or (varying and not layout.reduce):
                 continue  # stored where it is computed
@@ -248,9 +253,6 @@ class _Module:
                 yield f"  {at} = load double, ptr {at}p"
                 yield f"  {at}s = {_added(total, at, sign)}"
                 total = f"{at}s"
-            if total and layout.reduce == "mean":
-                yield f"  %r{number}m = fdiv double {total}, %count"
-                total = f"%r{number}m"
             for index, sign in fixed:
                 lines, value = self._fixed(index, f"%r{number}.{index}")
                 yield from lines
