@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from numbers import Integral
@@ -36,15 +36,15 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield every parameter with the path to it, such as `layers[0].neurons[1].w[2]`; a shared one once."""
-        seen: set[Value] = set()
+        first: dict[Value, _Path] = {}
         for path, value in _leaves(self):
-            if value not in seen:
-                seen.add(value)
-                yield path, value
+            first.setdefault(value, path)
+        for value, path in first.items():
+            yield _shown(path).removeprefix("."), value
 
     def parameters(self) -> list[Value]:
         """Return the parameters, in the order of the attributes."""
-        return [parameter for _, parameter in self.named_parameters()]
+        return list(dict.fromkeys(value for _, value in _leaves(self)))
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -70,13 +70,21 @@ class Module:
             parameter.data = data
 
 
-def _children(thing: Any) -> list[tuple[Any, str, Any]]:
-    """List what a module or container holds: key, how a path shows it, and the thing."""
-    if isinstance(thing, Module):
-        return [(key, f".{key}", child) for key, child in vars(thing).items()]
-    if isinstance(thing, dict):
-        return [(key, f"[{key!r}]", child) for key, child in thing.items()]
-    return [(i, f"[{i}]", child) for i, child in enumerate(thing)] if isinstance(thing, (list, tuple)) else []
+_Path = tuple[Any, Any, Any] | None  # the path to a container, the container, and the key in it
+
+
+def _children(thing: Any) -> Iterable[tuple[Any, Any]]:
+    """List what a module or container holds, with its key."""
+    if isinstance(thing, (Module, dict)):
+        return (vars(thing) if isinstance(thing, Module) else thing).items()
+    return enumerate(thing)
+
+
+def _shown(path: _Path) -> str:
+    if path is None:
+        return ""
+    above, container, key = path
+    return _shown(above) + (f".{key}" if isinstance(container, Module) else f"[{key!r}]")
 
 
 def is_parameter(thing: Any) -> bool:
@@ -88,22 +96,23 @@ def is_parameter(thing: Any) -> bool:
     return isinstance(thing, Value) and (thing.role in ("parameter", "traced") or not (thing.role or thing._prev))
 
 
-def _leaves(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
-    if is_parameter(thing):
-        yield path.removeprefix("."), thing
-    for _, step, child in _children(thing):
-        if not any(child is module for module in above):  # a module that knows its parent
-            yield from _leaves(child, path + step, (*above, thing))
+def _leaves(thing: Any, path: _Path = None, above: tuple[Any, ...] = ()) -> Iterator[tuple[_Path, Value]]:
+    for key, child in _children(thing):
+        if isinstance(child, Value):
+            if is_parameter(child):
+                yield (path, thing, key), child
+        elif isinstance(child, (Module, list, tuple, dict)) and not any(child is module for module in above):
+            yield from _leaves(child, (path, thing, key), (*above, thing))  # but for a module that knows its parent
 
 
-def _with_parameters(thing: Any) -> list[tuple[Any, str, Any]]:
-    return [entry for entry in _children(thing) if any(_leaves(entry[2], "", (thing,)))]
+def _with_parameters(thing: Any) -> list[tuple[Any, Any]]:
+    return [(key, child) for key, child in _children(thing) if any(_leaves([child], above=(thing,)))]
 
 
 def _state(thing: Any) -> Any:
     if isinstance(thing, Value):
         return thing.data
-    states = {key: _state(child) for key, _, child in _with_parameters(thing)}
+    states = {key: _state(child) for key, child in _with_parameters(thing)}
     return list(states.values()) if isinstance(thing, (list, tuple)) else states
 
 
@@ -125,8 +134,8 @@ def _matched(thing: Any, state: Any, path: str) -> Iterator[tuple[Value, float]]
                 f"{name}: expected the keys {keys}, got {list(state) if isinstance(state, dict) else state!r}"
             )
         pairs = [state[key] for key in keys]
-    for (_, step, child), entry in zip(children, pairs, strict=True):
-        yield from _matched(child, entry, path + step)
+    for (key, child), entry in zip(children, pairs, strict=True):
+        yield from _matched(child, entry, path + _shown((None, thing, key)))
 
 
 def activation_function(activation: Activation) -> tuple[str, Callable[[Value], Value] | None]:
