@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from scalargrad.program import Program
 
 CHUNK = 500  # operations in a function
-TOGETHER = 1  # vectors of samples in a block: a weight is fetched, and a sum stored, once for so many
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
@@ -73,7 +72,6 @@ def _added(total: str, value: str, sign: int) -> str:
 class _Module:
     def __init__(self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str]) -> None:
         self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
-        self.lanes = TOGETHER * width  # samples in a block
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
         self.declared: set[str] = set()
         self.varies = self._varies()
@@ -83,7 +81,10 @@ class _Module:
             for varying, _ in self.terms:
                 for index, _ in varying:
                     self.accumulators.setdefault(index, len(self.accumulators))
-        computed = [i for i, instruction in enumerate(program.instructions) if instruction.op is not None]
+        needed = self._needed()
+        computed = [
+            i for i, instruction in enumerate(program.instructions) if instruction.op is not None and i in needed
+        ]
         self.once = [i for i in computed if not self.varies[i]]
         self.each = [i for i in computed if self.varies[i]]
         wanted = {i for varying, _ in self.terms for i, _ in varying}
@@ -101,6 +102,15 @@ class _Module:
             for i, _ in fixed:
                 if i in self.chunk_of:
                     self._slot(i)
+
+    def _needed(self) -> set[int]:
+        """Find what the terms of the results need: a sum that was split at its top is not computed."""
+        needed = {index for terms in self.terms for term in terms for index, _ in term}
+        for index in range(len(self.program.instructions) - 1, -1, -1):
+            op, operands, _ = self.program.instructions[index]
+            if op is not None and index in needed:
+                needed.update(operands)
+        return needed
 
     def _slot(self, index: int) -> int:
         slots = self.slots[self.varies[index]]
@@ -154,7 +164,7 @@ class _Module:
     def _kernel(self) -> Iterator[str]:
         width, vector = self.width, self.vector
         once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // width) * width
-        sizes = {"once": once, "each": each * self.lanes, "sums": sums * width, "totals": sums}
+        sizes = {"once": once, "each": each * width, "sums": sums * width, "totals": sums}
         size = sum(-(-count // 8) * 64 for count in sizes.values())
         yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
         if size > STACK:
@@ -192,7 +202,7 @@ class _Module:
                     yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
             # Results that are the same for all samples, but wanted for each of them.
             yield from self._copies()
-            yield f"  %next = add i64 %i, {self.lanes}"
+            yield f"  %next = add i64 %i, {width}"
             yield "  br label %loop"
             yield "done:"
             yield from self._totals(sums)
@@ -283,9 +293,7 @@ class _Module:
         for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
             if not step or varying:
                 continue
-            for lane in range(
-                self.lanes
-            ):  # rare, so written plainly: a sample at a time, the last ones again and again
+            for lane in range(self.width):  # rare, so written plainly, a sample at a time
                 name = f"%c{number}.{lane}"
                 yield f"  {name}i = add i64 %i, {lane}"
                 yield f"  {name}last = sub i64 %n, 1"
@@ -304,7 +312,7 @@ class _Chunk:
 
     def __init__(self, module: _Module, name: str, indices: Sequence[int]) -> None:
         self.module, self.name, self.indices = module, name, indices
-        self.lanes = module.lanes if name[0] == "e" else 1
+        self.lanes = module.width if name[0] == "e" else 1
         self.type = f"<{self.lanes} x double>" if self.lanes > 1 else "double"
         self.bits = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         self.lines: list[str] = []
@@ -352,7 +360,6 @@ class _Chunk:
         counted = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
         self.sample = self.let(f"add {whole} {self.splat('i64', '%i')}, <{counted}>")
         self.inside = self.let(f"icmp slt {whole} {self.sample}, {self.splat('i64', '%n')}")
-        self.insides = self._parts(self.inside, "i1")
         # Lanes beyond the last sample repeat it.
         last = self.splat("i64", self.let("sub i64 %n, 1"))
         self.sample = self.let(f"select {self.bits} {self.inside}, {whole} {self.sample}, {whole} {last}")
@@ -375,28 +382,12 @@ class _Chunk:
         )
 
     def _accumulate(self, index: int) -> None:
-        module, kind = self.module, self.module.vector
-        at = self.let(f"getelementptr {kind}, ptr %sums, i64 {module.accumulators[index]}")
-        total = self.let(f"load {kind}, ptr {at}, align 64")
-        for part, inside in zip(self._parts(self.names[index]), self.insides, strict=True):
-            more = self.let(f"fadd contract {kind} {total}, {part}")
-            total = self.let(f"select <{module.width} x i1> {inside}, {kind} {more}, {kind} {total}")
-        self.lines.append(f"  store {kind} {total}, ptr {at}, align 64")
-
-    def _parts(self, value: str, kind: str = "double") -> list[str]:
-        """Cut a block into vectors of the processor's width."""
-        width, parts, whole = self.module.width, [], f"<{self.lanes} x {kind}>"
-        for start in range(0, self.lanes, width):
-            taken = ", ".join(f"i32 {i}" for i in range(start, start + width))
-            parts.append(self.let(f"shufflevector {whole} {value}, {whole} poison, <{width} x i32> <{taken}>"))
-        return parts
-
-    def _joined(self, parts: Sequence[str]) -> str:
-        kind = self.module.vector
-        if len(parts) == 1:
-            return parts[0]
-        taken = ", ".join(f"i32 {i}" for i in range(self.lanes))
-        return self.let(f"shufflevector {kind} {parts[0]}, {kind} {parts[1]}, <{self.lanes} x i32> <{taken}>")
+        at = self.let(f"getelementptr {self.type}, ptr %sums, i64 {self.module.accumulators[index]}")
+        total = self.let(f"load {self.type}, ptr {at}, align {8 * self.lanes}")
+        more = self.let(f"fadd contract {self.type} {total}, {self.names[index]}")
+        self.lines.append(
+            f"  store {self.type} {self.select(self.inside, more, total)}, ptr {at}, align {8 * self.lanes}"
+        )
 
     def operand(self, index: int) -> str:
         """Fetch an operand: from this function, from memory, or as a constant."""
@@ -480,12 +471,10 @@ class _Chunk:
         if self.lanes == 1:
             call = declare(kind, function, *[kind] * len(arguments))
             return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
-        name = vector_name(function, len(arguments), self.module.width)
+        name = vector_name(function, len(arguments), self.lanes)
         if name in self.module.vector_functions:
-            part = self.module.vector
-            call = declare(part, name, *[part] * len(arguments))
-            cut = zip(*map(self._parts, arguments), strict=True)
-            return self._joined([self.let(f"call {call}({', '.join(f'{part} {x}' for x in xs)})") for xs in cut])
+            call = declare(kind, name, *[kind] * len(arguments))
+            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
         out = "poison"
         call = declare("double", function, *["double"] * len(arguments))
         for lane in range(self.lanes):
