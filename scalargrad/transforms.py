@@ -320,4 +320,5 @@ def _named(derivative: Function, function: Function, *options: Any) -> Function:
     bound = partial(derivative, function, *options)
     for name in ("__name__", "__doc__"):
         setattr(bound, name, getattr(function, name, None))
+    bound.__wrapped__ = function  # type: ignore[attr-defined] # whose signature it has
     return bound
