@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 from scalargrad import Value
 from viz.dot import to_dot
-from viz.render import FORMATS, RendererNotFound, ending, write
+from viz.render import FORMATS, RendererError, RendererNotFound, ending, render, write
 
-__all__ = ["RendererNotFound", "draw", "draw_dot"]
+__all__ = ["RendererError", "RendererNotFound", "draw", "draw_dot", "render"]
 
+Detail = Literal["auto", "full", "units", "layers"]
 Theme = Literal["light", "dark"]
 
 
@@ -28,7 +29,12 @@ def draw(
     root: Value | Sequence[Value],
     path: str | os.PathLike[str],
     *,
+    detail: Detail = "auto",
+    scope: str | None = None,
+    depth: int | None = None,
+    highlight: Value | str | None = None,
     title: str | None = None,
+    legend: bool = True,
     digits: int = 3,
     theme: Theme = "light",
     force: bool = False,
@@ -40,28 +46,43 @@ def draw(
     ...     draw(Value(3.0, label="x") * 2, folder + "/double.dot").name
     'double.dot'
 
-    root    a Value, or several: the outputs of a network
-    title   what stands above the picture; the root's label where it is None
-    digits  decimals of a number
-    theme   "light" or "dark"
-    force   draw more than 2,000 scalars
+    root       a Value, or several: the outputs of a network
+    detail     "full", a card for every scalar; "units", a card for every linear unit (a sum of products and a bias,
+               however it was written), with a row for every parameter; "layers", a block for every layer, with heat
+               maps of values and gradients, or for a graph without scopes, for every range of depths; or "auto", the
+               finest of them that can still be read on a slide: every scalar up to 40, linear units up to 400
+    scope      show only what was made in this scope, and what comes in from outside: "layer 1", "layer 1/neuron 2"
+    depth      show only so many cards back from the root
+    highlight  a value, or its label: every path from it to the root stands out, and above the picture stands the
+               derivative as the sum, over the paths, of the product of the local derivatives along each
+    title      what stands above the picture; the root's label where it is None
+    legend     whether a legend stands below the title
+    digits     decimals of a number
+    theme      "light" or "dark"
+    force      draw more than 2,000 cards
 
-    Raises RendererNotFound where Graphviz is not installed; the DOT file is written then, beside the path.
+    Raises ValueError where an option does not fit, RendererNotFound where nothing is there to draw with, and
+    RendererError where that fails or takes more than a minute; the DOT file is written then, beside the path.
     """
     format = ending(path)
-    write(to_dot(root, title=title, digits=digits, theme=theme, force=force, format=format), Path(path))
+    dot = to_dot(
+        root,
+        detail=detail,
+        scope=scope,
+        depth=depth,
+        highlight=highlight,
+        title=title,
+        legend=legend,
+        digits=digits,
+        theme=theme,
+        force=force,
+        format=format,
+    )
+    write(dot, Path(path))
     return Path(path)
 
 
-def draw_dot(
-    root: Value | Sequence[Value],
-    *,
-    title: str | None = None,
-    digits: int = 3,
-    theme: Theme = "light",
-    force: bool = False,
-    format: str = "svg",
-) -> Any:
+def draw_dot(root: Value | Sequence[Value], *, format: str = "svg", **options: Any) -> Any:
     """Return the graph as a `graphviz` object, which Jupyter shows. The options are those of `draw`.
 
     >>> draw_dot(Value(3.0, label="x") * 2).format
@@ -73,5 +94,4 @@ def draw_dot(
         import graphviz
     except ImportError as error:
         raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
-    dot = to_dot(root, title=title, digits=digits, theme=theme, force=force, format=format)
-    return graphviz.Source(dot, format=format)
+    return graphviz.Source(to_dot(root, format=format, **options), format=format)

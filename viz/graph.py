@@ -1,16 +1,17 @@
-"""What a picture shows of a computation graph: cards, the frames around them, and the edges between them."""
+"""What a picture of cards shows of a computation graph: cards, the frames around them, and the edges between them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
+from viz.units import Row, folded_leaves, linear_units, uses_of
 
-SMALL = 15  # up to so many scalars every one has a card of its own, and edges tell their local derivative
+SMALL = 15  # up to so many cards, edges tell their local derivative
 
 LEAVES = ("input", "parameter", "target", "constant")  # the roles a leaf may have; of any other, it is an input
 
@@ -46,43 +47,71 @@ def sign(gradient: float) -> str:
     return "zero" if gradient == 0 else "positive" if gradient > 0 else "negative"
 
 
+def as_roots(root: object) -> tuple[Value, ...]:
+    """Return the Values that a picture starts from: one, or the outputs of a network.
+
+    >>> x = Value(3.0)
+    >>> as_roots(x) == as_roots([x]) == (x,)
+    True
+
+    Raises TypeError for anything else.
+    """
+    if hasattr(root, "to_values"):  # a compiled program
+        root = root.to_values()
+    roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
+    if not roots or not all(isinstance(value, Value) for value in roots):
+        raise TypeError(f"root must be a Value or several, got {root!r}")
+    return roots
+
+
 @dataclass
 class Card:
-    """One scalar, and above it the scalars folded into its card, in the order of their computation.
+    """One scalar, with rows for the leaves that it takes in, and with what needs no card because this one says it.
 
-    >>> Card(Value(3.0)).running_sum
+    >>> Card(Value(3.0)).is_sum
     False
     """
 
     value: Value
-    folded: list[Value] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    inside: list[Value] = field(default_factory=list)
+    is_sum: bool = False
     scope: Scope = ()
-
-    @property
-    def running_sum(self) -> bool:
-        return any(value._prev for value in self.folded)
+    cut: bool = False  # what it was computed from is not shown
 
 
 class Graph:
-    """A computation graph as a picture shows it: every scalar, on its own card or folded into another.
+    """A computation graph as cards: one for every scalar, or one for every linear unit.
 
-    >>> x = Value(3.0, label="x")
-    >>> len(Graph(x * x).cards)
-    2
+    >>> x, w, b = Value(3.0, label="x"), Value(2.0, label="w"), Value(1.0, label="b")
+    >>> len(Graph(w * x + b).cards), len(Graph(w * x + b, units=True).cards)
+    (5, 2)
+
+    scope  show only what was made in a scope, and what comes in from outside
+    depth  show only so many cards back from the roots, or from what leaves the scope
     """
 
-    def __init__(self, *roots: Value) -> None:
+    def __init__(self, *roots: Value, units: bool = False, scope: str | None = None, depth: int | None = None) -> None:
         self.roots = roots
         self.order = topological_order(*roots)
         self.number = {value: number for number, value in enumerate(self.order)}
-        computed = [value for value in self.order if value._prev] or roots
-        self.after_backward = any(value.grad != 0 for value in computed)
-        self.small = len(self.order) <= SMALL
-        self.card_of = self._fold()
-        self.cards = self._framed([card for value, card in self.card_of.items() if card.value is value])
-        edges = list(self._edges())
-        self.largest = max((abs(e.gradient) for e in edges if e.gradient and isfinite(e.gradient)), default=0.0)
-        self.edges = [edge for edge in edges if self.card_of[edge.parent] is not self.card_of[edge.child]]
+        self.uses = uses_of(self.order)
+        self.units = units
+        self.after_backward = after_backward(self.order, roots)
+        self.card_of: dict[Value, Card] = {}  # the card that stands for a scalar; a leaf with rows alone has none
+        for card in self._units() if units else map(Card, self.order):
+            self.card_of.update(dict.fromkeys((card.value, *card.inside), card))
+        edges = [edge for edge in self._edges() if self._is_seen(edge)]
+        shown = self._shown(edges, scope, depth)
+        for edge in edges:
+            if self.card_of[edge.parent].value not in shown:
+                self.card_of[edge.child].cut = True
+        self.edges = [e for e in edges if {self.card_of[e.parent].value, self.card_of[e.child].value} <= shown]
+        self.cards = _framed([self.card_of[value] for value in self.order if value in shown])
+        self.small = not units and len(self.cards) <= SMALL
+        gradients = [edge.gradient for edge in self.edges if edge.gradient is not None]
+        gradients += [self.gradient(row) for card in self.cards for row in card.rows]
+        self.largest = max((abs(gradient) for gradient in gradients if isfinite(gradient)), default=0.0)
 
     def role(self, value: Value) -> str:
         """Return the role that a scalar is painted in.
@@ -95,31 +124,53 @@ class Graph:
             return value.role
         return "output" if value in self.roots else "computed" if value._prev else "input"
 
-    def _fold(self) -> dict[Value, Card]:
-        uses: dict[Value, list[Value]] = {value: [] for value in self.order}
-        for child in self.order:
-            for parent in child._prev:
-                uses[parent].append(child)
-        host = {value: value for value in self.order}
-        if not self.small or any(value.scope for value in self.order):
-            for value in reversed(self.order):
-                if len(uses[value]) == 1 and _folds(value, uses[value][0]):
-                    host[value] = host[uses[value][0]]
-        cards = {value: Card(value) for value in self.order if host[value] is value}
-        for value in self.order:
-            if host[value] is not value:
-                cards[host[value]].folded.append(value)
-        return {value: cards[host[value]] for value in self.order}
+    def gradient(self, row: Row) -> float:
+        """Return the gradient that a row tells: its leaf's, or of a leaf used elsewhere too, what comes from here.
 
-    def _framed(self, cards: list[Card]) -> list[Card]:
-        # A frame around one card says nothing: such cards move up. Cards of one frame come one after another.
-        inside = Counter(frame for card in cards for frame in _frames(card.value.scope))
-        first: dict[Scope, int] = {}
-        keys = {}
-        for index, card in enumerate(cards):
-            card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
-            keys[card.value] = (*(first.setdefault(frame, index) for frame in _frames(card.scope)), index)
-        return sorted(cards, key=lambda card: keys[card.value])
+        >>> w = Value(2.0, label="w")
+        >>> y = w * Value(3.0) + 1
+        >>> y.backward()
+        >>> Graph(y).gradient(Row(w, y._prev[0]))
+        3.0
+        """
+        if len(self.uses[row.leaf]) == 1:
+            return row.leaf.grad
+        local = row.into.local_gradients[[parent is row.leaf for parent in row.into._prev].index(True)]
+        return local * row.into.grad
+
+    def port(self, edge: Edge) -> str:
+        """Name the place on a card with rows where an edge enters.
+
+        >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+        >>> graph = Graph(w * x + 1, units=True)
+        >>> graph.port(graph.edges[0])
+        'r0'
+        """
+        card = self.card_of[edge.child]
+        for i, row in enumerate(card.rows if card.is_sum else ()):
+            if row.into is edge.child and (row.leaf is edge.parent or row.into._op == "*"):
+                return f"r{i}"
+        return "own"
+
+    @property
+    def stands_for(self) -> int:
+        """How many scalars the picture stands for."""
+        leaves = {row.leaf for card in self.cards for row in card.rows}
+        return len(leaves.union(*({card.value, *card.inside} for card in self.cards)))
+
+    def _units(self) -> Iterator[Card]:
+        units = linear_units(self.order, self.uses, self.roots)
+        cards = {unit.value: Card(unit.value, unit.rows, unit.inside, is_sum=True) for unit in units}
+        hidden = folded_leaves(units, self.uses)
+        hidden.update(*(unit.inside for unit in units))
+        for value in self.order:
+            if value not in hidden:
+                child = self.uses[value][0] if len(self.uses[value]) == 1 else None
+                if child is not None and child not in hidden and not value._prev and value.role in LEAVES[1:]:
+                    cards.setdefault(child, Card(child)).rows.append(Row(value, child))
+                else:
+                    cards.setdefault(value, Card(value))
+        return iter(cards.values())
 
     def _edges(self) -> Iterator[Edge]:
         for child in self.order:
@@ -128,14 +179,80 @@ class Graph:
                     flows = self.after_backward and parent.role != "constant"
                     yield Edge(parent, child, local, local * child.grad if flows else None)
 
+    def _is_seen(self, edge: Edge) -> bool:
+        parent, child = self.card_of.get(edge.parent), self.card_of[edge.child]
+        return parent is not None and parent is not child
+
+    def _shown(self, edges: list[Edge], scope: str | None, depth: int | None) -> set[Value]:
+        shown = {card.value for card in self.card_of.values()}
+        parents: dict[Value, list[Value]] = {value: [] for value in shown}
+        for edge in edges:
+            parents[self.card_of[edge.child].value].append(self.card_of[edge.parent].value)
+        start = {self.card_of[root].value for root in self.roots}
+        if scope is not None:
+            inside = set(in_scope([value for value in self.order if value in shown], scope))
+            leaving = {parent for child in shown - inside for parent in parents[child]} | start
+            start = leaving & inside
+            shown = inside.union(*(parents[value] for value in inside))
+        if depth is not None:
+            level, near = start, set(start)
+            for _ in range(depth):
+                level = {parent for value in level for parent in parents[value]} - near
+                near |= level
+            shown &= near
+        return shown
+
+
+def after_backward(order: Sequence[Value], roots: Sequence[Value]) -> bool:
+    """Tell whether backward() was called: before it, every gradient is 0, which would mislead.
+
+    >>> x = Value(3.0)
+    >>> after_backward([x], [x])
+    False
+    """
+    return any(value.grad != 0 for value in [value for value in order if value._prev] or roots)
+
+
+def in_scope(values: Sequence[Value], scope: str) -> list[Value]:
+    """Return the values made in a scope, such as "layer 1", or "layer 1/neuron 2".
+
+    >>> import scalargrad
+    >>> with scalargrad.scope("layer 1"):
+    ...     x = Value(3.0)
+    >>> in_scope([x, Value(2.0)], "layer 1") == [x]
+    True
+
+    Raises ValueError where there is none.
+    """
+    matching = {known for known in {value.scope for value in values} if matches_scope(known, scope)}
+    found = [value for value in values if value.scope in matching]
+    if not found:
+        known = dict.fromkeys(name for value in values for name in value.scope)
+        names = ", ".join(map(repr, list(known)[:8])) + (", ..." if len(known) > 8 else "")
+        raise ValueError(f"scope: expected one of {names or 'none, as there are no scopes here'}, got {scope!r}")
+    return found
+
+
+def matches_scope(scope: Scope, wanted: str) -> bool:
+    """Tell whether a value's scope is, or lies in, one that is named by a path or a part of it.
+
+    >>> matches_scope(("layer 1", "neuron 2", "f = relu"), "layer 1/neuron 2")
+    True
+    """
+    parts = tuple(wanted.split("/"))
+    return any(scope[i : i + len(parts)] == parts for i in range(len(scope)))
+
+
+def _framed(cards: list[Card]) -> list[Card]:
+    # A frame around one card says nothing: such cards move up. Cards of one frame come one after another.
+    inside = Counter(frame for card in cards for frame in _frames(card.value.scope))
+    first: dict[Scope, int] = {}
+    keys = {}
+    for index, card in enumerate(cards):
+        card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
+        keys[card.value] = (*(first.setdefault(frame, index) for frame in _frames(card.scope)), index)
+    return sorted(cards, key=lambda card: keys[card.value])
+
 
 def _frames(scope: Scope) -> list[Scope]:
     return [scope[:depth] for depth in range(1, len(scope) + 1)]
-
-
-def _folds(value: Value, child: Value) -> bool:
-    if not value._prev:
-        return value.role in ("parameter", "target", "constant")
-    # The partial sums of a neuron are rows of one card: a card each would make the picture as wide as they are many.
-    alike = value._op == child._op == "+" and value.scope == child.scope and value.scope
-    return bool(alike) and not value.label and value is child._prev[0]

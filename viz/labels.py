@@ -10,6 +10,7 @@ from scalargrad import Value
 from viz.graph import Card, Graph, sign
 from viz.text import html, name, number, symbol
 from viz.theme import Theme, blend
+from viz.units import Row
 
 # Graphviz shares the room that is left in a row out by columns: a cell of so many columns takes most of it.
 SLACK = 8
@@ -30,25 +31,28 @@ class Labels:
         self.graph, self.theme, self.digits = graph, theme, digits
 
     def card(self, card: Card) -> str:
-        """Write a card: the scalars folded into it, as in a sum on paper, and below them its own.
+        """Write a card: the scalar, and below it a row for every leaf that it takes in.
 
         >>> from viz.theme import LIGHT
         >>> graph = Graph(Value(3.0, label="x1"))
         >>> ">x₁<" in Labels(graph, LIGHT, 3).card(graph.cards[0])
         True
         """
-        rows = "".join(self._row(value, card) for value in card.folded)
-        own = self._own(card.value, "Σ" if card.running_sum else symbol(card.value._op))
-        port = ' PORT="own"' if rows else ""
-        rows = f"<TR><TD>{_table(rows, 2)}</TD></TR>" if rows else ""
+        own = self._own(card)
+        port = ' PORT="own"' if card.rows else ""
+        rows = "".join(self._row(i, row, card) for i, row in enumerate(card.rows))
+        rows = f"<TR><TD>{table(rows, 2)}</TD></TR>" if rows else ""
         # The spacing keeps tints off the border of the card, of which half would be covered.
-        return f'<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0">{rows}<TR><TD{port}>{own}</TD></TR></TABLE>'
+        return f'<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD{port}>{own}</TD></TR>{rows}</TABLE>'
 
-    def _own(self, value: Value, op: str) -> str:
+    def _own(self, card: Card) -> str:
+        value = card.value
+        op = "Σ" if card.is_sum else symbol(value._op)
         cells, columns = "", SLACK
         if value._prev and op:
             ink = self.theme.chip_ink
-            cells += f'<TD BGCOLOR="{self.theme.chip}"><FONT COLOR="{ink}"><B> {html(op)} </B></FONT></TD>'
+            more = "⋯ " if card.cut else ""
+            cells += f'<TD BGCOLOR="{self.theme.chip}"><FONT COLOR="{ink}"><B> {more}{html(op)} </B></FONT></TD>'
             columns += 1
         if value.label:
             cells += f'<TD ALIGN="LEFT"><B>{html(name(value.label))}</B></TD>'
@@ -56,29 +60,30 @@ class Labels:
         cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK}">{number(value.data, self.digits)}</TD>'
         rows = f"<TR>{cells}</TR>"
         if self._has_gradient(value):
-            rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value)}</TD></TR>'
-        return _table(rows, 3)
+            rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
+        return table(rows, 3)
 
-    def _row(self, value: Value, card: Card) -> str:
-        fill = self.theme.roles[self.graph.role(value)].fill
-        title = symbol(value._op) if value._prev else name(value.label)
-        if value is not card.value._prev[0]:
+    def _row(self, index: int, row: Row, card: Card) -> str:
+        leaf = row.leaf
+        fill = self.theme.roles[self.graph.role(leaf)].fill
+        title = name(leaf.label)
+        if not card.is_sum and leaf is not card.value._prev[0]:
             title = SECOND.get(card.value._op, "") + title
-        gradient = self._gradient(value) if self._has_gradient(value) else ""
+        gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
-        cells = f'<TD PORT="r{self.graph.number[value]}" ALIGN="LEFT" BGCOLOR="{fill}">'
-        cells += _font(f"<B>{html(title)}</B>", 10) + "</TD>"
+        cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"
         cells += f'<TD ALIGN="RIGHT" COLSPAN="{columns}" BGCOLOR="{fill}">'
-        cells += _font(number(value.data, self.digits), 10) + "</TD>"
+        cells += font(number(leaf.data, self.digits), 10) + "</TD>"
         if gradient:
-            cells += f'<TD ALIGN="RIGHT" BGCOLOR="{self._heat(value.grad)}">{gradient}</TD>'
+            share = self.graph.gradient(row)
+            cells += f'<TD ALIGN="RIGHT" BGCOLOR="{self._heat(share)}">{self._gradient(share)}</TD>'
         return f"<TR>{cells}</TR>"
 
     def _has_gradient(self, value: Value) -> bool:
         return self.graph.after_backward and value.role != "constant"
 
-    def _gradient(self, value: Value) -> str:
-        return _font(f"∂ {number(value.grad, self.digits, signed=True)}", 10, self.theme.signs[sign(value.grad)])
+    def _gradient(self, gradient: float) -> str:
+        return font(f"∂ {number(gradient, self.digits, signed=True)}", 10, self.theme.signs[sign(gradient)])
 
     def _heat(self, gradient: float) -> str:
         return blend(self.theme.roles["computed"].fill, self.theme.edges[sign(gradient)], 0.4 * self.share(gradient))
@@ -103,50 +108,21 @@ class Labels:
         >>> Labels(Graph(Value(3.0)), LIGHT, 3).frame("neuron 2", depth=1)
         '<FONT POINT-SIZE="13"><B>neuron 2</B></FONT>'
         """
-        return _font(f"<B>{html(title)}</B>", max(15 - 2 * depth, 11))
+        return font(f"<B>{html(title)}</B>", max(15 - 2 * depth, 11))
 
-    def heading(self, title: str | None) -> str:
-        """Write the title, the level of detail, and a legend of the roles and edges that occur.
+def table(rows: str, padding: int, spacing: int = 0) -> str:
+    """Write a table without borders around its rows.
 
-        >>> from viz.theme import LIGHT
-        >>> ">every scalar (1)<" in Labels(Graph(Value(3.0)), LIGHT, 3).heading("three")
-        True
-        """
-        title = ", ".join(name(root.label) for root in self.graph.roots) if title is None else title
-        line = _font(f"every scalar ({len(self.graph.order):,})", 13)
-        if title:
-            line = _font(f"<B>{html(title, 120)}</B>", 20, self.theme.ink) + "   " + line
-        lines = [line, self._roles()]
-        if any(edge.kind for edge in self.graph.edges):
-            lines.append(self._edges())
-        rows = "".join(f'<TR><TD ALIGN="LEFT">{line}</TD></TR>' for line in lines)
-        return _table(rows + '<TR><TD HEIGHT="10"></TD></TR>', 3)
-
-    def _roles(self) -> str:
-        roles = {self.graph.role(value) for value in self.graph.order}
-        cells = '<TD WIDTH="6" CELLPADDING="0"></TD>'.join(
-            f'<TD BORDER="1" BGCOLOR="{style.fill}" COLOR="{style.border}">{_font(role, 12, self.theme.ink)}</TD>'
-            for role, style in self.theme.roles.items()
-            if role in roles
-        )
-        return _table(f'<TR>{cells}<TD COLSPAN="60"></TD></TR>', 4)
-
-    def _edges(self) -> str:
-        kinds = {edge.kind for edge in self.graph.edges}
-        words = ["edge = gradient flowing back:"]
-        for kind, color in self.theme.edges.items():
-            if kind and kind in kinds:
-                words.append(_font("╌╌╌" if kind == "zero" else "━━", 12, color) + f" {kind}")
-        if self.graph.largest:
-            words.append(f"width ∝ √|∂| (max {number(self.graph.largest, self.digits)})")
-        if self.graph.small:
-            words.append("×k = local derivative")
-        return _font("   ".join(words), 12)
+    >>> table("", 3)
+    '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"></TABLE>'
+    """
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}">{rows}</TABLE>'
 
 
-def _table(rows: str, padding: int) -> str:
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
+def font(text: str, size: int, color: str = "") -> str:
+    """Set a text in a size, and in a colour.
 
-
-def _font(text: str, size: int, color: str = "") -> str:
+    >>> font("x", 10)
+    '<FONT POINT-SIZE="10">x</FONT>'
+    """
     return f'<FONT POINT-SIZE="{size}"' + (f' COLOR="{color}"' if color else "") + f">{text}</FONT>"

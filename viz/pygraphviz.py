@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+from viz.order import upright
 
 
 def main(format: str) -> None:
-    """Read DOT from the standard input and write the picture to the standard output."""
+    """Read DOT from the standard input and write the picture to the file `picture`."""
     import pygraphviz
 
-    graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-    sys.stdout.buffer.write(graph.draw(format=format, prog="dot"))
+    dot = sys.stdin.buffer.read().decode()
+    layout = pygraphviz.AGraph(string=dot).draw(format="plain", prog="dot").decode()
+    Path("picture").write_bytes(pygraphviz.AGraph(string=upright(dot, layout)).draw(format=format, prog="dot"))

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from viz.order import upright
+
 FORMATS = ("png", "svg", "pdf", "dot")
 FONTS = Path(__file__).parent / "fonts"
 TIME_LIMIT = 60  # seconds
@@ -58,7 +60,12 @@ def render(dot: str, format: str) -> bytes:
         return dot.encode()
     name, command = _renderer(format)
     with tempfile.TemporaryDirectory() as folder:
-        return _run(name, command, dot, {**os.environ, "FONTCONFIG_FILE": str(_font_settings(folder))})
+        environment = {**os.environ, "FONTCONFIG_FILE": str(_font_settings(folder))}
+        content = _run(name, command, dot, environment, folder)
+        if name == "dot":
+            turned = upright(dot, Path(folder, "layout").read_text(encoding="utf-8"))
+            content = content if turned == dot else _run(name, command, turned, environment, folder)
+    return content
 
 
 def available() -> list[str]:
@@ -89,18 +96,26 @@ def _renderer(format: str) -> tuple[str, list[str]]:
     for name in available():
         if wanted in ("", name):
             if name == "dot":
-                return name, [str(shutil.which("dot")), f"-T{format}"]
+                return name, [str(shutil.which("dot")), "-Tplain", "-olayout", f"-T{format}", "-opicture"]
             # The same modules are found there as here, whatever lies in the current directory.
-            program = f"import sys; sys.path[:] = {sys.path!r}; from viz.{name} import main; main({format!r})"
+            program = f"import sys; sys.path[:] = {[os.path.abspath(p) for p in sys.path]!r}; from viz.{name} import main; main({format!r})"
             return name, [sys.executable, "-c", program]
     missing = f"the renderer {wanted!r}, which SCALARGRAD_RENDERER asks for," if wanted else "no Graphviz"
     raise RendererNotFound(f"{missing} was {'not ' * bool(wanted)}found. {REMEDIES}")
 
 
-def _run(name: str, command: list[str], dot: str, environment: dict[str, str]) -> bytes:
+def _run(name: str, command: list[str], dot: str, environment: dict[str, str], folder: str) -> bytes:
+    picture = Path(folder, "picture")
+    picture.unlink(missing_ok=True)
     try:
         done = subprocess.run(  # noqa: S603 - the command is this module's own
-            command, input=dot.encode(), capture_output=True, check=False, timeout=TIME_LIMIT, env=environment
+            command,
+            input=dot.encode(),
+            capture_output=True,
+            check=False,
+            timeout=TIME_LIMIT,
+            env=environment,
+            cwd=folder,
         )
     except subprocess.TimeoutExpired:
         raise RendererError(
@@ -109,10 +124,10 @@ def _run(name: str, command: list[str], dot: str, environment: dict[str, str]) -
         ) from None
     except OSError as error:
         raise RendererError(f"{name} could not be run: {error}") from None
-    if done.returncode != 0 or not done.stdout:
+    if done.returncode != 0 or not picture.exists():
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"status {done.returncode}"
         raise RendererError(f"{name} could not draw this graph: {said}")
-    return done.stdout
+    return picture.read_bytes()
 
 
 def _font_settings(folder: str) -> Path:

@@ -71,6 +71,24 @@ DARK = Theme(
 THEMES = {"light": LIGHT, "dark": DARK}
 
 
+def faded(theme: Theme) -> Theme:
+    """Return the theme of what stands back in a picture.
+
+    >>> faded(LIGHT).ink
+    '#C1C2C4'
+    """
+
+    def fade(color: str) -> str:
+        return blend(theme.background, color, 0.27)
+
+    return theme._replace(
+        **{name: fade(getattr(theme, name)) for name in ("ink", "muted", "chip")},
+        edges={kind: fade(color) for kind, color in theme.edges.items()},
+        signs={kind: fade(color) for kind, color in theme.signs.items()},
+        roles={role: Style(fade(style.fill), fade(style.border), style.width) for role, style in theme.roles.items()},
+    )
+
+
 def blend(color: str, other: str, share: float) -> str:
     """Mix a share of another colour into a colour.
 

@@ -10,9 +10,12 @@ import re
 import sys
 from collections.abc import Iterator
 from html import escape
+from math import ceil
+from pathlib import Path
 from typing import NamedTuple
 
 from viz.metrics import FILES
+from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
 FAMILY = "DejaVu Sans,Verdana,sans-serif"
@@ -21,7 +24,7 @@ UNIT = 5.0  # points: how finely the places where edges end are told apart
 
 
 def main(format: str) -> None:
-    """Read DOT from the standard input and write the picture to the standard output."""
+    """Read DOT from the standard input and write the picture to the file `picture`."""
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
     if format == "svg":
@@ -37,7 +40,7 @@ def main(format: str) -> None:
             zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
         fonts = [str(path) for path in FILES.values()]
         content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
-    sys.stdout.buffer.write(content)
+    Path("picture").write_bytes(content)
 
 
 class Picture(NamedTuple):
@@ -65,6 +68,7 @@ def draw(dot: str) -> Picture:
     labels: dict[str, Label] = {}
     plain = "".join(_without_labels(dot, labels))
     plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(f'fontname="{FAMILY}"', f'fontname="{MEASURED}"')
+    plain = upright(plain, render(plain, format="plain").decode())
     return _drawn(render(plain).decode(), labels, dot)
 
 
@@ -153,14 +157,14 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
         least, above = heading.size
         title = "".join(heading.draw(Box(PAD, PAD, least, above)))
         width = max(width, least + 2 * PAD)
+    width, height = float(ceil(width)), float(ceil(height + above))
     fill = re.search(r'bgcolor="(#\w+)"', dot)
-    height += above
     return Picture(
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
-        f'<svg width="{width:.0f}pt" height="{height:.0f}pt" viewBox="0 0 {width:.2f} {height:.2f}" '
+        f'<svg width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
         f'<g font-family="{escape(FAMILY)}">\n'
-        f'<rect width="{width:.2f}" height="{height:.2f}" fill="{fill[1] if fill else "#FFFFFF"}"/>\n{title}\n'
+        f'<rect width="{width:g}" height="{height:g}" fill="{fill[1] if fill else "#FFFFFF"}"/>\n{title}\n'
         f'<g transform="translate({left:g} {top + above:g})">\n{body}</g>\n</g>\n</svg>\n',
         width,
         height,

@@ -1,0 +1,203 @@
+"""The picture of a summary: blocks with heat maps of values and gradients, and what flows between them."""
+
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import isfinite, isnan, sqrt
+
+from scalargrad import Value
+from viz.graph import sign
+from viz.labels import font, table
+from viz.layers import Block, Flow, Summary, rms
+from viz.text import html, name, number, symbol
+from viz.theme import Theme, blend
+
+LISTED = 6  # values with a name: so few are told one by one
+SIDE = 20  # squares: a heat map has no more rows or columns
+EXTENT = 170  # points: how long a heat map's side may be
+
+
+class Blocks:
+    """Writes the blocks of a summary as DOT statements.
+
+    >>> from viz.theme import LIGHT
+    >>> Blocks(Summary(Value(3.0, label="x")), LIGHT, 3).level
+    'summary of 1 scalar'
+    """
+
+    high_resolution = False
+
+    def __init__(self, summary: Summary, theme: Theme, digits: int) -> None:
+        self.summary, self.theme, self.digits = summary, theme, digits
+        self.number = {block: i for i, block in enumerate(summary.blocks)}
+        self.pooled = False  # whether a square stands for several values
+
+    @property
+    def level(self) -> str:
+        """What the picture shows, in words."""
+        n, total = len(self.summary.values), len(self.summary.order)
+        return f"summary of {n:,} scalar{'s' * (n != 1)}" + (f" out of {total:,}" if n != total else "")
+
+    def legend(self) -> Iterator[str]:
+        """Write the lines of the legend."""
+        colors = self.theme.edges
+        words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
+        yield font("   ".join(["one square = one value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
+        if any(block.parameters for block in self.summary.blocks):
+            rows = "parameters: a row for each neuron, a column for each input, the bias last"
+            yield font(rows + "   " + self._edges(), 12)
+        else:
+            yield font(self._edges(), 12)
+
+    def _edges(self) -> str:
+        return "edge: values going forward" + (
+            ", width ∝ √RMS of the ∂ flowing back" if self.summary.after_backward else ""
+        )
+
+    def statements(self) -> Iterator[str]:
+        """Write blocks and flows."""
+        for block in self.summary.blocks:
+            style = self.theme.roles[block.role]
+            attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
+            yield f"  {self.number[block]} [{attributes} label=<{self.label(block)}>]"
+        flows = [flow.rms for flow in self.summary.flows if flow.rms is not None and isfinite(flow.rms)]
+        largest = max(flows, default=0.0)
+        for flow in self.summary.flows:
+            yield self.flow(flow, largest)
+
+    def flow(self, flow: Flow, largest: float) -> str:
+        """Write what goes from one block to another."""
+        lines = [f"{flow.count:,} value{'s' * (flow.count != 1)}"]
+        width = 1.0
+        if flow.rms is not None:
+            lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
+            share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
+            width = 0.8 + 3.8 * sqrt(min(share, 1.0))
+        label = "\\n".join(f" {line} " for line in lines)
+        return (
+            f'  {self.number[flow.source]} -> {self.number[flow.target]} [color="{self.theme.chip}" '
+            f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
+        )
+
+    def label(self, block: Block) -> str:
+        """Write a block: its name, what it consists of, its values, and the size of its gradients."""
+        rows = [font(f"<B>{html(name(block.name))}</B>", 15), font(html(self.contents(block)), 10, self.theme.muted)]
+        listed = self.listed(block)
+        if listed:
+            rows.append(self.table_of(listed))
+        if len(listed) < len(block.values) and (not listed or block.parameters):
+            rows.append(self.maps(block))
+        if self.summary.after_backward and len(block.values) > 1:
+            gradients = [abs(v.grad) for v in block.parameters or block.values if v.role != "constant"]
+            largest = max((g for g in gradients if not isnan(g)), default=0.0)
+            of = " of parameters" if block.parameters else ""
+            shown = f"RMS ∂{of} {number(rms(gradients), self.digits)}, max |∂| {number(largest, self.digits)}"
+            rows.append(font(shown, 10, self.theme.muted))
+        cells = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows if row)
+        return table(cells, 4)
+
+    def contents(self, block: Block) -> str:
+        """Say what a block consists of."""
+        n = len(block.values)
+        parts = []
+        if block.parameters:
+            k = block.neurons
+            parts += [f"{k:,} neuron{'s' * (k != 1)}"] * (k > 0) + [f"{len(block.parameters):,} parameters"]
+        parts.append(f"{n:,} scalar{'s' * (n != 1)}")
+        if not block.parameters:
+            parts += [f"{symbol(op)} {count:,}" for op, count in block.operations[:4]]
+            parts += ["…"] * (len(block.operations) > 4)
+        return " · ".join(parts)
+
+    def listed(self, block: Block) -> list[Value]:
+        """Return the few values that tell what a block comes to, if they are few."""
+        if not any(value._prev for value in block.values):
+            named = block.values
+        else:
+            named = [v for v in block.values if v._prev and (v.label or v in self.summary.roots)]
+        return named if len(named) <= LISTED and not block.parameters else []
+
+    def table_of(self, values: Sequence[Value]) -> str:
+        """Write values one below the other."""
+        rows = ""
+        for value in values:
+            cells = f'<TD ALIGN="LEFT">{font(f"<B>{html(name(value.label))}</B>", 12)}</TD>'
+            cells += f'<TD ALIGN="RIGHT">{font(number(value.data, self.digits), 12)}</TD>'
+            if self.summary.after_backward and value.role != "constant":
+                text = f"∂ {number(value.grad, self.digits, signed=True)}"
+                cells += f'<TD ALIGN="RIGHT">{font(text, 10, self.theme.signs[sign(value.grad)])}</TD>'
+            rows += f"<TR>{cells}</TR>"
+        return table(rows, 3)
+
+    def maps(self, block: Block) -> str:
+        """Write the heat maps of values and gradients, side by side or one above the other."""
+        cells = grid(block)
+        maps = [("value", [[v.data for v in row] for row in cells])]
+        if self.summary.after_backward:
+            maps.append(("gradient", [[v.grad for v in row] for row in cells]))
+        drawn = [f'<TD ALIGN="LEFT">{self.map(title, numbers)}</TD>' for title, numbers in maps]
+        wide = max(map(len, cells)) > 2 * len(cells)
+        return table("".join(f"<TR>{cell}</TR>" for cell in drawn) if wide else f"<TR>{''.join(drawn)}</TR>", 0)
+
+    def map(self, title: str, numbers: list[list[float]]) -> str:
+        """Write one heat map."""
+        pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
+        squares = pooled(numbers, *pool)
+        size = max(min(EXTENT // max(len(squares), max(map(len, squares))), 14), 6)
+        sizes = [abs(x) for row in squares for x in row if isfinite(x)]
+        largest = max(sizes, default=0.0)
+        fill = self.theme.roles["computed"].fill
+        rows = ""
+        for row in squares:
+            for x in row:
+                share = sqrt(abs(x) / largest) if largest and isfinite(x) else float(not isfinite(x))
+                color = blend(fill, self.theme.edges[sign(x)], share) if x else fill
+                rows += f'<TD WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{color}"></TD>'
+            rows += "</TR><TR>"
+        rows = f"<TR>{rows}".removesuffix("<TR>")
+        k = pool[0] * pool[1]
+        words = title + (f" (the largest of {k:,} a square)" if k > 1 else "")
+        squares_ = f'<TABLE BORDER="1" COLOR="{self.theme.frame_border}" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">{rows}</TABLE>'
+        inner = f'<TR><TD ALIGN="LEFT">{font(words, 10, self.theme.muted)}</TD></TR><TR><TD>{squares_}</TD></TR>'
+        return table(inner, 2)
+
+
+def grid(block: Block) -> list[list[Value]]:
+    """Arrange what a heat map shows: parameters by neuron, the bias last, or else all values in their order.
+
+    >>> import scalargrad
+    >>> model = scalargrad.nn.MLP(2, [3, 1])
+    >>> block = Summary(model([1.0, 2.0])).blocks[1]
+    >>> [[value.label for value in row] for row in grid(block)]
+    [['w11', 'w12', 'b1'], ['w21', 'w22', 'b2'], ['w31', 'w32', 'b3']]
+    """
+    if block.parameters and block.neurons:
+        by_scope: dict[tuple[str, ...], list[Value]] = {}
+        for parameter in block.parameters:
+            by_scope.setdefault(parameter.scope, []).append(parameter)
+        return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
+    values = block.parameters or [value for value in block.values if value.role != "constant"] or block.values
+    columns = max(round(sqrt(1.4 * len(values))), 1)
+    return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
+
+
+def pooled(numbers: list[list[float]], high: int, wide: int) -> list[list[float]]:
+    """Make one number of every so many rows and columns: the one of the largest size, a nan before all.
+
+    >>> pooled([[1.0, -3.0, 2.0], [0.0, 2.0, 0.0]], 2, 2)
+    [[-3.0, 2.0]]
+    """
+
+    def size(x: float) -> float:
+        return float("inf") if isnan(x) else abs(x)
+
+    return [
+        [
+            max((x for row in numbers[i : i + high] for x in row[j : j + wide]), key=size, default=0.0)
+            for j in range(0, len(numbers[i]), wide)
+        ]
+        for i in range(0, len(numbers), high)
+    ]

@@ -1,0 +1,172 @@
+"""The chain rule, seen: every path from a value to the root, and the product of the local derivatives along it."""
+
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from heapq import nlargest
+from math import isnan
+from typing import NamedTuple
+
+from scalargrad import Value, topological_order
+from viz.graph import Card, Edge, Graph, matches_scope, sign
+from viz.labels import font
+from viz.text import html, name, number, symbol
+from viz.theme import Theme
+
+LISTED = 8  # paths: a graph of a hundred additions may have 2**100
+
+
+class Step(NamedTuple):
+    """A path's last step: the product so far, and where it came from."""
+
+    product: float
+    local: float
+    parent: Value | None
+    rank: int  # among the parent's paths
+
+    @property
+    def size(self) -> float:
+        return float("inf") if isnan(self.product) else abs(self.product)
+
+
+class Paths:
+    """All paths from a value to the roots.
+
+    >>> x = Value(3.0, label="x")
+    >>> paths = Paths(x, [x * x + x])
+    >>> paths.count, paths.derivative
+    (3, 7.0)
+
+    count       how many there are, by dynamic programming
+    derivative  the sum, over all paths, of the product of the local derivatives along each
+    Raises ValueError where there are none.
+    """
+
+    def __init__(self, value: Value, roots: Sequence[Value]) -> None:
+        self.value, self.roots = value, roots
+        counts, derivatives, best = {value: 1}, {value: 1.0}, {value: [Step(1.0, 1.0, None, 0)]}
+        order = topological_order(*roots)
+        for child in order if value.role != "constant" else ():
+            if child is value or not any(parent in counts for parent in child._prev):
+                continue
+            steps = [(p, local) for p, local in zip(child._prev, child.local_gradients, strict=True) if p in counts]
+            counts[child] = sum(counts[parent] for parent, _ in steps)
+            derivatives[child] = sum(local * derivatives[parent] for parent, local in steps)
+            longer = (
+                Step(local * before.product, local, parent, rank)
+                for parent, local in steps
+                for rank, before in enumerate(best[parent])
+            )
+            best[child] = nlargest(LISTED, longer, key=lambda step: step.size)
+        ends = [root for root in roots if root in counts and (root is not value or value in order)]
+        if value not in set(order) or not ends:
+            raise ValueError(f"highlight: there is no path from {value!r} to the root")
+        self.count = sum(counts[root] for root in ends)
+        self.derivative = sum(derivatives[root] for root in ends)
+        self.best = best
+        self.members = self._leading_to(ends, set(counts))
+
+    def _leading_to(self, ends: Sequence[Value], reached: set[Value]) -> set[Value]:
+        members, stack = set(ends), list(ends)
+        while stack:
+            for parent in stack.pop()._prev:
+                if parent in reached and parent not in members:
+                    members.add(parent)
+                    stack.append(parent)
+        return members
+
+    def meets(self, card: Card) -> bool:
+        """Tell whether a path leads through a card."""
+        return card.value in self.members or any(row.leaf is self.value for row in card.rows)
+
+    def contain(self, edge: Edge) -> bool:
+        """Tell whether a path leads along an edge."""
+        return edge.parent in self.members and edge.child in self.members
+
+    def largest(self) -> list[list[tuple[Value, float]]]:
+        """Return the paths of the largest products: each a list of values, with the local derivative that led there.
+
+        >>> x = Value(3.0, label="x")
+        >>> [[local for _, local in path] for path in Paths(x, [x * x]).largest()]
+        [[1.0, 3.0], [1.0, 3.0]]
+        """
+        ends = [(root, rank) for root in self.roots for rank in range(len(self.best.get(root, ())))]
+        paths = []
+        for end, rank in nlargest(LISTED, ends, key=lambda end: self.best[end[0]][end[1]].size):
+            path, node = [], end
+            while True:
+                step = self.best[node][rank]
+                path.append((node, step.local))
+                if step.parent is None:
+                    break
+                node, rank = step.parent, step.rank
+            paths.append(path[::-1])
+        return paths
+
+    def legend(self, graph: Graph | None, theme: Theme, digits: int) -> Iterator[str]:
+        """Write the sum over the paths, and a line for each of the largest."""
+        root = name(self.roots[0].label) or "root" if len(self.roots) == 1 else "roots"
+        more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
+        plural = "s" * (self.count != 1)
+        total = font(f"<B>{number(self.derivative, digits, signed=True)}</B>", 13, theme.signs[sign(self.derivative)])
+        title = font(f"<B>∂{html(root)}/∂{html(_named(self.value))} = </B>", 13, theme.ink)
+        yield title + total + font(f" : the sum over {_count(self.count)} path{plural}{more}, of the product along each", 12)
+        for path in self.largest():
+            yield self._line(path, graph, theme, digits)
+
+    def _line(self, path: list[tuple[Value, float]], graph: Graph | None, theme: Theme, digits: int) -> str:
+        # The scalars of one card are one stop.
+        stops: list[tuple[str, float]] = []
+        last: object = None
+        product = 1.0
+        for value, local in path:
+            product *= local
+            card = graph.card_of.get(value) if graph else None
+            if card is not None and card is last:
+                stops[-1] = (_stop(value, card), stops[-1][1] * local)
+            else:
+                stops.append((_stop(value, card), local))
+            last = card or value
+        shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
+        text = ""
+        for i, stop in enumerate(shown):
+            if stop is None:
+                text += " → ⋯"
+            else:
+                arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
+                text += font(html(arrow), 11) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
+        return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
+
+
+def _named(value: Value) -> str:
+    return name(value.label) if value.label else symbol(value._op) or "value"
+
+
+def _stop(value: Value, card: Card | None) -> str:
+    if card is None:
+        return _named(value)
+    return name(card.value.label) if card.value.label else "Σ" if card.is_sum else _named(card.value)
+
+
+def _count(count: int) -> str:
+    return f"{count:,}" if count < 10**9 else f"{float(count):.1e}" if count < 10**300 else "more than 10³⁰⁰"
+
+
+def named(label: str, order: Sequence[Value]) -> Value:
+    """Find a value by its label, such as "w11", or "layer 1/w11" where several have it.
+
+    >>> x = Value(3.0, label="x")
+    >>> named("x", [x]) is x
+    True
+
+    Raises ValueError where none has it, or several.
+    """
+    *scope, last = label.split("/")
+    found = [v for v in order if str(v.label) == last and (not scope or matches_scope(v.scope, "/".join(scope)))]
+    if len(found) != 1:
+        places = list(dict.fromkeys("/".join((*v.scope, last)) for v in found))
+        several = f"several values are called that: {', '.join(places[:4])}"
+        raise ValueError(f"highlight: {several if found else 'no value is called that'}, got {label!r}")
+    return found[0]

@@ -1,0 +1,150 @@
+"""Linear units: sums of products plus a bias, found in a graph however they were written.
+
+`sum(w*x) + b` with its starting 0, a loop, the bias first or last, NumPy's `@`: all are trees of additions whose terms
+are products with a parameter, parameters, and whatever else is added.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scalargrad import Value
+
+
+class Row(NamedTuple):
+    """A leaf that stands on the card of what it is used in, and the scalar there that takes it in.
+
+    >>> w, x = Value(2.0, label="w"), Value(3.0)
+    >>> Row(w, w * x).leaf.label
+    'w'
+    """
+
+    leaf: Value
+    into: Value
+
+
+@dataclass
+class Unit:
+    """A sum: the scalar it comes to, the leaves among its terms, and the scalars that nobody needs to see.
+
+    >>> Unit(Value(3.0)).rows
+    []
+    """
+
+    value: Value
+    rows: list[Row] = field(default_factory=list)  # weights, then biases
+    inside: list[Value] = field(default_factory=list)  # partial sums, products with a row's leaf, a sum's first 0
+
+
+Uses = dict[Value, list[Value]]
+
+
+def uses_of(order: Sequence[Value]) -> Uses:
+    """List for every value what was computed from it, once an operand.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> uses_of([x, y])[x] == [y, y]
+    True
+    """
+    uses: Uses = {value: [] for value in order}
+    for child in order:
+        for parent in child._prev:
+            uses[parent].append(child)
+    return uses
+
+
+def linear_units(order: Sequence[Value], uses: Uses, roots: Sequence[Value]) -> list[Unit]:
+    """Find the linear units of a graph, and its other sums of three terms or more.
+
+    >>> from scalargrad import topological_order
+    >>> w, x, b = Value(2.0, label="w"), Value(3.0, label="x"), Value(1.0, label="b")
+    >>> z = sum([w * x]) + b
+    >>> order = topological_order(z)
+    >>> [[row.leaf.label for row in unit.rows] for unit in linear_units(order, uses_of(order), [z])]
+    [['w', 'b']]
+    """
+    return list(_Finder(order, uses, roots).units())
+
+
+class _Finder:
+    def __init__(self, order: Sequence[Value], uses: Uses, roots: Sequence[Value]) -> None:
+        self.order, self.uses, self.roots = order, uses, set(roots)
+        # Where roles are told, only parameters are weights; else any leaf may be one.
+        self.role = "parameter" if any(value.role == "parameter" for value in order) else ""
+
+    def units(self) -> Iterator[Unit]:
+        absorbed: set[Value] = set()
+        for value in reversed(self.order):
+            if value._op == "+" and len(value._prev) == 2 and value not in absorbed:
+                unit = self.unit(value)
+                if unit:
+                    absorbed.update(unit.inside)
+                    yield unit
+
+    def unit(self, head: Value) -> Unit | None:
+        sums, weights, leaves, zeros = [], [], [], []
+        stack = [(head, head)]
+        while stack:
+            node, child = stack.pop()
+            if node is head or self.is_partial_sum(node, head):
+                sums.append(node)
+                stack += [(operand, node) for operand in reversed(node._prev)]
+            elif (weight := self.weight(node, head)) is not None:
+                weights.append(Row(weight, node))
+            elif not node._prev and node.role == "constant" and node.data == 0:
+                zeros.append(node)  # what `sum` starts from
+            elif not node._prev and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
+                leaves.append(Row(node, child))
+        if not weights:
+            leaves = [row for row in leaves if row.leaf.role]
+        biases = sum(self.is_bias(row.leaf) for row in leaves)
+        if len(sums) < 2 and len(weights) + biases < 2:
+            return None
+        return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
+
+    def is_partial_sum(self, node: Value, head: Value) -> bool:
+        if node._op != "+" or len(node._prev) != 2 or len(self.uses[node]) != 1 or node in self.roots:
+            return False
+        if node.scope != head.scope:
+            return False
+        if not node.label:
+            return True
+        # A named sum of weighted terms goes on where a weighted term or a bias is added: x1w1 + x2w2, and then b.
+        (child,) = self.uses[node]
+        (other,) = (operand for operand in child._prev if operand is not node)
+        going_on = self.weight(other, head) is not None or (not other._prev and self.is_bias(other))
+        return going_on and any(self.weight(term, head) is not None for term in node._prev)
+
+    def weight(self, term: Value, head: Value) -> Value | None:
+        """Return the operand of a product that is a weight, if the product is used in this sum alone."""
+        if term._op != "*" or len(term._prev) != 2 or len(self.uses[term]) != 1 or term.scope != head.scope:
+            return None
+        left, right = term._prev
+        if left is right or term in self.roots:
+            return None
+        candidates = [operand for operand in (left, right) if not operand._prev and operand.role == self.role]
+        # Of two leaves without roles, the one that is not called x, or else the left one.
+        # Of two leaves without roles, the one not called x, or the one used less: an input goes to every unit.
+        return min(candidates, key=lambda leaf: (_called_x(leaf), len(self.uses[leaf])), default=None)
+
+    def is_bias(self, leaf: Value) -> bool:
+        return leaf.role == self.role and not (self.role == "" and _called_x(leaf))
+
+
+def _called_x(leaf: Value) -> bool:
+    return str(leaf.label).lower().startswith("x")
+
+
+def folded_leaves(units: Sequence[Unit], uses: Uses) -> set[Value]:
+    """Return the leaves that need no card: every use of theirs is a row, of another unit each time.
+
+    >>> folded_leaves([], {})
+    set()
+    """
+    rows = Counter(row.leaf for unit in units for row in unit.rows)
+    twice = {leaf for unit in units for leaf, n in Counter(row.leaf for row in unit.rows).items() if n > 1}
+    return {leaf for leaf, n in rows.items() if n == len(uses[leaf]) and leaf not in twice}
