@@ -73,6 +73,7 @@ class Cards:
         labels = self.labels if on_path else self.faint
         style = labels.theme.roles[self.graph.role(card.value)]
         attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
+        attributes += "" if on_path else f' fontcolor="{labels.theme.ink}"'
         return f"  {self.graph.number[card.value]} [{attributes} label=<{labels.card(card)}>]"
 
     def edge(self, edge: Edge) -> str:
@@ -81,7 +82,10 @@ class Cards:
         head = f"{self.graph.number[card.value]}"
         if card.rows:
             head += f":{self.graph.port(edge)}:w"
-        flow = f" [{self.flow(edge, edge.gradient)}]" if edge.gradient is not None else ""
+        if edge.gradient is not None:
+            flow = f" [{self.flow(edge, edge.gradient)}]"
+        else:
+            flow = f' [color="{self.faint.theme.edges[""]}"]' if self.paths is not None else ""
         return f"  {self.graph.number[tail]} -> {head}{flow}"
 
     def flow(self, edge: Edge, gradient: float) -> str:

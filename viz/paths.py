@@ -15,7 +15,7 @@ from viz.labels import font
 from viz.text import html, name, number, symbol
 from viz.theme import Theme
 
-LISTED = 8  # paths: a graph of a hundred additions may have 2**100
+LISTED = 12  # paths: a graph of a hundred additions may have 2**100
 
 
 class Step(NamedTuple):
@@ -111,43 +111,40 @@ class Paths:
         more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
         plural = "s" * (self.count != 1)
         total = font(f"<B>{number(self.derivative, digits, signed=True)}</B>", 13, theme.signs[sign(self.derivative)])
-        title = font(f"<B>∂{html(root)}/∂{html(_named(self.value))} = </B>", 13, theme.ink)
+        value = name(self.value.label) or f"({number(self.value.data, digits)})"
+        title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
         yield title + total + font(f" : the sum over {_count(self.count)} path{plural}{more}, of the product along each", 12)
         for path in self.largest():
             yield self._line(path, graph, theme, digits)
 
     def _line(self, path: list[tuple[Value, float]], graph: Graph | None, theme: Theme, digits: int) -> str:
-        # The scalars of one card are one stop.
+        # The scalars of one card are one stop; where there are no cards, those with a name are.
         stops: list[tuple[str, float]] = []
         last: object = None
-        product = 1.0
+        product = through = 1.0
         for value, local in path:
-            product *= local
+            product, through = product * local, through * local
             card = graph.card_of.get(value) if graph else None
             if card is not None and card is last:
-                stops[-1] = (_stop(value, card), stops[-1][1] * local)
+                stops[-1] = (stops[-1][0], stops[-1][1] * through)
+            elif graph is None and not value.label and value is not path[-1][0]:
+                continue
             else:
-                stops.append((_stop(value, card), local))
-            last = card or value
+                stops.append((_named(card.value if card else value, card), through))
+            last, through = card, 1.0
         shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
         text = ""
         for i, stop in enumerate(shown):
             if stop is None:
-                text += " → ⋯"
+                text += font(" → ⋯", 11)
             else:
                 arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
-                text += font(html(arrow), 11) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
+                text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
         return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
 
 
-def _named(value: Value) -> str:
-    return name(value.label) if value.label else symbol(value._op) or "value"
-
-
-def _stop(value: Value, card: Card | None) -> str:
-    if card is None:
-        return _named(value)
-    return name(card.value.label) if card.value.label else "Σ" if card.is_sum else _named(card.value)
+def _named(value: Value, card: Card | None = None) -> str:
+    return name(value.label) if value.label else "Σ" if card and card.is_sum else symbol(value._op) or number(value.data)
 
 
 def _count(count: int) -> str:

@@ -33,6 +33,20 @@ class Box(NamedTuple):
     width: float
     height: float
 
+    def shrunk(self, inset: float) -> Box:
+        """Return the place inside a margin.
+
+        >>> Box(0, 0, 10, 8).shrunk(2)
+        Box(x=2, y=2, width=6, height=4)
+        """
+        return Box(self.x + inset, self.y + inset, self.width - 2 * inset, self.height - 2 * inset)
+
+
+def _rectangle(box: Box, fill: str, color: str, border: float) -> str:
+    edge = f' stroke="{color}" stroke-width="{border:g}"' if border else ""
+    x, y, width, height = box.shrunk(border / 2)  # a border is drawn on both sides of its line
+    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{fill}"{edge}/>'
+
 
 @dataclass
 class Line:
@@ -93,10 +107,8 @@ class Cell:
     def draw(self, box: Box) -> Iterator[str]:
         fill, border = self.attributes.get("BGCOLOR", "none"), self.number("BORDER")
         if fill != "none" or border:
-            edge = f' stroke="{self.attributes.get("COLOR", "#000000")}" stroke-width="{border:g}"' if border else ""
-            x, y, width, height = box.x + border / 2, box.y + border / 2, box.width - border, box.height - border
-            yield f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{fill}"{edge}/>'
-        inner = Box(box.x + self.inset, box.y + self.inset, box.width - 2 * self.inset, box.height - 2 * self.inset)
+            yield _rectangle(box, fill, self.attributes.get("COLOR", "#000000"), border)
+        inner = box.shrunk(self.inset)
         if isinstance(self.content, Table):
             yield from self.content.draw(inner)
         else:
@@ -109,6 +121,8 @@ class Table:
 
     rows: list[list[Cell]]
     spacing: float
+    border: float = 0.0
+    color: str = "#000000"
 
     @cached_property
     def columns(self) -> list[float]:
@@ -134,17 +148,17 @@ class Table:
     def size(self) -> tuple[float, float]:
         """The least width and height."""
         return (
-            sum(self.columns) + self.spacing * (len(self.columns) + 1),
-            sum(self.heights) + self.spacing * (len(self.heights) + 1),
+            sum(self.columns) + self.spacing * (len(self.columns) + 1) + 2 * self.border,
+            sum(self.heights) + self.spacing * (len(self.heights) + 1) + 2 * self.border,
         )
 
     def cells(self, box: Box) -> Iterator[tuple[Cell, Box]]:
         """Place the cells in a box."""
         wider = (box.width - self.size[0]) / max(len(self.columns), 1)
         higher = (box.height - self.size[1]) / max(len(self.heights), 1)
-        y = box.y + self.spacing
+        y = box.y + self.spacing + self.border
         for row, height in zip(self.rows, self.heights, strict=True):
-            x, column = box.x + self.spacing, 0
+            x, column = box.x + self.spacing + self.border, 0
             for cell in row:
                 widths = self.columns[column : column + cell.span]
                 width = sum(widths) + len(widths) * wider + self.spacing * (len(widths) - 1)
@@ -159,12 +173,12 @@ class Table:
             if "PORT" in cell.attributes:
                 yield cell.attributes["PORT"], place
             if isinstance(cell.content, Table):
-                inset = cell.inset
-                inner = Box(place.x + inset, place.y + inset, place.width - 2 * inset, place.height - 2 * inset)
-                yield from cell.content.ports(inner)
+                yield from cell.content.ports(place.shrunk(cell.inset))
 
     def draw(self, box: Box) -> Iterator[str]:
         """Draw the table in a box."""
+        if self.border:
+            yield _rectangle(box, "none", self.color, self.border)
         for cell, place in self.cells(box):
             yield from cell.draw(place)
 
@@ -189,7 +203,8 @@ def _label(element: ElementTree.Element, font: Font) -> Label:
         return Line(list(_pieces(element, font)))
     padding = float(table.get("CELLPADDING", 2))
     rows = [[Cell(_label(cell, font), dict(cell.attrib), padding) for cell in row] for row in table]
-    return Table(rows, float(table.get("CELLSPACING", 2)))
+    border, color = float(table.get("BORDER", 1)), table.get("COLOR", "#000000")
+    return Table(rows, float(table.get("CELLSPACING", 2)), border, color)
 
 
 def _pieces(element: ElementTree.Element, font: Font) -> Iterator[tuple[str, Font]]:

@@ -118,8 +118,9 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         if statement == "graph":  # of a cluster, or of the whole
             opened = dot.rfind("subgraph ", 0, start)
             name = "" if opened < 0 else dot[opened:start].split()[1]
-        color = (muted if statement == "graph" else ink) or ["", "#000000"]
-        labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1]))
+        own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
+        color = own or (muted if statement == "graph" else ink)
+        labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1] if color else "#000000"))
         yield _sized(label) if statement != "graph" else _titled(label, name)
     yield dot[end:]
 
