@@ -39,7 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.draw:
             import viz
 
-            drawn = viz.draw(root, options.draw, title=title, force=options.force)
+            drawn = viz.draw(
+                root,
+                options.draw,
+                detail=options.detail,
+                highlight=options.highlight,
+                title=title,
+                theme=options.theme,
+                force=options.force,
+            )
             print(f"\ndrawn: {drawn}", file=sys.stderr)
     except OSError as error:
         print(f"scalargrad: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
@@ -118,7 +126,11 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
 
 def _common(command: argparse.ArgumentParser, digits: int) -> None:
     command.add_argument("--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf or .dot")
-    command.add_argument("--force", action="store_true", help="draw more than 2,000 scalars, too")
+    command.add_argument("--detail", choices=("auto", "full", "units", "layers"), default="auto",
+                         help="every scalar, linear unit or layer; auto is the finest that is still read")  # fmt: skip
+    command.add_argument("--highlight", metavar="NAME", help="show every path from a value to the root, such as w11")
+    command.add_argument("--theme", choices=("light", "dark"), default="light", help="the colours of the picture")
+    command.add_argument("--force", action="store_true", help="draw more than 2,000 cards, too")
     command.add_argument("--digits", type=int, choices=range(18), metavar="N", default=digits,
                          help=f"digits after the point, 0 to 17 (default {digits})")  # fmt: skip
 

@@ -213,10 +213,10 @@ def test_drawings_are_written(run, tmp_path):
 def test_more_scalars_than_a_picture_shows_well_need_force(run, tmp_path):
     path = tmp_path / "long.dot"
     expression = " + ".join(f"{i}*x" for i in range(1000))
-    status, _, err = run("eval", expression, "x=3", "--draw", str(path))
+    status, _, err = run("eval", expression, "x=3", "--draw", str(path), "--detail", "full")
     assert (status, path.exists()) == (2, False)
     assert "--force" in err
-    assert run("eval", expression, "x=3", "--draw", str(path), "--force")[0] == 0
+    assert run("eval", expression, "x=3", "--draw", str(path), "--detail", "full", "--force")[0] == 0
     assert path.read_text(encoding="utf-8").startswith("digraph")
 
 

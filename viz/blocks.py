@@ -1,11 +1,8 @@
 """The picture of a summary: blocks with heat maps of values and gradients, and what flows between them."""
 
-# ruff: noqa: RUF001 - symbols are written as mathematics writes them
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from math import isfinite, isnan, sqrt
 
 from scalargrad import Value
@@ -68,7 +65,7 @@ class Blocks:
 
     def flow(self, flow: Flow, largest: float) -> str:
         """Write what goes from one block to another."""
-        lines = [f"{flow.count:,} value{'s' * (flow.count != 1)}"]
+        lines = [f"{flow.values:,} value{'s' * (flow.values != 1)}"]
         width = 1.0
         if flow.rms is not None:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
@@ -143,7 +140,7 @@ class Blocks:
         """Write one heat map."""
         pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
         squares = pooled(numbers, *pool)
-        size = max(min(EXTENT // max(len(squares), max(map(len, squares))), 16), 6)
+        size = max(min(EXTENT // max(len(squares), *map(len, squares)), 16), 6)
         sizes = [abs(x) for row in squares for x in row if isfinite(x)]
         largest = max(sizes, default=0.0)
         fill = self.theme.roles["computed"].fill

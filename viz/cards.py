@@ -37,7 +37,9 @@ class Cards:
             level = f"every scalar ({len(graph.cards):,})"
         else:
             sums = sum(card.is_sum for card in graph.cards)
-            level = f"{sums:,} linear unit{'s' * (sums != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
+            level = (
+                f"{sums:,} linear unit{'s' * (sums != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
+            )
         hidden = len(graph.order) - graph.stands_for
         return level + (f", of {len(graph.order):,} scalars" if hidden else "")
 
@@ -45,7 +47,9 @@ class Cards:
         """Write the lines of the legend."""
         graph = self.graph
         leaves = [row.leaf for card in graph.cards for row in card.rows]
-        yield heading.roles({graph.role(value) for value in [*(card.value for card in graph.cards), *leaves]}, self.theme)
+        yield heading.roles(
+            {graph.role(value) for value in [*(card.value for card in graph.cards), *leaves]}, self.theme
+        )
         if any(edge.kind for edge in graph.edges):
             yield heading.flows(graph, self.theme, self.digits)
 

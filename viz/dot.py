@@ -14,11 +14,11 @@ from viz.blocks import Blocks
 from viz.cards import Cards
 from viz.graph import Graph, as_roots
 from viz.levels import choose
+from viz.metrics import FAMILY
 from viz.paths import Paths, named
 from viz.text import name
 from viz.theme import THEMES
 
-FONT = "DejaVu Sans,Verdana,sans-serif"
 LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and takes gigabytes
 
 
@@ -70,11 +70,11 @@ def to_dot(
             # Cards over edges: a thick edge's point would stick into the card.
             f'  graph [rankdir=LR bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
             f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
-            f'    fontname="{FONT}" fontcolor="{colors.muted}"',
+            f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
             f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
-            f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FONT}" fontsize=13',
+            f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
             f'    fontcolor="{colors.ink}"]',
-            f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FONT}" fontsize=10]',
+            f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
             *picture.statements(),
             "}\n",
         ]

@@ -110,6 +110,7 @@ class Labels:
         """
         return font(f"<B>{html(title)}</B>", max(15 - 2 * depth, 11))
 
+
 def table(rows: str, padding: int, spacing: int = 0) -> str:
     """Write a table without borders around its rows.
 

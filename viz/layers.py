@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from math import fsum, hypot, isfinite, sqrt
+from math import hypot, sqrt
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
@@ -22,7 +22,7 @@ class Flow(NamedTuple):
 
     source: Block
     target: Block
-    count: int
+    values: int
     rms: float | None
 
 
@@ -83,7 +83,9 @@ class Summary:
         keys = self._by_scope() if any(value.scope for value in self.values) else self._by_depth()
         self._place_constants(keys)
         self.block_of = self._blocks(keys)
-        self.blocks = list(dict.fromkeys(self.block_of.values()))
+        computed = (self.block_of[value] for value in self.values if value._prev)
+        blocks = dict.fromkeys(self.block_of.values())
+        self.blocks = [block for block in blocks if not block.operations] + list(dict.fromkeys(computed))
         for root in roots:
             if root in self.block_of:
                 self.block_of[root].holds_root = True

@@ -6,6 +6,7 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
+FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and what stands in for it elsewhere
 FONTS = Path(__file__).parent / "fonts"
 FILES = {False: FONTS / "DejaVuSans.ttf", True: FONTS / "DejaVuSans-Bold.ttf"}  # by bold
 LINE = 1.2  # the height of a line, in font sizes

@@ -94,14 +94,14 @@ class Paths:
         """
         ends = [(root, rank) for root in self.roots for rank in range(len(self.best.get(root, ())))]
         paths = []
-        for end, rank in nlargest(LISTED, ends, key=lambda end: self.best[end[0]][end[1]].size):
-            path, node = [], end
+        for node, rank in nlargest(LISTED, ends, key=lambda end: self.best[end[0]][end[1]].size):
+            path = []
             while True:
                 step = self.best[node][rank]
                 path.append((node, step.local))
                 if step.parent is None:
                     break
-                node, rank = step.parent, step.rank
+                node, rank = step.parent, step.rank  # noqa: PLW2901 - walked back
             paths.append(path[::-1])
         return paths
 
@@ -113,7 +113,11 @@ class Paths:
         total = font(f"<B>{number(self.derivative, digits, signed=True)}</B>", 13, theme.signs[sign(self.derivative)])
         value = name(self.value.label) or f"({number(self.value.data, digits)})"
         title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
-        yield title + total + font(f" : the sum over {_count(self.count)} path{plural}{more}, of the product along each", 12)
+        yield (
+            title
+            + total
+            + font(f" : the sum over {_count(self.count)} path{plural}{more}, of the product along each", 12)
+        )
         for path in self.largest():
             yield self._line(path, graph, theme, digits)
 
@@ -144,7 +148,9 @@ class Paths:
 
 
 def _named(value: Value, card: Card | None = None) -> str:
-    return name(value.label) if value.label else "Σ" if card and card.is_sum else symbol(value._op) or number(value.data)
+    return (
+        name(value.label) if value.label else "Σ" if card and card.is_sum else symbol(value._op) or number(value.data)
+    )
 
 
 def _count(count: int) -> str:

@@ -15,10 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from viz.metrics import FONTS
 from viz.order import upright
 
 FORMATS = ("png", "svg", "pdf", "dot")
-FONTS = Path(__file__).parent / "fonts"
 TIME_LIMIT = 60  # seconds
 
 REMEDIES = (
@@ -97,8 +97,13 @@ def _renderer(format: str) -> tuple[str, list[str]]:
         if wanted in ("", name):
             if name == "dot":
                 return name, [str(shutil.which("dot")), "-Tplain", "-olayout", f"-T{format}", "-opicture"]
+            if name == "wasm" and format == "pdf" and not _have("svg2pdf_py"):
+                raise RendererNotFound(
+                    "the renderer wasm makes PNG and SVG; for a PDF, either install svg2pdf-py too ('pip install "
+                    "svg2pdf-py'), or Graphviz itself"
+                )
             # The same modules are found there as here, whatever lies in the current directory.
-            program = f"import sys; sys.path[:] = {[os.path.abspath(p) for p in sys.path]!r}; from viz.{name} import main; main({format!r})"
+            program = f"import sys; sys.path[:] = {[str(Path(place).absolute()) for place in sys.path]!r}; from viz.{name} import main; main({format!r})"
             return name, [sys.executable, "-c", program]
     missing = f"the renderer {wanted!r}, which SCALARGRAD_RENDERER asks for," if wanted else "no Graphviz"
     raise RendererNotFound(f"{missing} was {'not ' * bool(wanted)}found. {REMEDIES}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from viz.metrics import LINE, text_width
@@ -92,10 +92,12 @@ class Cell:
 
     @property
     def inset(self) -> float:
+        """What lies between its edge and its content."""
         return self.number("CELLPADDING", self.padding) + self.number("BORDER")
 
     @property
     def span(self) -> int:
+        """How many columns it takes."""
         return int(self.attributes.get("COLSPAN", 1))
 
     @property
@@ -105,6 +107,7 @@ class Cell:
         return max(width, self.number("WIDTH")), max(height, self.number("HEIGHT"))
 
     def draw(self, box: Box) -> Iterator[str]:
+        """Draw the cell in a box: its ground, its border, its content."""
         fill, border = self.attributes.get("BGCOLOR", "none"), self.number("BORDER")
         if fill != "none" or border:
             yield _rectangle(box, fill, self.attributes.get("COLOR", "#000000"), border)
@@ -193,11 +196,11 @@ def parse(label: str, font: Font) -> Label:
     Line(pieces=[('a < b', Font(size=10, color='#000000', bold=True))])
     """
     # In DOT a backslash is doubled, where it would begin an escape of Graphviz's own.
-    element = ElementTree.fromstring(f"<L>{label}</L>".replace("\\\\", "\\"))  # noqa: S314 - this package wrote it
+    element = ET.fromstring(f"<L>{label}</L>".replace("\\\\", "\\"))  # noqa: S314 - this package wrote it
     return _label(element, font)
 
 
-def _label(element: ElementTree.Element, font: Font) -> Label:
+def _label(element: ET.Element, font: Font) -> Label:
     table = element.find("TABLE")
     if table is None:
         return Line(list(_pieces(element, font)))
@@ -207,11 +210,9 @@ def _label(element: ElementTree.Element, font: Font) -> Label:
     return Table(rows, float(table.get("CELLSPACING", 2)), border, color)
 
 
-def _pieces(element: ElementTree.Element, font: Font) -> Iterator[tuple[str, Font]]:
+def _pieces(element: ET.Element, font: Font) -> Iterator[tuple[str, Font]]:
     if element.tag == "FONT":
-        font = font._replace(
-            size=float(element.get("POINT-SIZE", font.size)), color=element.get("COLOR", font.color)
-        )
+        font = font._replace(size=float(element.get("POINT-SIZE", font.size)), color=element.get("COLOR", font.color))
     elif element.tag == "B":
         font = font._replace(bold=True)
     if element.text:

@@ -75,14 +75,16 @@ def faded(theme: Theme) -> Theme:
     """Return the theme of what stands back in a picture.
 
     >>> faded(LIGHT).ink
-    '#C1C2C4'
+    '#C1C3C4'
     """
 
     def fade(color: str) -> str:
         return blend(theme.background, color, 0.27)
 
     return theme._replace(
-        **{name: fade(getattr(theme, name)) for name in ("ink", "muted", "chip")},
+        ink=fade(theme.ink),
+        muted=fade(theme.muted),
+        chip=fade(theme.chip),
         edges={kind: fade(color) for kind, color in theme.edges.items()},
         signs={kind: fade(color) for kind, color in theme.signs.items()},
         roles={role: Style(fade(style.fill), fade(style.border), style.width) for role, style in theme.roles.items()},

@@ -101,9 +101,8 @@ class _Finder:
                 leaves.append(Row(node, child))
         if not weights:
             leaves = [row for row in leaves if row.leaf.role]
-        biases = sum(self.is_bias(row.leaf) for row in leaves)
-        if len(sums) < 2 and len(weights) + biases < 2:
-            return None
+        if len(sums) < 2 and (not weights or len(weights) + len(leaves) < 2):
+            return None  # an addition of two, which is no unit
         return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
 
     def is_partial_sum(self, node: Value, head: Value) -> bool:

