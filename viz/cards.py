@@ -36,7 +36,7 @@ class Cards:
         if not graph.units:
             level = f"every scalar ({len(graph.cards):,})"
         else:
-            sums = sum(card.is_sum for card in graph.cards)
+            sums = sum(card.running_sum for card in graph.cards)
             level = (
                 f"{sums:,} linear unit{'s' * (sums != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
             )

@@ -68,16 +68,21 @@ def as_roots(root: object) -> tuple[Value, ...]:
 class Card:
     """One scalar, with rows for the leaves that it takes in, and with what needs no card because this one says it.
 
-    >>> Card(Value(3.0)).is_sum
+    >>> Card(Value(3.0)).running_sum
     False
     """
 
     value: Value
     rows: list[Row] = field(default_factory=list)
     inside: list[Value] = field(default_factory=list)
-    is_sum: bool = False
+    running_sum: bool = False
     scope: Scope = ()
     cut: bool = False  # what it was computed from is not shown
+
+    @property
+    def folded(self) -> list[Value]:
+        """The scalars that the card stands for besides its own."""
+        return [*(row.leaf for row in self.rows), *self.inside]
 
 
 class Graph:
@@ -98,9 +103,15 @@ class Graph:
         self.uses = uses_of(self.order)
         self.units = units
         self.after_backward = after_backward(self.order, roots)
-        self.card_of: dict[Value, Card] = {}  # the card that stands for a scalar; a leaf with rows alone has none
-        for card in self._units() if units else map(Card, self.order):
-            self.card_of.update(dict.fromkeys((card.value, *card.inside), card))
+        cards = list(self._units() if units else map(Card, self.order))
+        own = {card.value for card in cards}
+        self.row_leaves = {row.leaf for card in cards for row in card.rows} - own  # they have no card of their own
+        self.card_of: dict[Value, Card] = {}  # the card that stands for a scalar, or the first that has a row for it
+        for card in cards:
+            self.card_of[card.value] = card
+            for value in card.folded:
+                if value not in own:
+                    self.card_of.setdefault(value, card)
         edges = [edge for edge in self._edges() if self._is_seen(edge)]
         shown = self._shown(edges, scope, depth)
         for edge in edges:
@@ -147,7 +158,7 @@ class Graph:
         'r0'
         """
         card = self.card_of[edge.child]
-        for i, row in enumerate(card.rows if card.is_sum else ()):
+        for i, row in enumerate(card.rows if card.running_sum else ()):
             if row.into is edge.child and (row.leaf is edge.parent or row.into._op == "*"):
                 return f"r{i}"
         return "own"
@@ -155,12 +166,11 @@ class Graph:
     @property
     def stands_for(self) -> int:
         """How many scalars the picture stands for."""
-        leaves = {row.leaf for card in self.cards for row in card.rows}
-        return len(leaves.union(*({card.value, *card.inside} for card in self.cards)))
+        return len(set().union(*({card.value, *card.folded} for card in self.cards)))
 
     def _units(self) -> Iterator[Card]:
         units = linear_units(self.order, self.uses, self.roots)
-        cards = {unit.value: Card(unit.value, unit.rows, unit.inside, is_sum=True) for unit in units}
+        cards = {unit.value: Card(unit.value, unit.rows, unit.inside, running_sum=True) for unit in units}
         hidden = folded_leaves(units, self.uses)
         hidden.update(*(unit.inside for unit in units))
         for value in self.order:
@@ -180,11 +190,10 @@ class Graph:
                     yield Edge(parent, child, local, local * child.grad if flows else None)
 
     def _is_seen(self, edge: Edge) -> bool:
-        parent, child = self.card_of.get(edge.parent), self.card_of[edge.child]
-        return parent is not None and parent is not child
+        return edge.parent not in self.row_leaves and self.card_of[edge.parent] is not self.card_of[edge.child]
 
     def _shown(self, edges: list[Edge], scope: str | None, depth: int | None) -> set[Value]:
-        shown = {card.value for card in self.card_of.values()}
+        shown = {card.value for card in self.card_of.values()}  # the cards, by their values
         parents: dict[Value, list[Value]] = {value: [] for value in shown}
         for edge in edges:
             parents[self.card_of[edge.child].value].append(self.card_of[edge.parent].value)
@@ -246,12 +255,13 @@ def matches_scope(scope: Scope, wanted: str) -> bool:
 def _framed(cards: list[Card]) -> list[Card]:
     # A frame around one card says nothing: such cards move up. Cards of one frame come one after another.
     inside = Counter(frame for card in cards for frame in _frames(card.value.scope))
-    first: dict[Scope, int] = {}
-    keys = {}
-    for index, card in enumerate(cards):
+    first: dict[Scope, int] = {}  # where its computation begins: its leaves may be older
+    number = {card.value: index for index, card in enumerate(cards)}
+    for card in sorted(cards, key=lambda card: not card.value._prev):
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
-        keys[card.value] = (*(first.setdefault(frame, index) for frame in _frames(card.scope)), index)
-    return sorted(cards, key=lambda card: keys[card.value])
+        for frame in _frames(card.scope):
+            first.setdefault(frame, number[card.value])
+    return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.scope)), number[card.value]))
 
 
 def _frames(scope: Scope) -> list[Scope]:

@@ -47,7 +47,7 @@ class Labels:
 
     def _own(self, card: Card) -> str:
         value = card.value
-        op = "Σ" if card.is_sum else symbol(value._op)
+        op = "Σ" if card.running_sum else symbol(value._op)
         cells, columns = "", SLACK
         if value._prev and op:
             ink = self.theme.chip_ink
@@ -67,7 +67,7 @@ class Labels:
         leaf = row.leaf
         fill = self.theme.roles[self.graph.role(leaf)].fill
         title = name(leaf.label)
-        if not card.is_sum and leaf is not card.value._prev[0]:
+        if not card.running_sum and leaf is not card.value._prev[0]:
             title = SECOND.get(card.value._op, "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2

@@ -128,7 +128,7 @@ class Paths:
         product = through = 1.0
         for value, local in path:
             product, through = product * local, through * local
-            card = graph.card_of.get(value) if graph else None
+            card = graph.card_of[value] if graph and value not in graph.row_leaves else None
             if card is not None and card is last:
                 stops[-1] = (stops[-1][0], stops[-1][1] * through)
             elif graph is None and not value.label and value is not path[-1][0]:
@@ -149,7 +149,11 @@ class Paths:
 
 def _named(value: Value, card: Card | None = None) -> str:
     return (
-        name(value.label) if value.label else "Σ" if card and card.is_sum else symbol(value._op) or number(value.data)
+        name(value.label)
+        if value.label
+        else "Σ"
+        if card and card.running_sum
+        else symbol(value._op) or number(value.data)
     )
 
 
