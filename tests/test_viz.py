@@ -8,7 +8,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import zlib
 from math import inf, nan
 from pathlib import Path
 

@@ -117,7 +117,12 @@ class Graph:
         for edge in edges:
             if self.card_of[edge.parent].value not in shown:
                 self.card_of[edge.child].cut = True
-        self.edges = [e for e in edges if {self.card_of[e.parent].value, self.card_of[e.child].value} <= shown]
+        edges = [e for e in edges if {self.card_of[e.parent].value, self.card_of[e.child].value} <= shown]
+        # A leaf whose other uses are not shown needs no card beside its rows.
+        shown -= {row.leaf for value in shown for row in self.card_of[value].rows} - {
+            edge.parent for edge in edges if not self._is_row(edge)
+        }
+        self.edges = [edge for edge in edges if self.card_of[edge.parent].value in shown]
         self.cards = _framed([self.card_of[value] for value in self.order if value in shown])
         self.small = not units and len(self.cards) <= SMALL
         gradients = [edge.gradient for edge in self.edges if edge.gradient is not None]
@@ -162,6 +167,9 @@ class Graph:
             if row.into is edge.child and (row.leaf is edge.parent or row.into._op == "*"):
                 return f"r{i}"
         return "own"
+
+    def _is_row(self, edge: Edge) -> bool:
+        return any(row.leaf is edge.parent and row.into is edge.child for row in self.card_of[edge.child].rows)
 
     @property
     def stands_for(self) -> int:

@@ -106,9 +106,9 @@ class Summary:
         return chosen
 
     def _by_scope(self) -> dict[Value, str]:
-        scopes = {value.scope for value in self.values if value.scope and (value._prev or value.role == "parameter")}
-        shared = 0
-        while len({scope[: shared + 1] for scope in scopes}) == 1 and len(min(scopes, key=len)) > shared + 1:
+        scopes = {value.scope for value in self.order if value.scope and (value._prev or value.role == "parameter")}
+        shared = 0  # outer scopes that hold all that has a scope tell nothing apart
+        while len({scope[: shared + 1] for scope in scopes}) == 1 and min(map(len, scopes)) > shared + 1:
             shared += 1
         keys: dict[Value, str] = {}
         stage: dict[Value, int] = {}  # the last layer that a value without a scope comes after
