@@ -1,4 +1,4 @@
-"""Pictures of computation graphs: every scalar a card, every edge the gradient that flows back along it.
+"""Pictures of computation graphs, at the level of detail that can be read: scalars, linear units or layers.
 
 >>> from scalargrad import Value
 >>> x = Value(3.0, label="x")
@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from scalargrad import Value
 from viz.dot import to_dot
-from viz.render import FORMATS, RendererError, RendererNotFound, ending, render, write
+from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
 
-__all__ = ["RendererError", "RendererNotFound", "draw", "draw_dot", "render"]
+__all__ = ["RendererError", "RendererNotFound", "draw", "draw_dot"]
 
 Detail = Literal["auto", "full", "units", "layers"]
 Theme = Literal["light", "dark"]

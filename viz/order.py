@@ -5,41 +5,64 @@ So the layout is read back, and where the first frame came out below the second,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
+
+ATTEMPTS = 4
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
     """The statements of a graph or a frame: lines, and the blocks of the frames in it."""
 
     lines: list[str | Block] = field(default_factory=list)
+    turned: bool = False
 
-    def text(self, *, mirrored: bool) -> Iterator[str]:
-        """Yield the lines, those of cards and frames in reverse if they are to be mirrored."""
-        turned = iter([item for item in reversed(self.lines) if _is_placed(item)])
+    def text(self) -> Iterator[str]:
+        """Yield the lines; where the block is turned round, those of cards and frames in reverse."""
+        placed = [item for item in self.lines if _is_placed(item)]
+        order = iter(reversed(placed) if self.turned else placed)
         for item in self.lines:
-            chosen = next(turned) if mirrored and _is_placed(item) else item
+            chosen = next(order) if _is_placed(item) else item
             if isinstance(chosen, Block):
-                yield from chosen.text(mirrored=mirrored)
+                yield from chosen.text()
             else:
                 yield chosen
 
-    def cards(self) -> Iterator[str]:
-        """Yield the names of the cards in the block."""
-        for item in self.lines:
-            if isinstance(item, Block):
-                yield from item.cards()
-            elif _is_placed(item):
-                yield item.split(maxsplit=1)[0]
+    @property
+    def frames(self) -> list[Block]:
+        """The frames that lie in the block, in their order."""
+        return [item for item in self.lines if isinstance(item, Block)]
 
-    def frames(self) -> Iterator[list[Block]]:
-        """Yield the frames that lie side by side, block by block."""
-        blocks = [item for item in self.lines if isinstance(item, Block)]
-        yield blocks
-        for block in blocks:
-            yield from block.frames()
+    def all(self) -> Iterator[Block]:
+        """Yield the block, and those within it, at any depth."""
+        yield self
+        for frame in self.frames:
+            yield from frame.all()
+
+    def cards(self) -> Iterator[str]:
+        """Yield the names of the cards in the block, at any depth."""
+        for block in self.all():
+            yield from (item.split(maxsplit=1)[0] for item in block.lines if isinstance(item, str) and _is_placed(item))
+
+    def disorder(self, places: dict[str, Place]) -> int:
+        """Return how many more of its neighbouring frames stand bottom up than top down."""
+        extents = [_extent([places[card] for card in frame.cards() if card in places]) for frame in self.frames]
+        return sum(
+            1 if upper.y < lower.y else -1
+            for upper, lower in pairwise(extents)
+            if upper.left < lower.right and lower.left < upper.right
+        )
+
+
+class Place(NamedTuple):
+    """Where a card or a frame lies, y upwards."""
+
+    left: float
+    right: float
+    y: float
 
 
 def _is_placed(item: str | Block) -> bool:
@@ -59,32 +82,45 @@ def _parse(dot: str) -> Block:
     return stack[0]
 
 
-def upright(dot: str, layout: str) -> str:
-    """Return DOT whose frames come out top down, given the layout of it that Graphviz made, in its format "plain".
+def upright(dot: str, lay_out: Callable[[str], str]) -> str:
+    r"""Return the DOT whose frames come out top down, or as nearly as a few attempts give.
 
     >>> dot = chr(10).join(["digraph {", "  subgraph a {", "  1 []", "  }", "  subgraph b {", "  2 []", "  }", "}"])
-    >>> upright(dot, "node 1 0 9 1 1" + chr(10) + "node 2 0 5 1 1") == dot
-    True
-    >>> upright(dot, "node 1 0 5 1 1" + chr(10) + "node 2 0 9 1 1").split()[3]
+    >>> bottom_up = lambda dot: "node 1 0 5 1 1\nnode 2 0 9 1 1" if dot.index("1 []") < dot.index("2 []") else ""
+    >>> upright(dot, bottom_up).split()[3]
     'b'
+
+    `lay_out` makes a layout of DOT, in Graphviz's format "plain".
     """
+    graph = _parse(dot)
+    best, least = dot, None
+    for _ in range(ATTEMPTS):
+        text = "\n".join(graph.text())
+        places = _places(lay_out(text))
+        disorder = {block: block.disorder(places) for block in graph.all()}
+        total = sum(disorder.values())
+        if least is None or total < least:
+            best, least = text, total
+        wrong = [block for block, more in disorder.items() if more > 0]
+        if not wrong:
+            break
+        for turned in {inner for block in wrong for inner in block.all()}:
+            turned.turned = not turned.turned
+    return best
+
+
+def _places(layout: str) -> dict[str, Place]:
     places = {}
     for line in layout.splitlines():
         words = line.split()
         if words and words[0] == "node":
-            x, y, width = (float(number) for number in (words[2], words[3], words[4]))
-            places[words[1]] = (x - width / 2, x + width / 2, y)
-    graph, score = _parse(dot), 0
-    for frames in graph.frames():
-        extents = [_extent([places[card] for card in frame.cards() if card in places]) for frame in frames]
-        for (left, right, y), (next_left, next_right, next_y) in pairwise(extents):
-            if left < next_right and next_left < right:
-                score += 1 if y > next_y else -1
-    return "\n".join(graph.text(mirrored=score < 0))
+            x, y, width = (float(number) for number in words[2:5])
+            places[words[1]] = Place(x - width / 2, x + width / 2, y)
+    return places
 
 
-def _extent(places: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+def _extent(places: list[Place]) -> Place:
     if not places:
-        return 0.0, 0.0, 0.0
+        return Place(0.0, 0.0, 0.0)
     lefts, rights, ys = zip(*places, strict=True)
-    return min(lefts), max(rights), sum(ys) / len(ys)
+    return Place(min(lefts), max(rights), sum(ys) / len(ys))

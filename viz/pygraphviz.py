@@ -13,5 +13,10 @@ def main(format: str) -> None:
     import pygraphviz
 
     dot = sys.stdin.buffer.read().decode()
-    layout = pygraphviz.AGraph(string=dot).draw(format="plain", prog="dot").decode()
-    Path("picture").write_bytes(pygraphviz.AGraph(string=upright(dot, layout)).draw(format=format, prog="dot"))
+
+    def rendered(text: str, format: str) -> bytes:
+        content: bytes = pygraphviz.AGraph(string=text).draw(format=format, prog="dot")
+        return content
+
+    dot = upright(dot, lambda text: rendered(text, "plain").decode())
+    Path("picture").write_bytes(rendered(dot, format))

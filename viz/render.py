@@ -61,11 +61,15 @@ def render(dot: str, format: str) -> bytes:
     name, command = _renderer(format)
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "FONTCONFIG_FILE": str(_font_settings(folder))}
-        content = _run(name, command, dot, environment, folder)
-        if name == "dot":
-            turned = upright(dot, Path(folder, "layout").read_text(encoding="utf-8"))
-            content = content if turned == dot else _run(name, command, turned, environment, folder)
-    return content
+        if name != "dot":
+            return _run(name, command, dot, environment, folder)
+        pictures = {}
+
+        def lay_out(text: str) -> str:
+            pictures[text] = _run(name, command, text, environment, folder)
+            return Path(folder, "layout").read_text(encoding="utf-8")
+
+        return pictures[upright(dot, lay_out)]
 
 
 def available() -> list[str]:

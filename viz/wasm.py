@@ -98,7 +98,7 @@ def draw(dot: str) -> Picture:
     labels: dict[str, Label] = {}
     plain = "".join(_without_labels(dot, labels))
     plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(f'fontname="{FAMILY}"', f'fontname="{MEASURED}"')
-    plain = upright(plain, render(plain, format="plain").decode())
+    plain = upright(plain, lambda text: render(text, format="plain").decode())
     return _drawn(render(plain).decode(), labels, dot)
 
 

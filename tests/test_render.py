@@ -1,0 +1,371 @@
+"""The renderers, each for real: what they draw is looked at as pixels and as text, never as a file's bytes."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_levels import moons
+from test_viz import HOSTILE, after_backward, chain, leaf, network
+
+import viz
+from scalargrad import Value, exp, log, scope, worked
+from viz.dot import to_dot
+from viz.metrics import FONTS, text_width
+from viz.order import upright
+from viz.render import available, render
+from viz.tables import Box, Font, Line, parse
+from viz.text import html
+from viz.theme import DARK, LIGHT
+
+RENDERERS = ("dot", "pygraphviz", "wasm")
+
+
+@pytest.fixture(params=RENDERERS)
+def renderer(request, monkeypatch):
+    if request.param not in available():
+        pytest.skip(f"the renderer {request.param} is not installed")
+    monkeypatch.setenv("SCALARGRAD_RENDERER", request.param)
+    return request.param
+
+
+@pytest.fixture
+def wasm(monkeypatch):
+    if "wasm" not in available():
+        pytest.skip("the packages of the renderer wasm are not installed")
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "wasm")
+
+
+class Pixels:
+    """A decoded PNG."""
+
+    def __init__(self, content):
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        position, data = 8, b""
+        while position < len(content):
+            length, kind = struct.unpack(">I4s", content[position : position + 8])
+            chunk = content[position + 8 : position + 8 + length]
+            if kind == b"IHDR":
+                self.width, self.height, depth, color = struct.unpack(">IIBB", chunk[:10])
+                assert depth == 8
+                self.channels = {2: 3, 6: 4}[color]
+            elif kind == b"IDAT":
+                data += chunk
+            position += 12 + length
+        self.rows = list(self._unfiltered(zlib.decompress(data)))
+
+    def _unfiltered(self, data):
+        n, size = self.channels, self.width * self.channels
+        above = bytes(size)
+        for start in range(0, len(data), size + 1):
+            kind, row = data[start], bytearray(data[start + 1 : start + 1 + size])
+            for i in range(size if kind else 0):
+                left, up, corner = (row[i - n] if i >= n else 0), above[i], (above[i - n] if i >= n else 0)
+                paeth = min((left, up, corner), key=lambda x: abs(left + up - corner - x))
+                row[i] = (row[i] + (0, left, up, (left + up) // 2, paeth)[kind]) & 255
+            above = bytes(row)
+            yield above
+
+    def count(self, color):
+        """How many pixels are of a colour."""
+        wanted = bytes.fromhex(color[1:]) + b"\xff" * (self.channels - 3)
+        n = self.channels
+        return sum(row[i : i + n] == wanted for row in self.rows for i in range(0, len(row), n))
+
+
+def drawn(label, theme="light"):
+    return Pixels(render(to_dot(leaf(8.0, label), title="", legend=False, theme=theme, format="png"), "png"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_glyphs_are_visible(renderer, theme):
+    # On a machine without fonts Graphviz draws boxes, all alike, and exits 0; or nothing.
+    colors = {"light": LIGHT, "dark": DARK}[theme]
+    ink = {text: drawn(text, theme).count(colors.ink) for text in (" ", "llll", "∂∂∂∂", "mmmm")}
+    assert ink[" "] + 20 < ink["llll"]
+    assert len(set(ink.values())) == 4, ink
+    picture = drawn("mmmm", theme)
+    assert picture.count(colors.background) > 0.2 * picture.width * picture.height
+    assert picture.count(colors.roles["output"].fill) > 500
+
+
+def size(content):
+    return struct.unpack(">II", content[16:24])
+
+
+def test_the_renderers_draw_alike(monkeypatch):
+    sizes = {}
+    for name in available():
+        monkeypatch.setenv("SCALARGRAD_RENDERER", name)
+        sizes[name] = size(render(to_dot(after_backward(network()), detail="units", format="png"), "png"))
+    if len(sizes) < 2:
+        pytest.skip("one renderer alone")
+    widths, heights = zip(*sizes.values())
+    assert max(widths) < 1.12 * min(widths), sizes
+    assert max(heights) < 1.25 * min(heights), sizes
+
+
+MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("format", MAGIC)
+def test_formats(renderer, format, tmp_path):
+    if (renderer, format) == ("wasm", "pdf") and not find_spec("svg2pdf_py"):
+        pytest.skip("svg2pdf-py is not installed")
+    path = viz.draw(after_backward(network()), tmp_path / f"network.{format}", detail="units")
+    assert path.read_bytes().startswith(MAGIC[format])
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_pdf_needs_one_more_package(wasm, monkeypatch, tmp_path):
+    monkeypatch.setattr(viz.render, "_have", lambda *modules: "svg2pdf_py" not in modules)
+    with pytest.raises(viz.RendererNotFound, match="pip install svg2pdf-py"):
+        viz.draw(leaf(1.0), tmp_path / "leaf.pdf")
+    assert [path.name for path in tmp_path.iterdir()] == ["leaf.dot"]
+
+
+def expression():
+    w, x, b = leaf(-2, "w"), leaf(1.5, "x"), leaf(0.3, "b")
+    return after_backward(log(1 + exp(-(w * x + b))))
+
+
+def assignment():
+    path = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
+    return worked.solve(worked.Problem.load(path).with_target([1, 0])).loss
+
+
+def wide(scalars=100_000):
+    values = [Value(i % 7 - 3.0) for i in range(scalars // 4)]
+    while len(values) < scalars * 3 // 4:
+        values.append((values[-2] * 0.5 + values[len(values) // 3]).tanh())
+    return after_backward(values[-1] + values[-2])
+
+
+@pytest.mark.parametrize("build", [assignment, lambda: moons(1)[1], lambda: moons(100)[1], expression, wide])
+def test_a_picture_for_a_slide_in_five_seconds(renderer, build, tmp_path):
+    root = build()
+    began = time.perf_counter()
+    path = viz.draw(root, tmp_path / "slide.png")
+    took = time.perf_counter() - began
+    width, height = size(path.read_bytes())
+    # Type of 10 points is at least 6 pixels high when the picture fills a slide of 1920 by 1080.
+    resolution = int(re.search(r"dpi=(\d+)", to_dot(root, format="png"))[1])
+    scale = min(1920 / width, 1080 / height)
+    assert 10 * resolution / 72 * scale > 6, (width, height)
+    assert took < 15  # under 5 s by itself: other tests may run beside it
+
+
+# Which renderer
+
+
+def test_the_order_of_renderers(monkeypatch):
+    monkeypatch.delenv("SCALARGRAD_RENDERER", raising=False)
+    assert available() == [name for name in RENDERERS if name in available()]
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "inkscape")
+    with pytest.raises(ValueError, match="SCALARGRAD_RENDERER must be one of dot, pygraphviz, wasm, got 'inkscape'"):
+        render("digraph {}", "png")
+
+
+def without_renderers(monkeypatch):
+    monkeypatch.delenv("SCALARGRAD_RENDERER", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(viz.render, "_have", lambda *modules: False)
+
+
+def test_without_a_renderer_the_dot_file_is_written(tmp_path, monkeypatch):
+    without_renderers(monkeypatch)
+    root = network()
+    with pytest.raises(viz.RendererNotFound) as caught:
+        viz.draw(root, tmp_path / "network.png")
+    dot = tmp_path / "network.dot"
+    assert [*tmp_path.iterdir()] == [dot]
+    assert dot.read_text(encoding="utf-8") == to_dot(root, format="png")
+    for remedy in ("apt-get install graphviz", "brew", "winget", "scalargrad[pictures]", ".dot file", str(dot)):
+        assert remedy in str(caught.value)
+    assert viz.draw(root, dot) == dot  # needs no renderer
+
+
+def test_one_that_is_asked_for_but_not_there_is_named(monkeypatch):
+    without_renderers(monkeypatch)
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "wasm")
+    with pytest.raises(viz.RendererNotFound, match="the renderer 'wasm', which SCALARGRAD_RENDERER asks for"):
+        render("digraph {}", "png")
+
+
+def stand_in(tmp_path, monkeypatch, script):
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "dot"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "dot")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for a program is a shell script")
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no such layout >&2; exit 1", "no such layout"),
+        ("kill -SEGV $$", "dot could not draw this graph: status -11"),
+        ("exit 0", "dot could not draw this graph"),
+        ("sleep 20", r"dot took more than 0\.5 s"),
+    ],
+)
+def test_a_renderer_that_fails_leaves_the_caller_and_the_dot_file(tmp_path, monkeypatch, script, message):
+    stand_in(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(viz.render, "TIME_LIMIT", 0.5)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(viz.RendererError, match=message):
+        viz.draw(expression(), tmp_path / "out" / "neuron.png")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["neuron.dot"]
+
+
+def test_dot_that_is_none_is_an_error(renderer):
+    with pytest.raises(viz.RendererError, match=f"{renderer} could not draw this graph: ."):
+        render("digraph {", "svg")
+
+
+def test_depth_is_no_difficulty(renderer):
+    assert b"<svg" in render(to_dot(chain(1_000), detail="full", format="svg"), "svg")
+
+
+def test_what_lies_in_the_current_directory_is_not_run(renderer, tmp_path, monkeypatch):
+    for name in ("struct", "viz", "re", "wasmtime", "pygraphviz"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('run')\n")
+    monkeypatch.chdir(tmp_path)
+    assert b"<svg" in render("digraph { 1 }", "svg")
+
+
+def test_bare_interpreter_draws(wasm, tmp_path):
+    """No fonts, no Graphviz, no environment to speak of: the shipped font and the packages do it."""
+    program = "import sys; sys.path[:] = eval(sys.argv[1]); import viz; from test_render import *; print(drawn('mmmm').count('#1B1F24'))"
+    place = [str(Path(__file__).parent), *sys.path]
+    done = subprocess.run(
+        [sys.executable, "-c", program, repr(place)],
+        env={"PATH": "", "HOME": str(tmp_path), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert int(done.stdout) > 100
+
+
+# Top down
+
+
+def test_frames_that_came_out_bottom_up_are_turned_round():
+    frames = ["  subgraph cluster_0 {", "  1 [a]", "  }", "  subgraph cluster_1 {", "  2 [b]", "  }"]
+    dot = "\n".join(["digraph {", *frames, "  3 [c]", "  1 -> 2", "}"])
+    turned = ["digraph {", "  3 [c]", *frames[3:], *frames[:3], "  1 -> 2", "}"]
+
+    def lay_out(text, first):
+        order = sorted("123", key=lambda name: text.index(f"{name} ["), reverse=first == "lowest")
+        return "\n".join(f"node {name} 1 {9 - order.index(name)} 1 1" for name in order)
+
+    assert upright(dot, lambda text: lay_out(text, "highest")) == dot
+    assert upright(dot, lambda text: lay_out(text, "lowest")).split("\n") == turned
+    assert upright(dot, lambda text: "node 1 1 5 1 1\nnode 2 1 9 1 1") == dot  # nothing helps
+
+
+def test_first_neurons_are_on_top(renderer):
+    svg = render(to_dot(assignment(), format="svg"), "svg").decode()
+    found = re.findall(r'<text[^>]* y="([-\d.]+)"[^>]*>(neuron \d)</text>', svg)
+    assert [name for _, name in sorted((float(y), name) for y, name in found)] == ["neuron 1", "neuron 2", "neuron 3"]
+
+
+# Labels, measured and drawn without Graphviz
+
+
+def test_widths_are_the_fonts():
+    # DejaVu Sans: 2048 units an em; m is 1995 wide, l 569, a digit 1303, in bold an m 2134.
+    assert text_width("m", 2048) == 1995
+    assert text_width("l", 2048) == 569
+    assert text_width("0123456789", 2048) == 13030
+    assert text_width("m", 2048, bold=True) == 2134
+    assert text_width("日", 10) == 10  # it has none: a square's width
+    assert {path.name for path in FONTS.iterdir()} >= {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"}
+    assert sum(path.stat().st_size for path in FONTS.iterdir()) < 1_600_000
+
+
+FONT = Font(10, "#112233")
+
+
+def rectangles(svg):
+    number = r'"([-\d.]+)"'
+    return [
+        tuple(map(float, found)) for found in re.findall(f"x={number} y={number} width={number} height={number}", svg)
+    ]
+
+
+def test_tables_are_laid_out():
+    table = parse(
+        '<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2"><TR><TD WIDTH="30" HEIGHT="20" BGCOLOR="#FF0000"></TD>'
+        '<TD WIDTH="10" HEIGHT="8" BGCOLOR="#00FF00" PORT="p"></TD></TR>'
+        '<TR><TD COLSPAN="2" WIDTH="60" HEIGHT="6" BGCOLOR="#0000FF"></TD></TR></TABLE>',
+        FONT,
+    )
+    assert table.size == (62, 29)  # 60 and two gaps; 20, 6 and three gaps
+    drawn = rectangles("".join(table.draw(Box(0, 0, 62, 29))))
+    assert drawn == [(1, 1, 39.5, 20), (41.5, 1, 19.5, 20), (1, 22, 60, 6)]
+    assert dict(table.ports(Box(0, 0, 62, 29))) == {"p": Box(41.5, 1, 19.5, 20)}
+    wider = rectangles("".join(table.draw(Box(0, 0, 66, 31))))
+    assert wider == [(1, 1, 41.5, 21), (43.5, 1, 21.5, 21), (1, 23, 64, 7)]
+
+
+@given(st.text(max_size=60), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_back_as_it_is_shown(text, bold):
+    markup = html(text)
+    shown = parse(f"<B>{markup}</B>" if bold else markup, FONT)
+    line = " ".join(text.split()) or " "
+    line = line if len(line) <= 40 else line[:39] + "…"
+    assert isinstance(shown, Line)
+    assert "".join(piece for piece, _ in shown.pieces) == "".join(c if c.isprintable() else "\ufffd" for c in line)
+    svg = "".join(shown.draw(Box(0, 0, 100, 20)))
+    root = ET.fromstring(f"<svg>{svg}</svg>")
+    assert "".join(root.itertext()) == "".join(piece for piece, _ in shown.pieces)
+    assert root[0].get("font-weight") == ("bold" if bold else None)
+
+
+def texts(svg):
+    root = ET.fromstring(svg)
+    return [" ".join("".join(element.itertext()).split()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_hostile_labels(renderer):
+    total = Value(0.0)
+    for text in HOSTILE:
+        with scope(text):
+            total = Value(1.0, (total, Value(2.0, label=text)), text)
+            total.label = text
+    for detail in ("full", "units", "layers"):
+        shown = texts(render(to_dot(total, detail=detail, title="".join(HOSTILE), format="svg"), "svg"))
+        for text in ("<b>", "a & b", '"', "\\N\\G\\\\", "&amp;", "{a|<p> b}", "two lines", "日本 👍", "]]>", "-->"):
+            assert sum(text in line for line in shown) >= (1 if detail == "layers" else 3), (detail, text)
+
+
+@given(st.lists(st.text(max_size=12), min_size=3, max_size=3))
+@settings(max_examples=12, deadline=None)
+def test_any_labels_are_drawn(labels):
+    """In DOT, in an HTML-like label, in a record with ports, in SVG, in PNG: whatever is written there stays text."""
+    with scope(labels[0]):
+        w, x, b = leaf(2.0, labels[0], "parameter"), leaf(3.0, labels[1], "input"), leaf(1.0, labels[2], "parameter")
+        y = w * x + b
+        y.label = labels[2]
+    for name in available()[:: max(len(available()) - 1, 1)]:  # the first and the last: two that are unlike
+        os.environ["SCALARGRAD_RENDERER"] = name
+        try:
+            shown = texts(render(to_dot(y, detail="units", format="svg"), "svg"))
+        finally:
+            del os.environ["SCALARGRAD_RENDERER"]
+        assert "7.000" in shown
+        assert "3.000" in shown
