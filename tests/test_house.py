@@ -20,6 +20,7 @@ import pytest
 import scalargrad
 import viz
 from scalargrad.cli import main
+from viz.render import available
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,8 +124,8 @@ def test_public_names_are_documented(name, thing):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, tmp_path):
-    if not shutil.which("dot"):
-        pytest.skip("Graphviz's program `dot` is not installed")
+    if not available():
+        pytest.skip("no renderer is installed")
     assert run(sys.executable, str(path), cwd=tmp_path)
 
 
@@ -134,7 +135,7 @@ def readme_blocks(language):
 
 def test_readme_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if not shutil.which("dot"):
+    if not available():
         monkeypatch.setattr(viz, "draw", lambda root, path, **options: Path(path))
     examples = "\n".join(block for block in readme_blocks("python"))
     test = doctest.DocTestParser().get_doctest(examples, {}, "README.md", "README.md", 0)
@@ -172,6 +173,8 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     names = run("tar", "-tzf", str(sdist))
     assert "/scalargrad/py.typed" in names
     assert "/viz/py.typed" in names
+    assert "/viz/fonts/DejaVuSans.ttf" in names
+    assert "/viz/fonts/LICENSE" in names
     assert "/scalargrad/_engine.c" in names
     # The wheel into a clean environment, the sdist beside it, built by this one's back end: neither needs a network.
     environment = tmp_path / "venv"
