@@ -164,6 +164,13 @@ def test_a_picture_for_a_slide_in_five_seconds(renderer, build, tmp_path):
     assert took < 15  # under 5 s by itself: other tests may run beside it
 
 
+def test_jupyter_shows_what_draw_dot_returns(renderer):
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    source = viz.draw_dot(after_backward(network()), detail="units")
+    assert "w₁₁" in source._repr_mimebundle_()["image/svg+xml"]
+    assert source.pipe("png").startswith(MAGIC["png"])
+
+
 # Which renderer
 
 

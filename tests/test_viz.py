@@ -452,13 +452,6 @@ def test_draw_dot():
         viz.draw_dot(neuron(), format="jpg")
 
 
-@needs_graphviz
-def test_jupyter_shows_what_draw_dot_returns():
-    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
-    shown = viz.draw_dot(neuron())._repr_mimebundle_()
-    assert "w₁" in shown["image/svg+xml"]
-
-
 def test_draw_dot_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(ImportError, match=re.escape('pip install "scalargrad[pictures]"')):

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from scalargrad import Value
 from viz.dot import to_dot
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
+from viz.render import render as draw_as
 
 __all__ = ["RendererError", "RendererNotFound", "draw", "draw_dot"]
 
@@ -94,4 +95,15 @@ def draw_dot(root: Value | Sequence[Value], *, format: str = "svg", **options: A
         import graphviz
     except ImportError as error:
         raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
-    return graphviz.Source(to_dot(root, format=format, **options), format=format)
+
+    class Source(graphviz.Source):  # type: ignore[misc]
+        """DOT that is shown by whichever renderer there is: graphviz knows but one."""
+
+        def pipe(self, format: str | None = None, *arguments: Any, encoding: str | None = None, **others: Any) -> Any:
+            format = format or self.format
+            if format not in FORMATS or arguments or any(others.values()):
+                return super().pipe(format, *arguments, encoding=encoding, **others)
+            content = draw_as(self.source, format)
+            return content if encoding is None else content.decode(encoding)
+
+    return Source(to_dot(root, format=format, **options), format=format)
