@@ -45,9 +45,9 @@ class Blocks:
         colors = self.theme.edges
         words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
         yield font("   ".join(["square = value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
-        words = ["other values in the order of computation, row by row"]
+        words = ["values in the order of computation, row by row"]
         if any(block.parameters for block in self.summary.blocks):
-            words.insert(0, "parameters: a row for each neuron, a column for each input, the bias last")
+            words = ["parameters: a row for each neuron, a column for each input, the bias last", "other " + words[0]]
         if self.summary.after_backward:
             words.append("edge width ∝ √RMS of the ∂ flowing back")
         yield font("   ".join(words), 12)

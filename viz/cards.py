@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from viz import heading
 from viz.graph import Card, Edge, Graph, Scope
-from viz.labels import Labels
+from viz.labels import Labels, font
 from viz.paths import Paths
 from viz.text import number
 from viz.theme import Theme, faded
@@ -36,10 +36,8 @@ class Cards:
         if not graph.units:
             level = f"every scalar ({len(graph.cards):,})"
         else:
-            sums = sum(card.running_sum for card in graph.cards)
-            level = (
-                f"{sums:,} linear unit{'s' * (sums != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
-            )
+            units = sum(card.is_linear_unit for card in graph.cards)
+            level = f"{units:,} linear unit{'s' * (units != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
         hidden = len(graph.order) - graph.stands_for
         return level + (f", of {len(graph.order):,} scalars" if hidden else "")
 
@@ -52,6 +50,8 @@ class Cards:
         )
         if any(edge.kind for edge in graph.edges):
             yield heading.flows(graph, self.theme, self.digits)
+        if graph.after_backward and any(len(graph.uses[leaf]) > 1 for leaf in leaves):
+            yield font("a parameter on several cards: ∂ is its share from there", 12)
 
     def statements(self) -> Iterator[str]:
         """Write frames, cards and edges."""

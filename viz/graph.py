@@ -11,6 +11,7 @@ from typing import NamedTuple
 from scalargrad import Value, topological_order
 from viz.units import Row, folded_leaves, linear_units, uses_of
 
+DEEPEST = 8  # frames within frames: more are lines beside lines
 SMALL = 15  # up to so many cards, edges tell their local derivative
 
 LEAVES = ("input", "parameter", "target", "constant")  # the roles a leaf may have; of any other, it is an input
@@ -80,6 +81,11 @@ class Card:
     cut: bool = False  # what it was computed from is not shown
 
     @property
+    def is_linear_unit(self) -> bool:
+        """Whether the card is a sum of products with parameters."""
+        return self.running_sum and any(row.into._op == "*" for row in self.rows)
+
+    @property
     def folded(self) -> list[Value]:
         """The scalars that the card stands for besides its own."""
         return [*(row.leaf for row in self.rows), *self.inside]
@@ -138,6 +144,8 @@ class Graph:
         """
         if not value._prev and value.role in LEAVES:
             return value.role
+        if value in self.row_leaves:
+            return "parameter"  # it has no role of its own, but that of a weight or a bias
         return "output" if value in self.roots else "computed" if value._prev else "input"
 
     def gradient(self, row: Row) -> float:
@@ -273,4 +281,4 @@ def _framed(cards: list[Card]) -> list[Card]:
 
 
 def _frames(scope: Scope) -> list[Scope]:
-    return [scope[:depth] for depth in range(1, len(scope) + 1)]
+    return [scope[:depth] for depth in range(1, min(len(scope), DEEPEST) + 1)]

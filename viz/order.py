@@ -5,12 +5,14 @@ So the layout is read back, and where the first frame came out below the second,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 ATTEMPTS = 4
+PATIENCE = 3  # seconds: a layout that takes long is taken as it comes
 
 
 @dataclass(eq=False)
@@ -92,9 +94,11 @@ def upright(dot: str, lay_out: Callable[[str], str]) -> str:
 
     `lay_out` makes a layout of DOT, in Graphviz's format "plain".
     """
-    graph = _parse(dot)
+    graph, began = _parse(dot), time.monotonic()
     best, least = dot, None
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        if attempt and time.monotonic() - began > PATIENCE:
+            break
         text = "\n".join(graph.text())
         places = _places(lay_out(text))
         disorder = {block: block.disorder(places) for block in graph.all()}
