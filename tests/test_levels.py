@@ -1,5 +1,6 @@
 """What a picture shows at each level of detail: linear units, summaries, parts of a graph, and the paths through it."""
 
+import contextlib
 import itertools
 import math
 import random
@@ -163,6 +164,7 @@ def test_scope_shows_what_was_made_there_and_what_comes_in():
 def test_depth_counts_cards_back_from_the_root():
     assert [len(Graph(chain(20), depth=depth).cards) for depth in (0, 1, 5, 100)] == [1, 2, 6, 20]
     assert [card.cut for card in Graph(chain(20), depth=2).cards] == [True, False, False]
+    assert len(Summary(chain(20), depth=10**9).values) == 20
     assert "depth 3, every scalar (4), of 20 scalars" in words(to_dot(chain(20), depth=3))
     for depth in (-1, 1.5, "2"):
         with pytest.raises(ValueError, match=f"depth must be a whole number, 0 or more, got {depth!r}"):
@@ -227,6 +229,35 @@ def test_summary_without_scopes_is_by_depth():
     sizes = [len(block.values) for block in summary.blocks[1:]]
     assert max(sizes) - min(sizes) <= 2
     assert [flow.values for flow in summary.flows] == [1] * (len(summary.blocks) - 1)
+
+
+def test_what_has_no_scope_is_told_by_depth_where_it_is_the_most():
+    x = y = leaf(0.5, "x", "input")
+    for _ in range(500):
+        y = (y.sin() + 0.1) * 0.5
+    with scope("loss"):
+        y = (y - 1) ** 2
+    names = [block.name for block in Summary(y).blocks]
+    assert (names[0], names[-1], len(names)) == ("inputs", "loss", 8)
+    assert Summary(y).block_of[x].role == "input"
+
+
+def test_scopes_may_be_called_like_kinds_of_leaves():
+    x = leaf(0.5, "x", "input")
+    with scope("inputs"):
+        y = x.sin()
+    with scope("targets"):
+        y = y.exp()
+    assert [block.name for block in Summary(y).blocks] == ["inputs", "inputs", "targets"]
+
+
+def test_scopes_of_any_depth_are_framed_a_few_deep():
+    with contextlib.ExitStack() as stack:
+        for i in range(2_000):
+            stack.enter_context(scope(f"s{i}"))
+        y = leaf(1.0).sin() * 2
+    assert to_dot(y).count("subgraph") == 8
+    assert Summary(y).blocks
 
 
 def test_many_scopes_share_blocks():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 from typing import NamedTuple
@@ -118,6 +118,13 @@ class Graph:
             for value in card.folded:
                 if value not in own:
                     self.card_of.setdefault(value, card)
+        self._ports = {
+            (row.into, leaf): f"r{i}"
+            for card in cards
+            if card.running_sum
+            for i, row in enumerate(card.rows)
+            for leaf in ((row.leaf, None) if row.into._op == "*" else (row.leaf,))
+        }
         edges = [edge for edge in self._edges() if self._is_seen(edge)]
         shown = self._shown(edges, scope, depth)
         for edge in edges:
@@ -126,7 +133,7 @@ class Graph:
         edges = [e for e in edges if {self.card_of[e.parent].value, self.card_of[e.child].value} <= shown]
         # A leaf whose other uses are not shown needs no card beside its rows.
         shown -= {row.leaf for value in shown for row in self.card_of[value].rows} - {
-            edge.parent for edge in edges if not self._is_row(edge)
+            edge.parent for edge in edges if (edge.child, edge.parent) not in self._ports
         }
         self.edges = [edge for edge in edges if self.card_of[edge.parent].value in shown]
         self.cards = _framed([self.card_of[value] for value in self.order if value in shown])
@@ -170,14 +177,8 @@ class Graph:
         >>> graph.port(graph.edges[0])
         'r0'
         """
-        card = self.card_of[edge.child]
-        for i, row in enumerate(card.rows if card.running_sum else ()):
-            if row.into is edge.child and (row.leaf is edge.parent or row.into._op == "*"):
-                return f"r{i}"
-        return "own"
-
-    def _is_row(self, edge: Edge) -> bool:
-        return any(row.leaf is edge.parent and row.into is edge.child for row in self.card_of[edge.child].rows)
+        # Into a product from both sides; into a sum, a leaf at its own row.
+        return self._ports.get((edge.child, edge.parent)) or self._ports.get((edge.child, None), "own")
 
     @property
     def stands_for(self) -> int:
@@ -220,12 +221,22 @@ class Graph:
             start = leaving & inside
             shown = inside.union(*(parents[value] for value in inside))
         if depth is not None:
-            level, near = start, set(start)
-            for _ in range(depth):
-                level = {parent for value in level for parent in parents[value]} - near
-                near |= level
-            shown &= near
+            shown &= within(depth, start, parents.__getitem__)
         return shown
+
+
+def within(depth: int, start: Iterable[Value], parents: Callable[[Value], Iterable[Value]]) -> set[Value]:
+    """Return what lies so many steps back, or fewer.
+
+    >>> x = Value(3.0)
+    >>> within(1, [x.sin().exp()], lambda value: value._prev) == {x}
+    False
+    """
+    near = level = set(start)
+    while level and depth > 0:
+        level = {parent for value in level for parent in parents(value)} - near
+        near, depth = near | level, depth - 1
+    return near
 
 
 def after_backward(order: Sequence[Value], roots: Sequence[Value]) -> bool:

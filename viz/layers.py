@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from math import hypot, sqrt
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from viz.graph import LEAVES, after_backward, in_scope
+from viz.graph import LEAVES, after_backward, in_scope, within
 
 MOST_BLOCKS = 10
 BANDS = 6  # of depths, where no scopes tell what belongs together
 OF_LEAVES = {"input": "inputs", "parameter": "parameters", "target": "targets"}  # the blocks of leaves without a scope
+
+Key = tuple[str, str]  # a kind ("leaves", "layer" or "stage"), and a name
 
 
 class Flow(NamedTuple):
@@ -47,12 +50,12 @@ class Block:
             return "computed"
         return next((value.role for value in self.values if value.role in LEAVES), "input")
 
-    @property
+    @cached_property
     def parameters(self) -> list[Value]:
         """The parameters in the block."""
         return [value for value in self.values if not value._prev and value.role == "parameter"]
 
-    @property
+    @cached_property
     def operations(self) -> list[tuple[str, int]]:
         """The operations in the block, and how many of each, the most frequent first."""
         return Counter(value._op for value in self.values if value._prev).most_common()
@@ -80,9 +83,7 @@ class Summary:
         self.order = topological_order(*roots)
         self.after_backward = after_backward(self.order, roots)
         self.values = self._chosen(scope, depth)
-        keys = self._by_scope() if any(value.scope for value in self.values) else self._by_depth()
-        self._place_constants(keys)
-        self.block_of = self._blocks(keys)
+        self.block_of = self._blocks(self._keys())
         computed = (self.block_of[value] for value in self.values if value._prev)
         blocks = dict.fromkeys(self.block_of.values())
         self.blocks = [block for block in blocks if not block.operations] + list(dict.fromkeys(computed))
@@ -94,10 +95,7 @@ class Summary:
     def _chosen(self, scope: str | None, depth: int | None) -> list[Value]:
         chosen = self.order
         if depth is not None:
-            near, level = set(self.roots), set(self.roots)
-            for _ in range(depth):
-                level = {parent for value in level for parent in value._prev} - near
-                near |= level
+            near = within(depth, self.roots, lambda value: value._prev)
             chosen = [value for value in chosen if value in near]
         if scope is not None:
             inside = set(in_scope(chosen, scope))
@@ -105,72 +103,56 @@ class Summary:
             chosen = [value for value in chosen if value in inside or value in coming_in]
         return chosen
 
-    def _by_scope(self) -> dict[Value, str]:
-        scopes = {value.scope for value in self.order if value.scope and (value._prev or value.role == "parameter")}
-        shared = 0  # outer scopes that hold all that has a scope tell nothing apart
-        while len({scope[: shared + 1] for scope in scopes}) == 1 and min(map(len, scopes)) > shared + 1:
-            shared += 1
-        keys: dict[Value, str] = {}
-        stage: dict[Value, int] = {}  # the last layer that a value without a scope comes after
-        numbers: dict[str, int] = {}
+    def _keys(self) -> dict[Value, Key]:
+        """Tell for every value what it belongs to: a kind of leaves, a layer, or a stage between layers."""
+        keys: dict[Value, Key] = {}
+        stages: dict[Key, list[Value]] = defaultdict(list)
+        shared = self._shared_scopes()
+        unknown = "inputs" if any(value._prev and value.scope for value in self.values) else "leaves"
+        layers: dict[str, int] = {}
+        after: dict[Value, int] = {}  # the last layer that a value comes after
         for value in self.values:
-            leaf = OF_LEAVES.get(value.role or "input") if not value._prev else None
             if value.scope[shared:] and (value._prev or value.role in ("parameter", "")):
-                keys[value] = value.scope[shared]
-                stage[value] = numbers.setdefault(keys[value], len(numbers)) if value._prev else -1
-            elif leaf:
-                keys[value] = leaf
+                name = value.scope[shared]
+                keys[value] = ("layer", name)
+                if value._prev:
+                    after[value] = layers.setdefault(name, len(layers))
             elif value._prev:
-                stage[value] = max((stage.get(parent, -1) for parent in value._prev), default=-1)
-                keys[value] = f"\0{stage[value]}"  # no layer's name
-        return keys
-
-    def _by_depth(self) -> dict[Value, str]:
-        depth: dict[Value, int] = {}
-        for value in self.values:
-            depth[value] = 1 + max((depth.get(parent, 0) for parent in value._prev), default=-1)
-        sizes = sorted(Counter(d for d in depth.values() if d).items())
-        total, seen = sum(size for _, size in sizes), 0
-        band: dict[int, int] = {}
-        for d, size in sizes:
-            band[d] = min(int(BANDS * (seen + size / 2) / total), BANDS - 1)
-            seen += size
-        names = {}
-        for _, ds in groupby(band, key=lambda d: band[d]):
-            within = list(ds)
-            name = f"depth {within[0]:,}" + (f" to {within[-1]:,}" if len(within) > 1 else "")
-            names.update(dict.fromkeys(within, name))
-        keys = {}
-        for value in self.values:
-            if depth[value]:
-                keys[value] = names[depth[value]]
+                after[value] = max(after.get(parent, -1) for parent in value._prev)
+                keys[value] = ("stage", str(after[value]))
+                stages[keys[value]].append(value)
             elif value.role != "constant":
-                keys[value] = OF_LEAVES.get(value.role, "leaves")
-        return keys
-
-    def _place_constants(self, keys: dict[Value, str]) -> None:
+                keys[value] = ("leaves", OF_LEAVES.get(value.role, unknown))
+        for stage in stages.values():
+            if len(stage) > len(self.values) / 3:  # one block would tell too little
+                keys.update(_by_depth(stage))
         for child in self.values:
             for parent in child._prev:
-                if parent not in keys and child in keys:
-                    keys[parent] = keys[child]
-        for value in self.values:
-            keys.setdefault(value, "constants")
+                if parent.role == "constant" and child in keys:
+                    keys.setdefault(parent, keys[child])
+        return {value: keys.get(value, ("leaves", "constants")) for value in self.values}
 
-    def _blocks(self, keys: dict[Value, str]) -> dict[Value, Block]:
-        names = list(dict.fromkeys(keys[value] for value in self.values))
-        layers = [name for name in names if name not in (*OF_LEAVES.values(), "leaves")]
+    def _shared_scopes(self) -> int:
+        """Count the outer scopes that hold all that has a scope: they tell nothing apart."""
+        scopes = {value.scope for value in self.order if value.scope and (value._prev or value.role == "parameter")}
+        shared = 0
+        while len({scope[: shared + 1] for scope in scopes}) == 1 and min(map(len, scopes)) > shared + 1:
+            shared += 1
+        return shared
+
+    def _blocks(self, keys: dict[Value, Key]) -> dict[Value, Block]:
+        blocks = {key: Block(key[1]) for key in dict.fromkeys(keys.values())}
+        layers = [key for key in blocks if key[0] != "leaves"]
         size = -(-len(layers) // MOST_BLOCKS)
-        blocks = {name: Block(name) for name in names}
         for i in range(0, len(layers), size) if size > 1 else ():
-            together = layers[i : i + size]
-            block = Block(f"{together[0]} … {together[-1]}" if len(together) > 1 else together[0])
+            first, *_, last = together = layers[i : i + size]
+            block = Block(f"{first[1]} … {last[1]}" if len(together) > 1 else first[1])
             blocks.update(dict.fromkeys(together, block))
-        block_of = {}
-        for value in self.values:
-            block_of[value] = block = blocks[keys[value]]
-            block.values.append(value)
-        for block in blocks.values():
-            if block.name.startswith("\0"):
+        for value, key in keys.items():
+            blocks[key].values.append(value)
+        block_of = {value: blocks[key] for value, key in keys.items()}
+        for key, block in blocks.items():
+            if key[0] == "stage":
                 ends = [root for root in self.roots if block_of.get(root) is block]
                 block.name = (str(ends[0].label) or "output") if len(ends) == 1 else "computed"
         return block_of
@@ -189,6 +171,24 @@ class Summary:
             Flow(source, into, len(share), rms(share.values()) if self.after_backward else None)
             for (source, into), share in shares.items()
         ]
+
+
+def _by_depth(values: Sequence[Value]) -> dict[Value, Key]:
+    """Share values out to bands of depth, of about equal numbers."""
+    depth: dict[Value, int] = {}
+    for value in values:
+        depth[value] = 1 + max((depth.get(parent, 0) for parent in value._prev), default=0)
+    band: dict[int, int] = {}
+    seen = 0
+    for d, size in sorted(Counter(depth.values()).items()):
+        band[d] = min(int(BANDS * (seen + size / 2) / len(values)), BANDS - 1)
+        seen += size
+    keys: dict[int, Key] = {}
+    for _, depths in groupby(band, key=band.__getitem__):
+        first, *others = depths
+        name = f"depth {first:,}" + (f" to {others[-1]:,}" if others else "")
+        keys.update(dict.fromkeys([first, *others], ("layer", name)))
+    return {value: keys[depth[value]] for value in values}
 
 
 def rms(numbers: Iterable[float]) -> float:

@@ -10,7 +10,7 @@ from viz.layers import Summary
 
 DETAILS = ("auto", "full", "units", "layers")
 SCALARS, UNITS = 40, 400  # up to so many cards, if they are read on a slide
-MOST = 2000  # cards: more are a wall
+MOST = 2000  # cards and rows: more are a wall
 LOOKED_AT = 20_000  # scalars: beyond, auto does not try
 
 # A slide of 1920 by 1080 pixels shows so many points with a card's type, of 13 points, at 10 pixels.
@@ -33,7 +33,7 @@ def choose(
         return Summary(*roots, scope=scope, depth=depth)
     if detail == "auto":
         summary = Summary(*roots, scope=scope, depth=depth)
-        if len(summary.order) > LOOKED_AT:
+        if len(summary.values) > LOOKED_AT:
             return summary
         for units, most in ((False, SCALARS), (True, UNITS)):
             graph = Graph(*roots, units=units, scope=scope, depth=depth)
@@ -41,11 +41,12 @@ def choose(
                 return graph
         return summary
     graph = Graph(*roots, units=detail == "units", scope=scope, depth=depth)
-    if not force and len(graph.cards) > MOST:
-        what = "linear unit" if graph.units else "scalar"
+    count = len(graph.cards) + sum(len(card.rows) for card in graph.cards)
+    if not force and count > MOST:
+        what = "card and row" if graph.units else "scalar"
         raise ValueError(
-            f"a picture of every {what} shows up to {MOST:,} well: to draw all {len(graph.cards):,}, pass force=True "
-            "(--force); detail='layers' sums them up"
+            f"a picture of every {what} shows up to {MOST:,} well: to draw all {count:,}, pass force=True (--force); "
+            "detail='layers' sums them up"
         )
     return graph
 

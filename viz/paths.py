@@ -46,26 +46,25 @@ class Paths:
 
     def __init__(self, value: Value, roots: Sequence[Value]) -> None:
         self.value, self.roots = value, roots
-        counts, derivatives, best = {value: 1}, {value: 1.0}, {value: [Step(1.0, 1.0, None, 0)]}
+        counts, derivatives = {value: 1}, {value: 1.0}
+        self.best = {value: [Step(1.0, 1.0, None, 0)]}
         order = topological_order(*roots)
-        for child in order if value.role != "constant" else ():
-            if child is value or not any(parent in counts for parent in child._prev):
-                continue
-            steps = [(p, local) for p, local in zip(child._prev, child.local_gradients, strict=True) if p in counts]
-            counts[child] = sum(counts[parent] for parent, _ in steps)
-            derivatives[child] = sum(local * derivatives[parent] for parent, local in steps)
-            longer = (
-                Step(local * before.product, local, parent, rank)
-                for parent, local in steps
-                for rank, before in enumerate(best[parent])
-            )
-            best[child] = nlargest(LISTED, longer, key=lambda step: step.size)
-        ends = [root for root in roots if root in counts and (root is not value or value in order)]
-        if value not in set(order) or not ends:
+        for child in order:
+            steps = [(p, local) for p, local in _steps(child) if p in counts] if child is not value else []
+            if steps:
+                counts[child] = sum(counts[parent] for parent, _ in steps)
+                derivatives[child] = sum(local * derivatives[parent] for parent, local in steps)
+                longer = (
+                    Step(local * before.product, local, parent, rank)
+                    for parent, local in steps
+                    for rank, before in enumerate(self.best[parent])
+                )
+                self.best[child] = nlargest(LISTED, longer, key=lambda step: step.size)
+        ends = [root for root in roots if root in counts] if value in set(order) else []
+        if not ends:
             raise ValueError(f"highlight: there is no path from {value!r} to the root")
         self.count = sum(counts[root] for root in ends)
         self.derivative = sum(derivatives[root] for root in ends)
-        self.best = best
         self.members = self._leading_to(ends, set(counts))
 
     def _leading_to(self, ends: Sequence[Value], reached: set[Value]) -> set[Value]:
@@ -145,6 +144,13 @@ class Paths:
                 arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
                 text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
         return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
+
+
+def _steps(child: Value) -> Iterator[tuple[Value, float]]:
+    if child._prev:
+        for parent, local in zip(child._prev, child.local_gradients, strict=True):
+            if parent.role != "constant":  # it takes no gradient
+                yield parent, local
 
 
 def _named(value: Value, card: Card | None = None) -> str:

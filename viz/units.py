@@ -126,7 +126,6 @@ class _Finder:
         if left is right or term in self.roots:
             return None
         candidates = [operand for operand in (left, right) if not operand._prev and operand.role == self.role]
-        # Of two leaves without roles, the one that is not called x, or else the left one.
         # Of two leaves without roles, the one not called x, or the one used less: an input goes to every unit.
         return min(candidates, key=lambda leaf: (_called_x(leaf), len(self.uses[leaf])), default=None)
 
