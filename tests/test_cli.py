@@ -210,6 +210,18 @@ def test_drawings_are_written(run, tmp_path):
         assert path.read_text().startswith("digraph")
 
 
+def test_drawings_take_a_level_of_detail_a_theme_and_a_highlight(run, tmp_path):
+    path = tmp_path / "x.dot"
+    options = ["--detail", "layers", "--theme", "dark", "--highlight", "x"]
+    assert run("eval", "x*x + x", "x=3", "--draw", str(path), *options)[0] == 0
+    text = path.read_text(encoding="utf-8")
+    assert "summary of 3 scalars" in text
+    assert "the sum over 3 paths" in text
+    assert "#0F1419" in text
+    status, _, err = run("eval", "x*x", "x=3", "--draw", str(path), "--highlight", "w")
+    assert (status, err.strip()) == (2, "scalargrad: error: highlight: no value is called that, got 'w'")
+
+
 def test_more_scalars_than_a_picture_shows_well_need_force(run, tmp_path):
     path = tmp_path / "long.dot"
     expression = " + ".join(f"{i}*x" for i in range(1000))

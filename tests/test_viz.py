@@ -123,8 +123,55 @@ def test_exact_text():
     ]
 
 
+UNIT = """\
+  2 [fillcolor="#DDEEFB" color="#1F6FB2" penwidth=1.2 label=<\
+<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD>\
+<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">\
+<TR><TD ALIGN="LEFT"><B>x</B></TD><TD ALIGN="RIGHT" COLSPAN="8">3.000</TD></TR></TABLE></TD></TR></TABLE>>]
+  6 [fillcolor="#F3E3F1" color="#8E3C86" penwidth=2.2 label=<\
+<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD PORT="own">\
+<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">\
+<TR><TD BGCOLOR="#3D444D"><FONT COLOR="#FFFFFF"><B> Σ </B></FONT></TD>\
+<TD ALIGN="LEFT"><B>z</B></TD><TD ALIGN="RIGHT" COLSPAN="8">7.000</TD></TR></TABLE></TD></TR>\
+<TR><TD><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">\
+<TR><TD PORT="r0" ALIGN="LEFT" BGCOLOR="#FFF1CC"><FONT POINT-SIZE="10"><B>w</B></FONT></TD>\
+<TD ALIGN="RIGHT" COLSPAN="1" BGCOLOR="#FFF1CC"><FONT POINT-SIZE="10">2.000</FONT></TD></TR>\
+<TR><TD PORT="r1" ALIGN="LEFT" BGCOLOR="#FFF1CC"><FONT POINT-SIZE="10"><B>b</B></FONT></TD>\
+<TD ALIGN="RIGHT" COLSPAN="1" BGCOLOR="#FFF1CC"><FONT POINT-SIZE="10">1.000</FONT></TD></TR>\
+</TABLE></TD></TR></TABLE>>]
+  2 -> 6:r0:w
+}
+"""
+
+
+def test_exact_text_of_a_linear_unit():
+    w, x, b = leaf(2, "w", "parameter"), leaf(3, "x", "input"), leaf(1, "b", "parameter")
+    z = sum([w * x]) + b
+    z.label = "z"
+    dot = to_dot(z, detail="units")
+    assert dot[dot.index("fontsize=10]\n") + 13 :] == UNIT
+
+
+def test_exact_text_of_a_block():
+    with scope("layer 1"):
+        y = leaf(3, "x", "input") * leaf(-2, "w", "parameter")
+    dot = to_dot(after_backward(y), detail="layers")
+    assert words(dot)[words(dot).index("inputs") :] == [
+        *("inputs", "1 scalar", "x", "3.000", "∂ −2.000"),
+        *("layer 1", "1 neuron · 1 parameter · 2 scalars", "RMS ∂ 3.000, max |∂| 3.000"),
+    ]
+    assert edges(dot) == [
+        ("0", "1", 'color="#3D444D" penwidth=4.60 label=" 1 value \\n RMS ∂ 2.000 \\n  " fontcolor="#57606A"')
+    ]
+
+
+def every_detail():
+    root = after_backward(network())
+    return "".join(to_dot(root, detail=detail, highlight="w21") for detail in ("full", "units", "layers"))
+
+
 def test_same_text_in_every_process():
-    program = "from test_viz import *; print(to_dot(after_backward(network())))"
+    program = "from test_viz import *; print(every_detail())"
     texts = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -136,7 +183,7 @@ def test_same_text_in_every_process():
         ).stdout
         for seed in ("1", "2")
     }
-    assert texts == {to_dot(after_backward(network())) + "\n"}
+    assert texts == {every_detail() + "\n"}
 
 
 def test_before_and_after_backward():
