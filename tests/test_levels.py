@@ -262,12 +262,18 @@ def test_scopes_of_any_depth_are_framed_a_few_deep():
 
 def test_many_scopes_share_blocks():
     y = Value(1.0)
-    for i in range(100):
+    for i in range(101):
         with scope(f"step {i}"):
             y = y.sin().cos()
     summary = Summary(y)
     assert len(summary.blocks) == 11
-    assert summary.blocks[1].name == "step 0 … step 9"
+    assert summary.blocks[1].name == "step 0 … step 10"
+    assert [block.name for block in Summary(y, scope="step 100").blocks] == ["step 99", "step 100"]
+    names = [f"step {i}" for i in range(11)]
+    for name in names:
+        with scope(name + "!"):
+            y = y.sin().cos()
+    assert [block.name for block in Summary(y, depth=21).blocks][-1] == "step 10!"
 
 
 def test_summary_of_a_part():

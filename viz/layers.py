@@ -145,8 +145,9 @@ class Summary:
         layers = [key for key in blocks if key[0] != "leaves"]
         size = -(-len(layers) // MOST_BLOCKS)
         for i in range(0, len(layers), size) if size > 1 else ():
-            first, *_, last = together = layers[i : i + size]
-            block = Block(f"{first[1]} … {last[1]}" if len(together) > 1 else first[1])
+            together = layers[i : i + size]
+            (_, first), (_, last) = together[0], together[-1]
+            block = Block(f"{first} … {last}" if len(together) > 1 else first)
             blocks.update(dict.fromkeys(together, block))
         for value, key in keys.items():
             blocks[key].values.append(value)
