@@ -15,6 +15,7 @@ import pytest
 
 import viz
 from scalargrad import Value, exp, log, scope
+from scalargrad.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.text import html, name, number, symbol
@@ -511,3 +512,11 @@ def test_several_roots_are_all_outputs():
     assert text.count(LIGHT.roles["output"].border) == 3  # two cards and the legend
     with pytest.raises(TypeError, match="root must be a Value or several, got 3"):
         to_dot(3)
+
+
+def test_a_compiled_program_is_drawn():
+    x = leaf(3, "x")
+    program = record([x], [x * x, x.sin()])
+    dot = to_dot(program, title="program")
+    assert words(dot)[:2] == ["program", "every scalar (3)"]
+    assert {"x", "×", "sin", "9.000"} <= set(words(dot))

@@ -1,6 +1,7 @@
 """Pictures of computation graphs, at the level of detail that can be read: scalars, linear units or layers.
 
 >>> from scalargrad import Value
+from scalargrad.program import Program
 >>> x = Value(3.0, label="x")
 >>> y = x * x
 >>> y.backward()
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scalargrad import Value
+from scalargrad.program import Program
 from viz.dot import to_dot
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
 from viz.render import render as draw_as
@@ -27,7 +29,7 @@ Theme = Literal["light", "dark"]
 
 
 def draw(
-    root: Value | Sequence[Value],
+    root: Value | Sequence[Value] | Program,
     path: str | os.PathLike[str],
     *,
     detail: Detail = "auto",
@@ -47,7 +49,7 @@ def draw(
     ...     draw(Value(3.0, label="x") * 2, folder + "/double.dot").name
     'double.dot'
 
-    root       a Value, or several: the outputs of a network
+    root       a Value, or several: the outputs of a network; or the program of a compiled function
     detail     "full", a card for every scalar; "units", a card for every linear unit (a sum of products and a bias,
                however it was written), with a row for every parameter; "layers", a block for every layer, with heat
                maps of values and gradients, or for a graph without scopes, for every range of depths; or "auto", the
@@ -83,7 +85,7 @@ def draw(
     return Path(path)
 
 
-def draw_dot(root: Value | Sequence[Value], *, format: str = "svg", **options: Any) -> Any:
+def draw_dot(root: Value | Sequence[Value] | Program, *, format: str = "svg", **options: Any) -> Any:
     """Return the graph as a `graphviz` object, which Jupyter shows. The options are those of `draw`.
 
     >>> draw_dot(Value(3.0, label="x") * 2).format

@@ -6,9 +6,9 @@ Nodes are named by their numbers in the topological order: one graph gives the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from scalargrad import Value, topological_order
+from scalargrad.program import Program
 from viz import heading
 from viz.blocks import Blocks
 from viz.cards import Cards
@@ -23,7 +23,7 @@ LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and tak
 
 
 def to_dot(
-    root: Value | Sequence[Value] | Any,
+    root: Value | Sequence[Value] | Program,
     *,
     detail: str = "auto",
     scope: str | None = None,

@@ -9,6 +9,7 @@ from math import isfinite, isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
+from scalargrad.program import Program
 from viz.units import Row, folded_leaves, linear_units, uses_of
 
 DEEPEST = 8  # frames within frames: more are lines beside lines
@@ -57,7 +58,7 @@ def as_roots(root: object) -> tuple[Value, ...]:
 
     Raises TypeError for anything else.
     """
-    if hasattr(root, "to_values"):  # a compiled program
+    if isinstance(root, Program):
         root = root.to_values()
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):

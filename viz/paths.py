@@ -108,15 +108,13 @@ class Paths:
         """Write the sum over the paths, and a line for each of the largest."""
         root = name(self.roots[0].label) or "root" if len(self.roots) == 1 else "roots"
         more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
-        plural = "s" * (self.count != 1)
+        words = f"the sum over {_count(self.count)} paths{more}, of the product along each"
+        if self.count == 1:
+            words = "the product along the one path"
         total = font(f"<B>{number(self.derivative, digits, signed=True)}</B>", 13, theme.signs[sign(self.derivative)])
         value = name(self.value.label) or f"({number(self.value.data, digits)})"
         title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
-        yield (
-            title
-            + total
-            + font(f" : the sum over {_count(self.count)} path{plural}{more}, of the product along each", 12)
-        )
+        yield title + total + font(f" : {words}", 12)
         for path in self.largest():
             yield self._line(path, graph, theme, digits)
 

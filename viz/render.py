@@ -133,7 +133,8 @@ def _run(name: str, command: list[str], dot: str, environment: dict[str, str], f
         ) from None
     except OSError as error:
         raise RendererError(f"{name} could not be run: {error}") from None
-    if done.returncode != 0 or not picture.exists():
+    # A Graphviz that was built without expat leaves all cards blank, says so, and may still exit 0.
+    if done.returncode != 0 or not picture.exists() or b"libexpat" in done.stderr:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"status {done.returncode}"
         raise RendererError(f"{name} could not draw this graph: {said}")
     return picture.read_bytes()
