@@ -1,7 +1,6 @@
 """Pictures of computation graphs, at the level of detail that can be read: scalars, linear units or layers.
 
 >>> from scalargrad import Value
-from scalargrad.program import Program
 >>> x = Value(3.0, label="x")
 >>> y = x * x
 >>> y.backward()
