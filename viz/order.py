@@ -50,11 +50,13 @@ class Block:
             yield from (item.split(maxsplit=1)[0] for item in block.lines if isinstance(item, str) and _is_placed(item))
 
     def disorder(self, places: dict[str, Place]) -> int:
-        """Return how many more of its neighbouring frames stand bottom up than top down."""
-        extents = [_extent([places[card] for card in frame.cards() if card in places]) for frame in self.frames]
+        """Return how many more of its neighbouring frames, and cards, stand bottom up than top down."""
+        frames = [list(frame.cards()) for frame in self.frames]
+        cards = [[item.split(maxsplit=1)[0]] for item in self.lines if isinstance(item, str) and _is_placed(item)]
         return sum(
             1 if upper.y < lower.y else -1
-            for upper, lower in pairwise(extents)
+            for neighbours in (frames, cards)
+            for upper, lower in pairwise(_extent([places[c] for c in names if c in places]) for names in neighbours)
             if upper.left < lower.right and lower.left < upper.right
         )
 
