@@ -1,0 +1,231 @@
+"""A computation as a page: one HTML file that steps through it forward and backward, in words and numbers.
+
+The file needs no network and no server. Python writes the story and the colours; page.js lays the graph out, so that
+frames fold, and draws it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from scalargrad import Value, topological_order
+from viz import text
+from viz.graph import Graph, sign
+from viz.render import _replace
+from viz.story import Story
+from viz.theme import DARK, LIGHT, Theme
+from viz.typeset import label
+
+MOST = 2000  # scalars: a longer story nobody follows to its end
+WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+
+
+def step_through(
+    root: Value,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    digits: int = 3,
+    theme: str = "auto",
+) -> Path:
+    """Write a page that steps through a computation and its backward pass, and return the page's path.
+
+    >>> import tempfile
+    >>> x = Value(3.0, label="x")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     step_through(x * x, folder + "/square.html").name
+    'square.html'
+
+    root    the value whose gradients are told; `backward()` need not have been called
+    title   what stands above the graph; the root's label where it is None
+    digits  decimals of a number
+    theme   "light", "dark", or "auto" for the reader's own choice
+
+    Raises ValueError for more than 2,000 scalars.
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"root must be a Value, got {root!r}")
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    if (count := len(topological_order(root))) > MOST:
+        raise ValueError(
+            f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
+        )
+    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
+    return Path(path)
+
+
+def page(root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto") -> str:
+    """Return the page as text.
+
+    >>> page(Value(3.0, label="x")).partition(">")[0]
+    '<!DOCTYPE html'
+    """
+    story = Story(root, digits)
+    graph = Graph(root)
+    shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
+    return Template(_asset("page.html")).substitute(
+        title=escape(shown),
+        theme="" if theme == "auto" else f' data-theme="{theme}"',
+        css=colours() + _asset("page.css"),
+        legend=_legend(graph),
+        tips="".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs))),
+        story=embedded(_told(story, graph)),
+        script=_asset("layout.js") + _asset("page.js"),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("viz").joinpath(name).read_text("utf-8")
+
+
+def embedded(data: Any) -> str:
+    """Write data as JSON that may stand in a script element, whatever it contains.
+
+    >>> embedded("</script>")
+    '"\\\\u003c/script>"'
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def colours() -> str:
+    """Write the themes as style sheet variables: light, and dark where the reader or the page asks for it.
+
+    >>> ":root { --background: #FFFFFF;" in colours()
+    True
+    """
+    light, dark = _variables(LIGHT), _variables(DARK)
+    return (
+        f":root {{ {light} }}\n"
+        f'@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}\n'
+        f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}\n'
+    )
+
+
+def _variables(theme: Theme) -> str:
+    named = {
+        "background": theme.background,
+        "ink": theme.ink,
+        "muted": theme.muted,
+        "chip": theme.chip,
+        "chip-ink": theme.chip_ink,
+        "frame-odd": theme.frames[0],
+        "frame-even": theme.frames[1],
+        "frame-border": theme.frame_border,
+        "line": theme.frame_border,
+        "raised": theme.roles["computed"].fill,
+        "hover": theme.roles["input"].fill,
+        "accent": theme.roles["output"].border,
+        "edge": theme.edges[""],
+        "positive": theme.edges["positive"],
+        "negative": theme.edges["negative"],
+        "positive-text": theme.signs["positive"],
+        "negative-text": theme.signs["negative"],
+    }
+    for role, style in theme.roles.items():
+        named |= {f"{role}-fill": style.fill, f"{role}-border": style.border}
+    return " ".join(f"--{name}: {colour};" for name, colour in named.items())
+
+
+def _legend(graph: Graph) -> str:
+    roles = {graph.role(value) for value in graph.order}
+    parts = [
+        f'<span class="role" style="background:var(--{role}-fill);border-color:var(--{role}-border)">{role}</span>'
+        for role in LIGHT.roles
+        if role in roles
+    ]
+    parts.append("<span>gradient that flows back:</span>")
+    for kind, look in (("positive", "3.5"), ("negative", "3.5"), ("zero", ".9")):
+        line = f'<path class="edge {kind}" style="stroke-width:{look}" d="M0 4H26"/>'
+        parts.append(f'<span><svg viewBox="0 0 26 8" aria-hidden="true">{line}</svg> {kind}</span>')
+    parts.append("<span>×k: local derivative</span>")
+    return "".join(parts)
+
+
+def _tip(kind: str) -> str:
+    shape = f'<path class="tip {kind}" d="M0 0L8 3.5L0 7z"/>'
+    size = 'markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="7" refX="7.5" refY="3.5" orient="auto"'
+    return f'<marker id="tip-{kind}" {size}>{shape}</marker>'
+
+
+def _told(story: Story, graph: Graph) -> dict[str, Any]:
+    number = {value: index for index, value in enumerate(story.order)}
+    amounts = [abs(share.amount) for step in story.steps for share in step.shares if isfinite(share.amount)]
+    largest = max(amounts, default=0.0) or 1.0
+    depth = max((len(value.scope) for value in story.order), default=0)
+
+    def share_told(share: Any) -> dict[str, Any]:
+        return {
+            "parent": number[share.parent],
+            "slot": share.slot,
+            "formula": share.formula,
+            "numbers": share.numbers,
+            "slope": story.number(share.local),
+            "kind": sign(share.amount),
+            "amount": float(f"{share.amount:.6g}") if isfinite(share.amount) else None,
+            "total": story.number(share.total, signed=True),
+            "sign": sign(share.total),
+            "used": story.uses[share.parent],
+        }
+
+    order = {step.value: index for index, step in enumerate(story.steps) if step.kind == "forward"}
+    cards = sorted(graph.cards, key=lambda card: order.get(card.value, -1))
+    return {
+        "root": number[story.root],
+        "largest": largest,
+        "one": story.number(1.0, signed=True),
+        "fold": 1 if len(story.order) > WELL and depth else 0,
+        "cards": [
+            {"value": number[card.value], "rows": [number[v] for v in card.folded], "scope": [label(s) for s in card.scope]}
+            for card in cards
+        ],
+        "values": list(_values(story, graph, number)),
+        "steps": [
+            {
+                "kind": step.kind,
+                "value": number[step.value],
+                "line": step.line,
+                "words": step.words,
+                "shares": [share_told(share) for share in step.shares],
+            }
+            for step in story.steps
+        ],
+    }
+
+
+def _values(story: Story, graph: Graph, number: dict[Value, int]) -> Iterator[dict[str, Any]]:
+    for value in story.order:
+        card = graph.card_of[value]
+        named = label(value.label) if value.label else ""
+        yield {
+            "name": story.names[value],
+            "label": named or (story.names[value] if value is story.root or story.names[value][:1] == "v" else ""),
+            "row": named or text.symbol(value._op),
+            "data": story.number(value.data),
+            "role": graph.role(value),
+            "constant": value.role == "constant",
+            "symbol": ("Σ" if card.running_sum and card.value is value else text.symbol(value._op)) if value._prev else "",
+            "scope": [label(s) for s in value.scope],
+            "formula": story.formulas.get(value, ""),
+            "gradient": story.derivative(value),
+            "parents": [number[parent] for parent in value._prev],
+            "locals": [
+                [story.names[value._prev[index]], formula if _says_more(formula) else "", story.number(local)]
+                for index, formula, local in story.locals(value)
+            ],
+            "made": getattr(value, "made_at", ""),
+        }
+
+
+def _says_more(formula: str | None) -> bool:
+    return formula is not None and any(c.isalpha() for c in formula)  # than its number
