@@ -21,11 +21,16 @@ class Browser:
         self.profile = tempfile.mkdtemp(prefix="scalargrad-test-")
         read, child_write = os.pipe()
         child_read, write = os.pipe()
-        options = f"--headless --no-sandbox --disable-gpu --disable-background-networking --user-data-dir={self.profile}"
+        options = (
+            f"--headless --no-sandbox --disable-gpu --disable-background-networking --user-data-dir={self.profile}"
+        )
         # The program reads from descriptor 3 and writes to 4.
         command = f"exec {PROGRAM} --remote-debugging-pipe {options} about:blank 3<&{child_read} 4>&{child_write}"
         self.process = subprocess.Popen(
-            ["bash", "-c", command], pass_fds=(child_read, child_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["bash", "-c", command],
+            pass_fds=(child_read, child_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(child_read)
         os.close(child_write)
@@ -90,7 +95,16 @@ class Browser:
 
     def press(self, key, text=""):
         code = {" ": "Space"}.get(key, key)
-        virtual = {"ArrowLeft": 37, "ArrowRight": 39, "Enter": 13, " ": 32, "Tab": 9, "Home": 36, "End": 35, "Escape": 27}[key]
+        virtual = {
+            "ArrowLeft": 37,
+            "ArrowRight": 39,
+            "Enter": 13,
+            " ": 32,
+            "Tab": 9,
+            "Home": 36,
+            "End": 35,
+            "Escape": 27,
+        }[key]
         text = {"Enter": "\r", " ": " "}.get(key, text)
         common = {"key": key, "code": code, "windowsVirtualKeyCode": virtual}
         self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)

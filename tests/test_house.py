@@ -29,6 +29,7 @@ ORDER = [
     "engine",
     "value",
     "expression",
+    "symbolic",
     "optim",
     "nn",
     "tree",

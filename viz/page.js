@@ -175,7 +175,7 @@ function draw() {
 
 // As it is computed, a frame's title before what is in it: so the keyboard walks, and a screen reader reads.
 function inReadingOrder(nodes) {
-  const first = (node) => (node.children ? Math.min(...node.children.map(first)) : Math.min(...node.members.map((id) => (values[id].forward || -1))));
+  const first = (node) => (node.children ? Math.min(...node.children.map(first)) : node.folded ? Math.min(...node.members.map((id) => values[id].forward || Infinity)) : values[node.card.value].forward);
   return nodes.map((node) => [first(node), node]).sort(([a, p], [b, q]) => a - b || p.depth - q.depth).map(([, node]) => node);
 }
 

@@ -186,7 +186,11 @@ def _told(story: Story, graph: Graph) -> dict[str, Any]:
         "one": story.number(1.0, signed=True),
         "fold": 1 if len(story.order) > WELL and depth else 0,
         "cards": [
-            {"value": number[card.value], "rows": [number[v] for v in card.folded], "scope": [label(s) for s in card.scope]}
+            {
+                "value": number[card.value],
+                "rows": [number[v] for v in card.folded],
+                "scope": [label(s) for s in card.scope],
+            }
             for card in cards
         ],
         "values": list(_values(story, graph, number)),
@@ -214,7 +218,9 @@ def _values(story: Story, graph: Graph, number: dict[Value, int]) -> Iterator[di
             "data": story.number(value.data),
             "role": graph.role(value),
             "constant": value.role == "constant",
-            "symbol": ("Σ" if card.running_sum and card.value is value else text.symbol(value._op)) if value._prev else "",
+            "symbol": ("Σ" if card.running_sum and card.value is value else text.symbol(value._op))
+            if value._prev
+            else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),
@@ -223,9 +229,17 @@ def _values(story: Story, graph: Graph, number: dict[Value, int]) -> Iterator[di
                 [story.names[value._prev[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
-            "made": getattr(value, "made_at", ""),
+            "made": _place(getattr(value, "made_at", "")),
         }
 
 
 def _says_more(formula: str | None) -> bool:
     return formula is not None and any(c.isalpha() for c in formula)  # than its number
+
+
+def _place(line: str) -> str:
+    # A page is for others, too: where it can, it names files as seen from the folder that the program runs in.
+    try:
+        return Path(line).relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return line

@@ -106,7 +106,7 @@ class Story:
     >>> x, w = Value(3.0, label="x"), Value(2.0, label="w")
     >>> for step in Story(w * x).steps:
     ...     print(step.kind, *step.line, *(share.formula + share.numbers for share in step.shares))
-    given y is computed from 2 inputs 
+    given y is computed from 2 inputs
     forward y = w·x = 2.000·3.000 = 6.000
     turn ∂y/∂y = 1
     backward y = w·x  ∂y/∂w = ∂y/∂y·x = 1.000·3.000 = +3.000 ∂y/∂x = ∂y/∂y·w = 1.000·2.000 = +2.000
@@ -213,7 +213,9 @@ class Story:
             numbers = _product(rounded(gradient, self.digits), formula if formula in ("1", "−1") else slope)
             result = self.number(amount, signed=True)
             shown = f" = {result}" if numbers == result.lstrip("+") else f" = {numbers} = {result}"
-            yield Share(parent, index, local, f"{self.derivative(parent)} {sign} {named}", shown, amount, self.gradients[parent])
+            yield Share(
+                parent, index, local, f"{self.derivative(parent)} {sign} {named}", shown, amount, self.gradients[parent]
+            )
 
     def _words(self, value: Value, waiting: dict[Value, int]) -> str:
         words = [_rule(value)]
@@ -224,7 +226,9 @@ class Story:
             if self.uses[parent] > 1 and parent.role != "constant":
                 told = f"{self.names[parent]} is used {_times(self.uses[parent])}, and what comes back adds up"
                 left = waiting[parent]
-                words.append(f"{told}: " + (f"{left} more to come." if left else "this was the last, the sum is complete."))
+                words.append(
+                    f"{told}: " + (f"{left} more to come." if left else "this was the last, the sum is complete.")
+                )
         return " ".join(words)
 
 
