@@ -6,14 +6,14 @@ import json
 import random
 import re
 import time
-from math import exp, inf, isclose, nan
+from math import exp, isclose, nan
 from pathlib import Path
 
 import pytest
 from browser import PROGRAM, Browser
 
 import viz
-from scalargrad import Op, Value, log, maximum, nn, no_grad, ops, scope, sin, source_lines, topological_order, worked
+from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
 from viz.page import embedded, page
 from viz.story import Story
 from viz.typeset import Typeset, _partial, label, local_derivative

@@ -4,6 +4,8 @@ The file needs no network and no server. Python writes the story and the colours
 frames fold, and draws it.
 """
 
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
 from __future__ import annotations
 
 import json
@@ -90,10 +92,10 @@ def _asset(name: str) -> str:
 
 
 def embedded(data: Any) -> str:
-    """Write data as JSON that may stand in a script element, whatever it contains.
+    r"""Write data as JSON that may stand in a script element, whatever it contains.
 
     >>> embedded("</script>")
-    '"\\\\u003c/script>"'
+    '"\\u003c/script>"'
     """
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 

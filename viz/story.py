@@ -5,7 +5,7 @@ operand's: gradient times local derivative. Nothing is read from `grad`: the sto
 that starts from a gradient of 1.
 """
 
-# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+# ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
 
 from __future__ import annotations
 

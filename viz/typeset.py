@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from scalargrad import Value
+from scalargrad import Value  # noqa: TC001 - the examples use it
 from scalargrad.ops import ATOM, SUM, Op, Text
 from scalargrad.symbolic import Formula
 from viz import text
@@ -92,7 +92,7 @@ def label(words: Any, longest: int = 40) -> str:
 def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[Typeset]) -> Typeset | None:
     """Typeset the derivative of an operation with respect to one operand; None where the operation tells no formula.
 
-    >>> from scalargrad import Value
+    >>> from scalargrad import Value  # noqa: TC001 - the examples use it
     >>> local_derivative(Value(1.0).tanh(), 0, Typeset("h"), [Typeset("z")])
     'sech²(z)'
     """
