@@ -68,7 +68,7 @@ def test_what_is_said_about_the_assignment(assignment):
     assert "∂loss/∂p₁ = ∂loss/∂log(p₁)·(1/p₁) = (−1.000)·4.582 = −4.582" in shares
     assert "∂loss/∂w₁₁ = ∂loss/∂(w₁₁·x₁)·x₁ = 0.667·1.000 = +0.667" in shares
     assert [step.kind for step in steps if step.kind not in ("forward", "backward")] == ["given", "turn", "done"]
-    assert steps[0].line[0] == "loss is computed from 2 targets, 23 parameters, 4 inputs"
+    assert steps[0].line[0] == "loss is computed from 4 inputs, 23 parameters, 2 targets"
 
 
 def test_every_operation_is_a_step_forward_and_backward_in_an_order_that_can_be_computed(assignment):

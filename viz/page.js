@@ -349,6 +349,7 @@ function tell(now, index) {
     if (step.shares?.length) lines.push(element("ul", { class: "shares" }, ...step.shares.map(tellShare)));
     if (step.kind === "backward" && !step.shares.length) lines.push(part("p", "Only numbers: nothing to hand the gradient to."));
     if (step.words) lines.push(part("p", step.words));
+    if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it.", "kept"));
     if (step.kind === "forward") lines.push(...tellSlopes(value));
     if (step.kind === "done") lines.push(tellParameters());
   }

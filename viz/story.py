@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from scalargrad import Value, topological_order
 from scalargrad.ops import ATOM, Op, mul, neg
+from viz.graph import LEAVES
 from viz.text import number
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
@@ -105,12 +106,12 @@ class Story:
 
     >>> x, w = Value(3.0, label="x"), Value(2.0, label="w")
     >>> for step in Story(w * x).steps:
-    ...     print(step.kind, *step.line, *(share.formula + share.numbers for share in step.shares))
+    ...     print(step.kind, step.line[0], *(share.formula + share.numbers for share in step.shares))
     given y is computed from 2 inputs
-    forward y = w·x = 2.000·3.000 = 6.000
-    turn ∂y/∂y = 1
-    backward y = w·x  ∂y/∂w = ∂y/∂y·x = 1.000·3.000 = +3.000 ∂y/∂x = ∂y/∂y·w = 1.000·2.000 = +2.000
-    done y = 6.000
+    forward y = w·x
+    turn ∂y/∂y
+    backward y = w·x ∂y/∂w = ∂y/∂y·x = 1.000·3.000 = +3.000 ∂y/∂x = ∂y/∂y·w = 1.000·2.000 = +2.000
+    done y
 
     names      how each value is called: its label, the formula of a short one, or v and its number
     gradients  of each value, from this backward pass
@@ -180,7 +181,9 @@ class Story:
         root, name = self.root, self.names[self.root]
         computed = list(_frame_by_frame(self.order))
         given = Counter(_role(v) for v in self.order if not v._prev and v.role != "constant" and v is not root)
-        leaves = ", ".join(f"{count} {role}{'s' * (count > 1)}" for role, count in given.items()) or "nothing"
+        leaves = (
+            ", ".join(f"{given[role]} {role}{'s' * (given[role] > 1)}" for role in LEAVES if given[role]) or "nothing"
+        )
         yield Step("given", root, (f"{name} is computed from {leaves}", ""), GIVEN)
         for value in computed:
             yield Step("forward", value, self._line(value), "")
@@ -264,7 +267,7 @@ def _rule(value: Value) -> str:
 
 
 def _role(leaf: Value) -> str:
-    return leaf.role if leaf.role in ("input", "parameter", "target") else "input"
+    return leaf.role if leaf.role in LEAVES else "input"
 
 
 def _times(count: int) -> str:
