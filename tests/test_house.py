@@ -28,6 +28,7 @@ ORDER = [
     "ops",
     "engine",
     "value",
+    "explain",
     "expression",
     "symbolic",
     "optim",

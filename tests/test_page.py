@@ -563,3 +563,34 @@ def test_a_large_graph_opens_folded_and_soon(opened, tmp_path):
     b.press("End")
     assert b.run("document.querySelectorAll('[data-card]').length") > 300
     assert time.monotonic() - started < 15
+
+
+# Why a gradient is what it is
+
+
+def test_the_page_of_a_gradient_shows_the_operation_to_blame(opened, browser, tmp_path):
+    random.seed(3)
+    layer = nn.Layer.from_arrays([[1, -2], [0.5, 1]], [0.1, 0.2], activation="relu", name="layer 1")
+    x = nn.as_values([1.0, 2.0], "x", "input")
+    with source_lines():
+        loss = nn.mse([sum(layer(x))], [1.0])
+    dead = layer.neurons[0].w[0]
+    browser.open(viz.explain_gradient(dead, loss, tmp_path / "why.html"))
+    assert browser.text("#why .formula") == "d loss / d w11 = 0: zero"
+    assert "relu(z1 = -2.9) kills it" in browser.text("#why li")
+    assert "test_page.py:" in browser.text("#why li")
+    culprit = browser.run("[...document.querySelectorAll('.culprit')].map((e) => e.getAttribute('aria-label'))")
+    assert culprit == ["h₁ is 0, gradient +3.400"]
+    browser.click("#why li button")
+    assert "local derivatives" in browser.text("#details")
+    pale = browser.run("[...document.querySelectorAll('.card.aside')].map((e) => values[e.dataset.card]?.name)")
+    assert "h₂" in pale
+    assert "h₁" not in pale
+
+
+def test_the_page_of_an_unconnected_gradient(browser, tmp_path):
+    browser.complaints.clear()
+    x, w = named(1.0, "x"), named(2.0, "w")
+    browser.open(viz.explain_gradient(w, x * 2, tmp_path / "why.html"))
+    assert "was not computed from it" in browser.text("#why")
+    assert browser.complaints == []

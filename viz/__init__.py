@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 from scalargrad import Value
 from viz.dot import to_dot
-from viz.page import step_through
+from viz.page import explain_gradient, step_through
 from viz.render import FORMATS, RendererNotFound, ending, write
 
-__all__ = ["RendererNotFound", "draw", "draw_dot", "step_through"]
+__all__ = ["RendererNotFound", "draw", "draw_dot", "explain_gradient", "step_through"]
 
 Theme = Literal["light", "dark"]
 

@@ -279,6 +279,8 @@ function show() {
     node.element.classList.toggle("waiting", ids.some((id) => values[id].forward > at));
     node.element.classList.toggle("active", active);
     node.element.classList.toggle("chosen", node === chosen);
+    node.element.classList.toggle("aside", Boolean(story.why) && !node.members.some((id) => story.why.way.includes(id)));
+    node.element.classList.toggle("culprit", Boolean(story.why) && story.why.findings.some(({ value }) => node.members.includes(value)));
     if (active) node.element.setAttribute("aria-current", "step"); else node.element.removeAttribute("aria-current");
     node.element.setAttribute("aria-label", spoken(node));
     if (active) now.shown = node;
@@ -308,7 +310,8 @@ function paint(link, busy) {
   const active = shares.length && link.ends.some(({ child }) => busy(values[child].backward));
   const computing = link.ends.some(({ child }) => busy(values[child].forward));
   const kind = shares.length ? flow : link.ends.some(({ child }) => values[child].forward <= at) ? "quiet" : "waiting";
-  link.path.setAttribute("class", `edge ${kind}${active ? " active" : ""}${computing ? " computing" : ""}`);
+  const aside = story.why && !(story.why.way.includes(link.parent) && link.ends.some(({ child }) => story.why.way.includes(child)));
+  link.path.setAttribute("class", `edge ${kind}${aside ? " aside" : ""}${active ? " active" : ""}${computing ? " computing" : ""}`);
   link.path.style.strokeWidth = amount ? 0.7 + 3.8 * Math.sqrt(Math.min(Math.abs(amount) / story.largest, 1)) : "";
   link.path.setAttribute("marker-end", `url(#${computing ? "tip-computing" : `tip-${kind}`})`);
   if (active && !link.to.folded) {
@@ -507,6 +510,26 @@ function startOrStop() {
   play(!clock);
 }
 
+// Why one gradient is what it is
+
+function explain() {
+  const { headline, findings, value } = story.why;
+  const jump = (id, text) => {
+    const made = element("button", { type: "button" }, text);
+    made.addEventListener("click", () => {
+      const node = drawn.where[id];
+      if (!node.folded) choose(node);
+      follow(node);
+    });
+    return made;
+  };
+  const entries = findings.map((finding) => element("li", {}, jump(finding.value, values[finding.value].name), ` ${finding.words}`,
+    finding.made ? part("span", ` (${finding.made})`, "kept") : null));
+  $("why").append(part("h2", "Why this gradient?"), part("p", headline, "formula"), element("ol", {}, ...entries));
+  if (value !== null) $("why").append(element("p", { class: "kept" }, jump(value, values[value].name), " is the value asked about; what is not on its way to the end is pale."));
+  $("why").hidden = false;
+}
+
 // The whole story as text, for those who would rather read it, and for paper
 
 function transcript() {
@@ -574,6 +597,10 @@ function start() {
   addEventListener("afterprint", () => { at = before; show(); });
   if (story.fold) for (const name of allFrames(story.fold).keys()) folded.add(name);
   redraw();
+  if (story.why) {
+    explain();
+    at = last;
+  }
   const asked = /^#step=(\d+)$/.exec(location.hash);
   if (asked) at = group[Math.min(Number(asked[1]), group.length - 1)].last;
   show();

@@ -19,6 +19,7 @@ from string import Template
 from typing import Any
 
 from scalargrad import Value, topological_order
+from scalargrad.explain import Explanation, explain
 from viz import text
 from viz.graph import Graph, sign
 from viz.render import _replace
@@ -53,6 +54,44 @@ def step_through(
 
     Raises ValueError for more than 2,000 scalars.
     """
+    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
+    return Path(path)
+
+
+def explain_gradient(
+    value: Value,
+    root: Value,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    digits: int = 3,
+    theme: str = "auto",
+) -> Path:
+    """Write a page that shows why a gradient is zero, tiny, huge or nan, and return the page's path.
+
+    >>> import tempfile
+    >>> w = Value(-2.0, label="w")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     explain_gradient(w, (w * 3).relu(), folder + "/why.html").name
+    'why.html'
+
+    The page is that of `step_through`, opened at its end: the ways from the root back to the value stand out, and the
+    operations that killed, blew up or poisoned the gradient are marked and named, as by `scalargrad.why`.
+    Raises as `step_through` does.
+    """
+    content = page(root, title=title, digits=digits, theme=theme, why=explain(value, root))
+    _replace(Path(path), content.encode())
+    return Path(path)
+
+
+def page(
+    root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto", why: Explanation | None = None
+) -> str:
+    """Return the page as text, with an explanation of one gradient where there is one.
+
+    >>> page(Value(3.0, label="x")).partition(">")[0]
+    '<!DOCTYPE html'
+    """
     if not isinstance(root, Value):
         raise TypeError(f"root must be a Value, got {root!r}")
     if theme not in ("auto", "light", "dark"):
@@ -63,16 +102,6 @@ def step_through(
         raise ValueError(
             f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
         )
-    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
-    return Path(path)
-
-
-def page(root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto") -> str:
-    """Return the page as text.
-
-    >>> page(Value(3.0, label="x")).partition(">")[0]
-    '<!DOCTYPE html'
-    """
     story = Story(root, digits)
     graph = Graph(root)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
@@ -82,7 +111,7 @@ def page(root: Value, *, title: str | None = None, digits: int = 3, theme: str =
         css=colours() + _asset("page.css"),
         legend=_legend(graph),
         tips="".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs))),
-        story=embedded(_told(story, graph)),
+        story=embedded(_told(story, graph) | (_explained(why, story) if why else {})),
         script=_asset("layout.js") + _asset("page.js"),
     )
 
@@ -206,6 +235,22 @@ def _told(story: Story, graph: Graph) -> dict[str, Any]:
             }
             for step in story.steps
         ],
+    }
+
+
+def _explained(why: Explanation, story: Story) -> dict[str, Any]:
+    number = {value: index for index, value in enumerate(story.order)}
+    findings = [
+        {"value": number[finding.child], "words": finding.words, "made": _place(finding.made_at)}
+        for finding in why.findings
+    ]
+    return {
+        "why": {
+            "headline": why.headline,
+            "value": number.get(why.value),
+            "findings": findings,
+            "way": [number[value] for value in why.on_way],
+        }
     }
 
 
