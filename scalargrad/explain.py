@@ -145,15 +145,9 @@ def explain(value: Value, root: Value) -> Explanation:
     gradient = flow.gradients[value]
     verdict = _verdict(gradient)
     path = flow.strongest(value)
-    findings = {
-        "zero": flow.lost,
-        "nan": flow.poisoned,
-        "infinite": flow.blown,
-        "huge": lambda: _factors(path, flow, "blows up"),
-        "tiny": lambda: _factors(path, flow, "shrinks"),
-        "ordinary": lambda: (),
-    }[verdict]
-    return Explanation(value, root, gradient, verdict, tuple(findings()), path, tuple(n for n in order if n in reached))
+    causes = {"zero": flow.lost, "nan": flow.poisoned, "infinite": flow.blown}
+    findings = causes[verdict]() if verdict in causes else _factors(path, flow, verdict)
+    return Explanation(value, root, gradient, verdict, tuple(findings), path, tuple(n for n in order if n in reached))
 
 
 def _verdict(gradient: float) -> str:
@@ -238,11 +232,12 @@ class _Flow:
         )
 
 
-def _factors(path: tuple[Edge, ...], flow: _Flow, kind: str) -> Iterator[Finding]:
+def _factors(path: tuple[Edge, ...], flow: _Flow, verdict: str) -> Iterator[Finding]:
     for child, parent, local in path:
-        size = abs(local)
-        if size >= STRONG if kind == "blows up" else size <= 1 / STRONG:
-            yield flow.finding(kind, child, parent, local)
+        if verdict == "huge" and abs(local) >= STRONG:
+            yield flow.finding("blows up", child, parent, local)
+        elif verdict == "tiny" and abs(local) <= 1 / STRONG:
+            yield flow.finding("shrinks", child, parent, local)
 
 
 def _reason(child: Value, parent: Value, local: float) -> str:

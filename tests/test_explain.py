@@ -27,8 +27,7 @@ def test_a_dead_relu():
     assert (finding.local, finding.arriving, finding.passed) == (0, 1, 0)
     assert why(w, loss).splitlines() == [
         "d loss / d w = 0: zero",
-        "  relu(z = -6.0) kills it: 1 arrives, times a local derivative of 0; relu is off where its input is not positive"
-        " (layer 1)",
+        "  relu(z = -6.0) kills it: 1 arrives, times a local derivative of 0; relu is off where its input is not positive (layer 1)",
         "  (to see the lines of the program, compute it under scalargrad.source_lines())",
     ]
 

@@ -6,11 +6,8 @@
 
 const story = JSON.parse(document.getElementById("story").textContent);
 const { values, steps } = story;
-const $ = (id) => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
 const ROW = 16, HEAD = 21, FOOT = 15, EDGE = 7;
 const FONT = '"DejaVu Sans", Verdana, sans-serif';
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 // What the steps say about each value: when it is computed, when it hands its gradient on, what its gradient is when.
 values.forEach((value, id) => Object.assign(value, { id, forward: value.parents.length ? Infinity : 0, backward: Infinity, received: [], children: [] }));
@@ -24,15 +21,7 @@ for (const child of values) for (const parent of new Set(child.parents)) values[
 const last = steps.length - 1;
 const turn = steps.findIndex((step) => step.kind === "turn");
 
-// Elements
-
-function element(name, attributes = {}, ...children) {
-  const made = ["svg", "g", "rect", "text", "tspan", "path", "title", "marker", "defs"].includes(name)
-    ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
+// Measures
 
 const canvas = document.createElement("canvas").getContext("2d");
 function width(text, size, bold = false) {
@@ -288,13 +277,7 @@ function show() {
   $("notes").replaceChildren();
   for (const link of drawn.links) paint(link, busy);
   const index = place();
-  const slider = $("slider");
-  slider.max = group.length - 1;
-  slider.value = index;
-  slider.setAttribute("aria-valuetext", `step ${index} of ${group.length - 1}, ${steps[at].kind === "backward" ? "backward" : "forward"}`);
-  $("place").textContent = `${index} / ${group.length - 1}`;
-  $("back").disabled = $("first").disabled = index === 0;
-  $("next").disabled = $("last").disabled = index === group.length - 1;
+  showPlace(index, group.length - 1, `step ${index} of ${group.length - 1}, ${steps[at].kind}`);
   document.body.dataset.phase = at < turn ? "forward" : "backward";
   tell(now, index);
   follow(now.shown);
@@ -496,20 +479,6 @@ function follow(node) {
   stage.scrollTo({ left: need(x, w, stage.scrollLeft, stage.clientWidth), top: need(y, h, stage.scrollTop, stage.clientHeight), behavior: calm.matches ? "auto" : "smooth" });
 }
 
-// Playing
-
-let clock = null;
-function play(on) {
-  clearInterval(clock);
-  clock = on ? setInterval(() => (place() < group.length - 1 ? go(place() + 1) : play(false)), Number($("speed").value)) : null;
-  $("play").textContent = on ? "Pause" : "Play";
-  $("now").setAttribute("aria-live", on ? "off" : "polite"); // a reader could not keep up
-}
-function startOrStop() {
-  if (!clock && place() === group.length - 1) go(0);
-  play(!clock);
-}
-
 // Why one gradient is what it is
 
 function explain() {
@@ -561,29 +530,11 @@ function start() {
   level.append(element("option", { value: "", hidden: "" }, "some folded"));
   level.closest("label").hidden = !deepest;
   level.addEventListener("change", () => foldTo(Number(level.value)));
-  const presses = { first: () => go(0), back: () => go(place() - 1), next: () => go(place() + 1), last: () => go(group.length - 1), play: startOrStop };
-  for (const [id, act] of Object.entries(presses)) $(id).addEventListener("click", () => { if (id !== "play") play(false); act(); });
-  $("slider").addEventListener("input", (event) => { play(false); go(Number(event.target.value)); });
-  $("speed").addEventListener("change", () => { if (clock) play(true); });
+  player(place, () => group.length - 1, go, { Escape: () => unchoose(true) });
   $("larger").addEventListener("click", () => { scale = Math.min(drawn.scale * 1.25, 4); zoom(); });
   $("smaller").addEventListener("click", () => { scale = Math.max(drawn.scale / 1.25, 0.1); zoom(); });
   $("fit").addEventListener("click", () => { scale = scale === "fit" ? null : "fit"; zoom(); show(); });
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const theme = document.documentElement.dataset;
-  const isDark = () => (theme.theme ? theme.theme === "dark" : dark.matches);
-  const sayTheme = () => { $("theme").setAttribute("aria-pressed", String(isDark())); };
-  $("theme").addEventListener("click", () => { theme.theme = isDark() ? "light" : "dark"; sayTheme(); });
-  dark.addEventListener("change", sayTheme);
-  sayTheme();
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("select, input")) return;
-    const acts = { ArrowRight: presses.next, ArrowLeft: presses.back, Home: presses.first, End: presses.last, " ": startOrStop, Escape: () => unchoose(true) };
-    const act = acts[event.key];
-    if (!act || (event.key === " " && event.target.closest?.("button, summary, [role=button]"))) return;
-    event.preventDefault();
-    if (event.key !== " ") play(false);
-    act();
-  });
+  themeSwitch();
   $("transcript").addEventListener("toggle", transcript);
   addEventListener("resize", () => { zoom(); });
   let before = null;

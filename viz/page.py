@@ -112,7 +112,7 @@ def page(
         legend=_legend(graph),
         tips="".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs))),
         story=embedded(_told(story, graph) | (_explained(why, story) if why else {})),
-        script=_asset("layout.js") + _asset("page.js"),
+        script=_asset("base.js") + _asset("layout.js") + _asset("page.js"),
     )
 
 
