@@ -24,11 +24,11 @@ function themeSwitch() {
 }
 
 // `place()` is where one is, `end()` the last place there is, `go(i)` goes there.
-function player(place, end, go, keys = {}) {
+function player(place, end, go, keys = {}, pace = 1) {
   let clock = null;
   const play = (on) => {
     clearInterval(clock);
-    clock = on ? setInterval(() => (place() < end() ? go(place() + 1) : play(false)), Number($("speed").value)) : null;
+    clock = on ? setInterval(() => (place() < end() ? go(place() + 1) : play(false)), pace * Number($("speed").value)) : null;
     $("play").textContent = on ? "Pause" : "Play";
     $("now").setAttribute("aria-live", on ? "off" : "polite"); // a reader could not keep up
   };

@@ -30,6 +30,30 @@ from viz.typeset import label
 MOST = 2000  # scalars: a longer story nobody follows to its end
 WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
 
+# What the template holds, on this page.
+TOOLS = """\
+    <label>Show <select id="level"></select></label>
+    <span role="group" aria-label="Size of the graph">
+      <button type="button" id="smaller" aria-label="Smaller">−</button>
+      <button type="button" id="fit">Fit</button>
+      <button type="button" id="larger" aria-label="Larger">+</button>
+    </span>
+"""
+BEFORE = """\
+    <div id="why" hidden aria-label="Why this gradient" role="region"></div>
+"""
+AFTER = """\
+    <div id="details" hidden aria-label="Details of a card" role="region"></div>
+    <details id="transcript"><summary>All steps as text</summary><ol id="all" start="0"></ol></details>
+"""
+STAGE = """\
+  <section id="stage" aria-label="Computation graph" tabindex="-1">
+    <p class="legend">{legend}</p>
+    <svg id="graph" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="Graph: each card is a number"></svg>
+    <svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{tips}</defs></svg>
+  </section>
+"""
+
 
 def step_through(
     root: Value,
@@ -94,8 +118,6 @@ def page(
     """
     if not isinstance(root, Value):
         raise TypeError(f"root must be a Value, got {root!r}")
-    if theme not in ("auto", "light", "dark"):
-        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
     if not isinstance(digits, int) or digits < 0:
         raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
     if (count := len(topological_order(root))) > MOST:
@@ -105,14 +127,26 @@ def page(
     story = Story(root, digits)
     graph = Graph(root)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
+    told = _told(story, graph) | (_explained(why, story) if why else {})
+    parts = {"tools": TOOLS, "before": BEFORE, "after": AFTER, "stage": STAGE.format(legend=_legend(graph), tips=_tips())}
+    return filled(shown, theme, told, ["base.js", "layout.js", "page.js"], parts)
+
+
+def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[str, str], css: str = "") -> str:
+    """Fill the template that all pages share.
+
+    >>> filled("a < b", "dark", [], [], dict.fromkeys(["tools", "before", "after", "stage"], "")).splitlines()[6]
+    '<title>a &lt; b</title>'
+    """
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
     return Template(_asset("page.html")).substitute(
-        title=escape(shown),
+        parts,
+        title=escape(title),
         theme="" if theme == "auto" else f' data-theme="{theme}"',
-        css=colours() + _asset("page.css"),
-        legend=_legend(graph),
-        tips="".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs))),
-        story=embedded(_told(story, graph) | (_explained(why, story) if why else {})),
-        script=_asset("base.js") + _asset("layout.js") + _asset("page.js"),
+        css=colours() + _asset("page.css") + css,
+        data=embedded(data),
+        script="".join(map(_asset, scripts)),
     )
 
 
@@ -181,6 +215,10 @@ def _legend(graph: Graph) -> str:
         parts.append(f'<span><svg viewBox="0 0 26 8" aria-hidden="true">{line}</svg> {kind}</span>')
     parts.append("<span>×k: local derivative</span>")
     return "".join(parts)
+
+
+def _tips() -> str:
+    return "".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs)))
 
 
 def _tip(kind: str) -> str:
