@@ -17,13 +17,23 @@ from typing import Any, Literal
 
 from scalargrad import Value
 from viz import notebook
+from viz.animation import animate
 from viz.dot import to_dot
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import FORMATS, RendererNotFound, ending, write
 from viz.training import training
 
-__all__ = ["Recording", "RendererNotFound", "draw", "draw_dot", "explain_gradient", "step_through", "training"]
+__all__ = [
+    "Recording",
+    "RendererNotFound",
+    "animate",
+    "draw",
+    "draw_dot",
+    "explain_gradient",
+    "step_through",
+    "training",
+]
 
 Theme = Literal["light", "dark"]
 

@@ -48,4 +48,4 @@ def install() -> None:
     ['text/plain']
     """
     for engine in (scalargrad.engine.Value, Value):
-        engine._repr_mimebundle_ = mimebundle  # type: ignore[method-assign]
+        setattr(engine, "_repr_mimebundle_", mimebundle)  # noqa: B010 - it is not declared, as scalargrad knows none

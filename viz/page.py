@@ -128,7 +128,12 @@ def page(
     graph = Graph(root)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
     told = _told(story, graph) | (_explained(why, story) if why else {})
-    parts = {"tools": TOOLS, "before": BEFORE, "after": AFTER, "stage": STAGE.format(legend=_legend(graph), tips=_tips())}
+    parts = {
+        "tools": TOOLS,
+        "before": BEFORE,
+        "after": AFTER,
+        "stage": STAGE.format(legend=_legend(graph), tips=_tips()),
+    }
     return filled(shown, theme, told, ["base.js", "layout.js", "page.js"], parts)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import Value, no_grad
+from scalargrad import TracingError, Value, ieee, no_grad, vmap
 from scalargrad.nn import Module
 from viz.recording import Recording, by_layer
 from viz.theme import LIGHT
@@ -79,6 +79,7 @@ def decision_boundary(
     *,
     resolution: int = 60,
     threshold: float = 0.0,
+    evaluate: Callable[[Sequence[tuple[float, float]]], list[float]] | None = None,
 ) -> Axes:
     """Color the plane by a model's output, with the line where it crosses the threshold, and the points on it.
 
@@ -89,8 +90,9 @@ def decision_boundary(
     points      pairs of numbers; `targets` has a number for each, at or below the threshold or above it
     resolution  how many times the model is computed along each side
     threshold   0 for scores of classes -1 and 1, 0.5 for probabilities
+    evaluate    the model's `evaluator`, where it is plotted again and again: else it is compiled anew for each plot
+                (with the extra `scalargrad[jit]`; without it, every point of the plane is computed on its own)
 
-    Where scalargrad can compile the model, it is compiled; else every point of the plane is computed on its own.
     Raises ValueError where points are not pairs, or not as many as targets.
     """
     if not len(points) or any(len(point) != 2 for point in points):
@@ -102,8 +104,8 @@ def decision_boundary(
     ax = ax or new_axes()
     horizontal, vertical = ([float(point[i]) for point in points] for i in (0, 1))
     xs, ys = _grid(horizontal, resolution), _grid(vertical, resolution)
-    output = _compiled(model)
-    heights = [[output(x, y) - threshold for x in xs] for y in ys]
+    outputs = iter((evaluate or evaluator(model))([(x, y) for y in ys for x in xs]))
+    heights = [[next(outputs) - threshold for _ in xs] for _ in ys]
     largest = max((abs(h) for row in heights for h in row if isfinite(h)), default=0.0) or 1.0
     ax.pcolormesh(xs, ys, heights, cmap=_colours(), vmin=-largest, vmax=largest, shading="gouraud", rasterized=True)
     if min(map(min, heights)) < 0 < max(map(max, heights)):
@@ -169,16 +171,30 @@ def _grid(points: Sequence[float], resolution: int) -> list[float]:
     return [low + (high - low) * i / (resolution - 1) for i in range(resolution)]
 
 
-def _compiled(model: Callable[[list[Value]], Any]) -> Callable[[float, float], float]:
-    def output(x: Any, y: Any) -> Any:
-        out = model([x, y])
+def evaluator(model: Callable[[list[Value]], Any]) -> Callable[[Sequence[tuple[float, float]]], list[float]]:
+    """Return a function from points to the model's outputs: compiled where it can be, else computed one by one.
+
+    >>> evaluator(lambda x: x[0] * x[1])([(1.0, 2.0), (3.0, 4.0)])
+    [2.0, 12.0]
+    """
+
+    def output(x: Any) -> Any:
+        out = model([x[0], x[1]])
         return out[0] if isinstance(out, (list, tuple)) else out
 
-    def eager(x: float, y: float) -> float:
-        with no_grad():
-            return _number(output(Value(x), Value(y)))
+    compiled = vmap(output)
 
-    return eager
+    def evaluate(points: Sequence[tuple[float, float]]) -> list[float]:
+        try:
+            import numpy as np
+
+            outputs: list[float] = compiled(np.array(points)).tolist()
+        except (ImportError, TracingError):  # no compiler, or a model that asks for numbers
+            with no_grad(), ieee():
+                return [_number(output((Value(x), Value(y)))) for x, y in points]
+        return outputs
+
+    return evaluate
 
 
 def _colours() -> Any:

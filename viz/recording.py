@@ -60,17 +60,7 @@ class Recording:
     """
 
     def __init__(self, model: Module | Iterable[Value]) -> None:
-        if isinstance(model, Module):
-            named = list(model.named_parameters())
-        else:
-            named = [("parameters", value) for value in model]
-        for _, value in named:
-            if not isinstance(value, Value):
-                raise TypeError(f"model must be a Module or parameters, got {value!r} among them")
-        if not named:
-            raise ValueError("model has no parameters to record")
-        self.parameters = [value for _, value in named]
-        self.layers = _layers(named)
+        self.parameters, self.layers = by_layer(model)
         self.losses: list[float] = []
         self.data: list[array[float]] = []
         self.gradients: list[array[float]] = []
@@ -95,6 +85,22 @@ class Recording:
         return [sqrt(fsum(step[i] * step[i] for i in numbers) / len(numbers)) for step in self.gradients]
 
 
+def by_layer(model: Module | Iterable[Value]) -> tuple[list[Value], list[Layer]]:
+    """Return a model's parameters, and how they belong together. Raises as Recording does.
+
+    >>> from scalargrad import nn
+    >>> [layer.name for layer in by_layer(nn.MLP(2, [3, 1]))[1]]
+    ['layer 1', 'output layer']
+    """
+    named = list(model.named_parameters()) if isinstance(model, Module) else [("parameters", value) for value in model]
+    for _, value in named:
+        if not isinstance(value, Value):
+            raise TypeError(f"model must be a Module or parameters, got {value!r} among them")
+    if not named:
+        raise ValueError("model has no parameters")
+    return [value for _, value in named], _layers(named)
+
+
 def _layers(named: list[tuple[str, Value]]) -> list[Layer]:
     layers: dict[str, Layer] = {}
     rows: dict[tuple[str, str], list[int]] = {}
@@ -104,7 +110,15 @@ def _layers(named: list[tuple[str, Value]]) -> list[Layer]:
         steps = _STEP.findall(path)
         name = value.scope[0] if value.scope else steps[0] if len(steps) > 2 else steps[0].partition("[")[0]
         layer = layers.setdefault(steps[0] if len(steps) > 2 else name, Layer(name))
-        row = steps[1] if len(steps) > 2 else value.scope[1] if len(value.scope) > 1 else steps[0] if len(steps) > 1 else ""
+        row = (
+            steps[1]
+            if len(steps) > 2
+            else value.scope[1]
+            if len(value.scope) > 1
+            else steps[0]
+            if len(steps) > 1
+            else ""
+        )
         if (key := (steps[0] if len(steps) > 2 else name, row)) not in rows:
             layer.rows.append(rows.setdefault(key, []))
         rows[key].append(number)

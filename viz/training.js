@@ -128,7 +128,7 @@ function go(step) {
   layers.forEach((layer) => layer.show(frame));
   showPlace(at, end, `step ${at} of ${end}`);
   const change = at ? losses[at] - losses[at - 1] : NaN;
-  const words = Number.isFinite(change) ? `${change > 0 ? "up" : "down"} by ${written(Math.abs(change))} from the step before` : "";
+  const words = change === 0 ? "as in the step before" : Number.isFinite(change) ? `${change > 0 ? "up" : "down"} by ${written(Math.abs(change))} from the step before` : "";
   const best = losses.reduce((least, loss, i) => (loss < losses[least] ? i : least), 0);
   const rows = layers.map(({ name, sizes }) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, written(sizes[at]))));
   $("now").replaceChildren(

@@ -1,7 +1,5 @@
 """A training run as a page: the loss, the size of every layer's gradients, and the network as it changes."""
 
-# ruff: noqa: RUF001 - symbols are written as mathematics writes them
-
 from __future__ import annotations
 
 import os

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from scalargrad import Value  # noqa: TC001 - the examples use it
+from scalargrad import Value
 from scalargrad.ops import ATOM, SUM, Op, Text
 from scalargrad.symbolic import Formula
 from viz import text
