@@ -39,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.draw:
             import viz
 
-            drawn = viz.draw(root, options.draw, title=title, force=options.force)
+            if options.draw.lower().endswith(".html"):
+                if not isinstance(root, Value):
+                    raise ValueError("a page steps back from one number: with --target, from the loss")
+                drawn = viz.step_through(root, options.draw, title=title)
+            else:
+                drawn = viz.draw(root, options.draw, title=title, force=options.force)
             print(f"\ndrawn: {drawn}", file=sys.stderr)
     except OSError as error:
         print(f"scalargrad: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
@@ -117,7 +122,9 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
 
 
 def _common(command: argparse.ArgumentParser, digits: int) -> None:
-    command.add_argument("--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf or .dot")
+    command.add_argument(
+        "--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf, .dot, or .html to step through it"
+    )
     command.add_argument("--force", action="store_true", help="draw more than 2,000 scalars, too")
     command.add_argument("--digits", type=int, choices=range(18), metavar="N", default=digits,
                          help=f"digits after the point, 0 to 17 (default {digits})")  # fmt: skip

@@ -175,6 +175,7 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     assert "/scalargrad/py.typed" in names
     assert "/viz/py.typed" in names
     assert "/scalargrad/_engine.c" in names
+    assert "/viz/page.html" in names
     # The wheel into a clean environment, the sdist beside it, built by this one's back end: neither needs a network.
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)

@@ -14,6 +14,7 @@ from browser import PROGRAM, Browser
 
 import viz
 from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
+from scalargrad.cli import main
 from viz.page import embedded, page
 from viz.story import Story
 from viz.typeset import Typeset, _partial, label, local_derivative
@@ -252,6 +253,24 @@ def test_hostile_labels_are_only_text():
 
 def test_names_read_from_the_right_are_isolated():
     assert label("אבג1") == "\u2068אבג₁\u2069"
+
+
+def test_the_command_line_writes_the_page(tmp_path, capsys):
+    toml = str(ROOT / "examples" / "four_three_two.toml")
+    path = tmp_path / "page.html"
+    assert main(["solve", toml, "--target", "1,0", "--draw", str(path)]) == 0
+    assert "4-3-2 network" in path.read_text()
+    path.unlink()
+    assert main(["solve", toml, "--draw", str(path)]) == 2
+    assert "with --target, from the loss" in capsys.readouterr().err
+    assert not path.exists()
+    assert main(["eval", "x*x", "x=3", "--draw", str(path)]) == 0
+    assert "<title>x*x</title>" in path.read_text()
+
+
+def test_the_stored_page_is_the_one_that_is_made(assignment):
+    stored = (ROOT / "docs" / "four_three_two.html").read_text()
+    assert stored == page(assignment.loss, title=assignment.problem.title), "run docs/make.py"
 
 
 # The page in use

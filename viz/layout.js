@@ -5,9 +5,10 @@
 // A node is a card {w, h} or a frame {children, title}; `children` stand in the order of computation. A link is
 // {from, to, fromY, toY} between cards. Afterwards nodes have x, y, w, h and links have points.
 
-const { layOut, curve } = (() => {
+const { layOut, curve, NEAREST } = (() => {
 
 const PAD = 12, TITLE = 24, CARD_GAP = 9, LINE_GAP = 7;
+const NEAREST = 42; // columns: room for a local derivative
 
 function layOut(root, links) {
   const up = (node, parent, depth) => {
@@ -177,7 +178,7 @@ function measure(frame, columns, segments) {
       if (!spot.line && !spot.children && !spot.folded) spot.w = width; // cards above each other are of one width
     }
     const between = segments.filter((s) => s.p.rank === r && Math.abs(s.p.y + s.py - s.q.y - s.qy) > 4).length;
-    x += width + (r + 1 < columns.length ? Math.min(26 + 3 * between, 84) : 0);
+    x += width + (r + 1 < columns.length ? Math.min(NEAREST + 2 * between, 84) : 0);
   });
   frame.w = Math.max(x + (frame.parent ? PAD : 0), frame.titleWidth ?? 0);
   frame.h = frame.y0 + Math.max(...spots.map((spot) => spot.y + spot.h)) + (frame.parent ? PAD : 0);
@@ -219,6 +220,6 @@ function curve(points) {
 
 const round = (x) => Math.round(x * 10) / 10;
 
-return { layOut, curve };
+return { layOut, curve, NEAREST };
 
 })();

@@ -71,7 +71,7 @@ const deepest = Math.max(0, ...story.cards.map((card) => card.scope.length));
 // Cards: a row of text for every scalar that is folded into one, then its own
 
 function widest(id) { // of all that its gradient will be
-  return Math.max(0, ...values[id].received.map(({ total }) => width(`∂ ${total}`, 10.5)));
+  return Math.max(0, ...values[id].received.map(({ total }) => width(`∂ ${total}`, 10.5, true)));
 }
 
 function rows(node) {
@@ -299,8 +299,8 @@ function paint(link, busy) {
   link.path.setAttribute("marker-end", `url(#${computing ? "tip-computing" : `tip-${kind}`})`);
   if (active && !link.to.folded) {
     const length = link.path.getTotalLength();
-    const spot = link.path.getPointAtLength(Math.max(length - 26, length / 2));
-    $("notes").append(element("text", { class: `note ${kind}`, x: spot.x, y: spot.y - 4 }, `×${shares[0].slope}`));
+    const spot = link.path.getPointAtLength(Math.max(length - NEAREST / 2, length / 2));
+    $("notes").append(element("text", { class: `note ${kind}`, x: spot.x, y: spot.y - 4 }, `×${shares[0].slope.replace(/\.0+$/, "")}`));
   }
 }
 
