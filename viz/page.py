@@ -21,7 +21,8 @@ from typing import Any
 from scalargrad import Value, topological_order
 from scalargrad.explain import Explanation, explain
 from viz import text
-from viz.graph import Graph, sign
+from viz.deck import deck, role
+from viz.graph import sign
 from viz.render import _replace
 from viz.story import Story
 from viz.theme import DARK, LIGHT, Theme
@@ -125,14 +126,13 @@ def page(
             f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
         )
     story = Story(root, digits)
-    graph = Graph(root)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
-    told = _told(story, graph) | (_explained(why, story) if why else {})
+    told = _told(story) | (_explained(why, story) if why else {})
     parts = {
         "tools": TOOLS,
         "before": BEFORE,
         "after": AFTER,
-        "stage": STAGE.format(legend=_legend(graph), tips=_tips()),
+        "stage": STAGE.format(legend=_legend(story), tips=_tips()),
     }
     return filled(shown, theme, told, ["base.js", "layout.js", "page.js"], parts)
 
@@ -202,17 +202,17 @@ def _variables(theme: Theme) -> str:
         "positive-text": theme.signs["positive"],
         "negative-text": theme.signs["negative"],
     }
-    for role, style in theme.roles.items():
-        named |= {f"{role}-fill": style.fill, f"{role}-border": style.border}
+    for of, style in theme.roles.items():
+        named |= {f"{of}-fill": style.fill, f"{of}-border": style.border}
     return " ".join(f"--{name}: {colour};" for name, colour in named.items())
 
 
-def _legend(graph: Graph) -> str:
-    roles = {graph.role(value) for value in graph.order}
+def _legend(story: Story) -> str:
+    roles = {*map(role, story.order), "output"}
     parts = [
-        f'<span class="role" style="background:var(--{role}-fill);border-color:var(--{role}-border)">{role}</span>'
-        for role in LIGHT.roles
-        if role in roles
+        f'<span class="role" style="background:var(--{name}-fill);border-color:var(--{name}-border)">{name}</span>'
+        for name in LIGHT.roles
+        if name in roles
     ]
     parts.append("<span>gradient that flows back:</span>")
     for kind, look in (("positive", "3.5"), ("negative", "3.5"), ("zero", ".9")):
@@ -232,7 +232,7 @@ def _tip(kind: str) -> str:
     return f'<marker id="tip-{kind}" {size}>{shape}</marker>'
 
 
-def _told(story: Story, graph: Graph) -> dict[str, Any]:
+def _told(story: Story) -> dict[str, Any]:
     number = {value: index for index, value in enumerate(story.order)}
     amounts = [abs(share.amount) for step in story.steps for share in step.shares if isfinite(share.amount)]
     largest = max(amounts, default=0.0) or 1.0
@@ -253,7 +253,7 @@ def _told(story: Story, graph: Graph) -> dict[str, Any]:
         }
 
     order = {step.value: index for index, step in enumerate(story.steps) if step.kind == "forward"}
-    cards = sorted(graph.cards, key=lambda card: order.get(card.value, -1))
+    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, -1))
     return {
         "root": number[story.root],
         "largest": largest,
@@ -262,12 +262,12 @@ def _told(story: Story, graph: Graph) -> dict[str, Any]:
         "cards": [
             {
                 "value": number[card.value],
-                "rows": [number[v] for v in card.folded],
+                "rows": [number[v] for v in card.rows],
                 "scope": [label(s) for s in card.scope],
             }
             for card in cards
         ],
-        "values": list(_values(story, graph, number)),
+        "values": list(_values(story, number, {card.value for card in cards if card.is_sum})),
         "steps": [
             {
                 "kind": step.kind,
@@ -297,20 +297,17 @@ def _explained(why: Explanation, story: Story) -> dict[str, Any]:
     }
 
 
-def _values(story: Story, graph: Graph, number: dict[Value, int]) -> Iterator[dict[str, Any]]:
+def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterator[dict[str, Any]]:
     for value in story.order:
-        card = graph.card_of[value]
         named = label(value.label) if value.label else ""
         yield {
             "name": story.names[value],
             "label": named or (story.names[value] if value is story.root or story.names[value][:1] == "v" else ""),
             "row": named or text.symbol(value._op),
             "data": story.number(value.data),
-            "role": graph.role(value),
+            "role": role(value),
             "constant": value.role == "constant",
-            "symbol": ("Σ" if card.running_sum and card.value is value else text.symbol(value._op))
-            if value._prev
-            else "",
+            "symbol": ("Σ" if value in sums else text.symbol(value._op)) if value._prev else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),
