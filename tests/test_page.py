@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from browser import PROGRAM, Browser
+from hypothesis import given
+from hypothesis import strategies as st
 
 import viz
 from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
@@ -79,6 +81,21 @@ def test_every_operation_is_a_step_forward_and_backward_in_an_order_that_can_be_
     assert [step.value for step in steps if step.kind == "backward"] == forward[::-1]
     for index, value in enumerate(forward):
         assert all(parent in forward[:index] for parent in value._prev if parent._prev)
+
+
+def test_checks_compute_it_again_with_a_number_nudged(assignment):
+    story = Story(assignment.loss)
+    w = assignment.layers[0].neurons[0].w[0]
+    assert story.check(w) == (
+        "with w₁₁ larger by 0.001, loss is 1.522791: it grows by 0.000667, and ∂loss/∂w₁₁ foretells 0.000667"
+    )
+    b = assignment.layers[1].neurons[0].b
+    assert "it shrinks by 0.000782, and ∂loss/∂b₁ foretells −0.000782" in story.check(b)
+    x = named(1.0, "x")
+    by_hand = Value(1.0, (x,), "copy")
+    by_hand._backward = lambda: None
+    assert Story(by_hand).check(x) == ""
+    assert Story((x * 709.78).exp()).check(x) == ""  # it would overflow
 
 
 def test_what_belongs_together_is_told_together(assignment):
@@ -249,6 +266,23 @@ def test_hostile_labels_are_only_text():
     assert text.encode()  # no lone surrogates
     assert json.loads(embedded(HOSTILE[:7])) == HOSTILE[:7]
     assert "<" not in embedded(HOSTILE)
+
+
+@given(st.lists(st.text(), min_size=2, max_size=6))
+def test_any_label_is_only_text(labels):
+    values = [named(1.5, text) for text in labels]
+    root = values[0]
+    for value in values:
+        with scope(value.label):
+            root = root * value
+        root.label = value.label
+    text = page(root, title=labels[0])
+    assert text.encode().count(b"<script") == text.count("</script>") == 2
+    assert "<!--" not in text
+    told_values = json.loads(re.search(r'id="story">(.*?)</script>', text, re.DOTALL)[1])["values"]
+    for value, shown in zip(topological_order(root), told_values):
+        if value.label:
+            assert shown["label"] == label(value.label)
 
 
 def test_names_read_from_the_right_are_isolated():

@@ -337,7 +337,7 @@ function tell(now, index) {
     if (step.words) lines.push(part("p", step.words));
     if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it.", "kept"));
     if (step.kind === "forward") lines.push(...tellSlopes(value));
-    if (step.kind === "done") lines.push(tellParameters());
+    if (step.kind === "done") lines.push(...tellCheck(), tellParameters());
   }
   $("now").replaceChildren(...lines);
   $("now").setAttribute("data-step", index);
@@ -371,6 +371,12 @@ function tellTogether({ first, last: end, node, kind }) {
     lines.push(part("p", "The gradient has gone back through them, and reached:"), element("ul", { class: "shares" }, ...entries));
   }
   return lines;
+}
+
+function tellCheck() {
+  const checked = values.filter((value) => value.check && (value.role === "parameter" || !values.some(({ role }) => role === "parameter")));
+  if (!checked.length) return [];
+  return [element("p", {}, part("b", "Is it true? "), `Compute all of it again ${checked[0].check}.`)];
 }
 
 function tellParameters() {
@@ -430,6 +436,7 @@ function details(value, inner) {
     if (value.id === story.root) terms.push("the start: it grows as fast as itself");
     fact(`gradient ${value.gradient} = ${total.total}${sum.length > 1 ? `, a sum over ${sum.length} uses` : ""}`, ...terms);
   } else if (value.constant) fact("gradient", "a number takes none");
+  if (value.check) fact("is it true?", value.check);
   if (value.made) fact("made at", value.made);
   return made;
 }

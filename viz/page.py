@@ -302,7 +302,7 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
         named = label(value.label) if value.label else ""
         yield {
             "name": story.names[value],
-            "label": named or (story.names[value] if value is story.root or story.names[value][:1] == "v" else ""),
+            "label": named or (story.names[value] if value is story.root or value in story.numbered else ""),
             "row": named or text.symbol(value._op),
             "data": story.number(value.data),
             "role": role(value),
@@ -316,6 +316,7 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
                 [story.names[value._prev[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
+            "check": "" if value._prev or value.role == "constant" or len(story.order) > WELL else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import isfinite
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from scalargrad.ops import ATOM, Op, mul, neg
+from scalargrad.ops import ATOM, Op, ieee, mul, neg
 from viz.graph import LEAVES
 from viz.text import number
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
+NUDGE = 0.001  # what a check adds to a number
 LONGEST = 48  # characters of a formula that stands for a value without a label
 
 # What an operation does to the gradient that passes it, for a reader who sees it for the first time.
@@ -114,6 +116,7 @@ class Story:
     done y
 
     names      how each value is called: its label, the formula of a short one, or v and its number
+    numbered   the values that are called by a number, which their cards have to tell
     gradients  of each value, from this backward pass
     """
 
@@ -126,6 +129,7 @@ class Story:
                 self.uses[parent] += 1
         self.names: dict[Value, Typeset] = {}
         self.formulas: dict[Value, Typeset] = {}
+        self.numbered: set[Value] = set()
         for index, value in enumerate(self.order):
             self._name(value, index)
         self.gradients: dict[Value, float] = {}
@@ -145,6 +149,7 @@ class Story:
             name = self.formulas.get(value, Typeset(""))
             if not 0 < len(name) <= LONGEST:
                 name = Typeset(label(f"v{index}"))
+                self.numbered.add(value)
         self.names[value] = name
 
     def number(self, x: float, *, signed: bool = False) -> str:
@@ -176,6 +181,34 @@ class Story:
         for index, local in enumerate(value.local_gradients):
             if value._prev[index].role != "constant":
                 yield index, local_derivative(value, index, self.names[value], operands), local
+
+    def check(self, leaf: Value) -> str:
+        """Compute everything again with one leaf a little larger, and compare with what its gradient foretells.
+
+        >>> x = Value(3.0, label="x")
+        >>> Story(x * x).check(x)
+        'with x larger by 0.001, y is 9.006001: it grows by 0.006001, and ∂y/∂x foretells 0.006000'
+
+        Empty where an operation cannot be computed again, because it was made by hand, or where it overflows.
+        """
+        numbers = {value: value.data for value in self.order}
+        numbers[leaf] += NUDGE
+        for value in self.order:
+            if value._prev:
+                if not isinstance(value._operation, Op) or value._by_hand:
+                    return ""
+                with ieee():
+                    numbers[value] = value._operation(*[numbers[parent] for parent in value._prev])
+        name, root = self.names[leaf], self.names[self.root]
+        change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
+        if not isfinite(change) or not isfinite(told):
+            return ""
+        digits = self.digits + 3
+        moves = ["grows by", "shrinks by"][change < 0]
+        return (
+            f"with {name} larger by {NUDGE}, {root} is {number(numbers[self.root], digits)}: it {moves} "
+            f"{number(abs(change), digits)}, and {self.derivative(leaf)} foretells {number(told, digits)}"
+        )
 
     def _steps(self) -> Iterator[Step]:
         root, name = self.root, self.names[self.root]
