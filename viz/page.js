@@ -332,7 +332,7 @@ function tell(now, index) {
   else {
     if (step.kind === "backward") lines.push(part("p", `${value.gradient} = ${latest(step.value).total} is complete. It goes on to what ${value.name} was computed from:`));
     else lines.push(element("p", { class: "formula" }, part("b", step.line[0]), ` ${step.line[1]}`));
-    if (step.shares?.length) lines.push(element("ul", { class: "shares" }, ...step.shares.map(tellShare)));
+    if (step.shares?.length) lines.push(element("ul", { class: "shares" }, ...step.shares.map((share) => tellShare(share, step.value))));
     if (step.kind === "backward" && !step.shares.length) lines.push(part("p", "Only numbers: nothing to hand the gradient to."));
     if (step.words) lines.push(part("p", step.words));
     if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it.", "kept"));
@@ -343,8 +343,10 @@ function tell(now, index) {
   $("now").setAttribute("data-step", index);
 }
 
-function tellShare(share) {
-  const total = share.used > 1 ? [element("span", { class: "total" }, `so far ${share.total}`)] : [];
+function tellShare(share, child) {
+  const last = values[share.parent].received.at(-1);
+  const complete = last.child === child && last.slot === share.slot;
+  const total = share.used > 1 ? [element("span", { class: "total" }, `${complete ? "in all" : "so far"} ${share.total}`)] : [];
   const [left, ...right] = share.formula.split(/( \+?= )/);
   return element("li", {}, part("b", left), right.join(""), element("span", { class: share.kind }, share.numbers), ...total);
 }
@@ -352,6 +354,7 @@ function tellShare(share) {
 function tellSlopes(value) {
   if (!value.locals.length) return [];
   const terms = value.locals.map(([name, formula, number]) => element("li", {}, part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number));
+  if (value.locals.some(([, formula]) => formula.includes("["))) terms.push(element("li", {}, "[…] is 1 where that is true, else 0"));
   return [element("p", { class: "kept" }, `Kept for the way back, how fast ${value.name} grows`), element("ul", { class: "kept" }, ...terms)];
 }
 
@@ -373,19 +376,21 @@ function tellTogether({ first, last: end, node, kind }) {
   return lines;
 }
 
+const firstUse = (value) => Math.min(...value.children.map((child) => values[child].forward));
+
 function tellCheck() {
   const checked = values.filter((value) => value.check && (value.role === "parameter" || !values.some(({ role }) => role === "parameter")));
   if (!checked.length) return [];
-  return [element("p", {}, part("b", "Is it true? "), `Compute all of it again ${checked[0].check}.`)];
+  const first = checked.sort((a, b) => firstUse(a) - firstUse(b))[0];
+  return [element("p", {}, part("b", "Is it true? "), `Computed again ${first.check}.`)];
 }
 
 function tellParameters() {
   const leaves = values.filter((value) => !value.parents.length && !value.constant && value.id !== story.root);
   const shown = leaves.some((value) => value.role === "parameter") ? leaves.filter((value) => value.role === "parameter") : leaves;
-  const use = (value) => Math.min(...value.children.map((child) => values[child].forward));
   const body = [];
   let scope = "";
-  for (const value of shown.sort((a, b) => use(a) - use(b))) {
+  for (const value of shown.sort((a, b) => firstUse(a) - firstUse(b))) {
     const known = value.received.at(-1);
     if (value.scope.join(" › ") !== scope) {
       scope = value.scope.join(" › ");
@@ -467,7 +472,7 @@ function foldTo(depth) {
   go(place());
 }
 
-const READABLE = 0.8;
+const READABLE = 0.75;
 let scale = null; // null: as large as fits, but readable; what does not fit is scrolled to
 function zoom() {
   const stage = $("stage");

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from scalargrad import Value, topological_order
 from scalargrad.ops import ATOM, Op, ieee, mul, neg
+from viz.deck import role
 from viz.graph import LEAVES
 from viz.text import number
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
@@ -170,6 +171,16 @@ class Story:
         """
         return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
 
+    def equation(self, value: Value) -> str:
+        """Write `h₁ = relu(z₁)`, or the formula alone where it is the name.
+
+        >>> y = Value(3.0, label="x") * 2
+        >>> Story(y).equation(y)
+        'y = x·2'
+        """
+        name, formula = self.names[value], self.formulas.get(value)
+        return str(name) if formula in (None, name) else f"{name} = {formula}"
+
     def locals(self, value: Value) -> Iterator[tuple[int, Typeset | None, float]]:
         """Yield, for each operand that takes a gradient, its place, the local derivative's formula, and its number.
 
@@ -213,26 +224,23 @@ class Story:
     def _steps(self) -> Iterator[Step]:
         root, name = self.root, self.names[self.root]
         computed = list(_frame_by_frame(self.order))
-        given = Counter(_role(v) for v in self.order if not v._prev and v.role != "constant" and v is not root)
-        leaves = (
-            ", ".join(f"{given[role]} {role}{'s' * (given[role] > 1)}" for role in LEAVES if given[role]) or "nothing"
-        )
-        yield Step("given", root, (f"{name} is computed from {leaves}", ""), GIVEN)
+        given = Counter(role(value) for value in self.order if not value._prev and value is not root)
+        leaves = [f"{given[kind]} {kind}{'s' * (given[kind] > 1)}" for kind in LEAVES if given[kind]]
+        yield Step("given", root, (f"{name} is computed from {', '.join(leaves) or 'nothing'}", ""), GIVEN)
         for value in computed:
             yield Step("forward", value, self._line(value), "")
-        start = f"{self.derivative(root)}"
-        yield Step("turn", root, (start, "= 1"), TURN.format(root=name, value=self.number(root.data)))
+        yield Step("turn", root, (self.derivative(root), "= 1"), TURN.format(root=name, value=self.number(root.data)))
         self.gradients = dict.fromkeys(self.order, 0.0)
         self.gradients[root] = 1.0
         waiting = dict(self.uses)
         for value in reversed(computed):
             shares = tuple(self._shares(value))
-            yield Step("backward", value, (str(name_and_formula(self, value)), ""), self._words(value, waiting), shares)
-        yield Step("done", root, (str(name), f"= {self.number(root.data)}"), DONE.format(root=name))
+            yield Step("backward", value, (self.equation(value), ""), self._words(value, waiting), shares)
+        yield Step("done", root, (name, f"= {self.number(root.data)}"), DONE.format(root=name))
 
     def _line(self, value: Value) -> tuple[str, str]:
         numbers = _applied(value, [self._operand(parent) for parent in value._prev])
-        return name_and_formula(self, value), f"= {numbers} = {self.number(value.data)}"
+        return self.equation(value), f"= {numbers} = {self.number(value.data)}"
 
     def _operand(self, value: Value) -> Typeset:
         return self.names[value] if value.role == "constant" and not value.label else rounded(value.data, self.digits)
@@ -260,23 +268,12 @@ class Story:
         for parent in dict.fromkeys(value._prev):
             waiting[parent] -= value._prev.count(parent)
             if self.uses[parent] > 1 and parent.role != "constant":
-                told = f"{self.names[parent]} is used {_times(self.uses[parent])}, and what comes back adds up"
-                left = waiting[parent]
-                words.append(
-                    f"{told}: " + (f"{left} more to come." if left else "this was the last, the sum is complete.")
+                times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
+                left = (
+                    f"{waiting[parent]} more to come" if waiting[parent] else "this was the last, the sum is complete"
                 )
+                words.append(f"{self.names[parent]} is used {times}, and what comes back adds up: {left}.")
         return " ".join(words)
-
-
-def name_and_formula(story: Story, value: Value) -> str:
-    """Write `h₁ = relu(z₁)`, or the formula alone where it is the name.
-
-    >>> story = Story(Value(3.0, label="x") * 2)
-    >>> name_and_formula(story, story.root)
-    'y = x·2'
-    """
-    name, formula = story.names[value], story.formulas.get(value)
-    return str(name) if formula in (None, name) else f"{name} = {formula}"
 
 
 def _applied(value: Value, operands: list[Typeset]) -> Typeset:
@@ -297,14 +294,6 @@ def _rule(value: Value) -> str:
     if name == "relu":
         return RELU[value._prev[0].data > 0]
     return RULES.get(name, ANY_RULE)
-
-
-def _role(leaf: Value) -> str:
-    return leaf.role if leaf.role in LEAVES else "input"
-
-
-def _times(count: int) -> str:
-    return {2: "twice"}.get(count, f"{count} times")
 
 
 def _frame_by_frame(order: list[Value]) -> Iterator[Value]:
