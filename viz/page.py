@@ -1,6 +1,6 @@
 """A computation as a page: one HTML file that steps through it forward and backward, in words and numbers.
 
-The file needs no network and no server. Python writes the story and the colours; page.js lays the graph out, so that
+The file needs no network and no server. Python writes the story and the colours; scripts lay the graph out, so that
 frames fold, and draws it.
 """
 
@@ -30,6 +30,8 @@ from viz.typeset import label
 
 MOST = 2000  # scalars: a longer story nobody follows to its end
 WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+
+SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
 
 # What the template holds, on this page.
 TOOLS = """\
@@ -134,7 +136,7 @@ def page(
         "after": AFTER,
         "stage": STAGE.format(legend=_legend(story), tips=_tips()),
     }
-    return filled(shown, theme, told, ["base.js", "layout.js", "page.js"], parts)
+    return filled(shown, theme, told, SCRIPTS, parts)
 
 
 def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[str, str], css: str = "") -> str:
