@@ -1,7 +1,7 @@
 """A computation as a page: one HTML file that steps through it forward and backward, in words and numbers.
 
 The file needs no network and no server. Python writes the story and the colours; scripts lay the graph out, so that
-frames fold, and draws it.
+frames fold, and draw it.
 """
 
 # ruff: noqa: RUF001 - symbols are written as mathematics writes them
