@@ -76,12 +76,16 @@ function arrange(frame) {
 }
 
 function rank(frame) {
-  frame.children.forEach((item) => { item.rank = 0; item.sinks = []; item.sources = 0; });
-  const ahead = frame.inner.filter(({ a, b }) => a.index < b.index); // the others lead back into an earlier frame
-  for (const { a, b } of ahead) { a.sinks.push(b); b.sources++; }
-  for (const item of frame.children) for (const sink of item.sinks) sink.rank = Math.max(sink.rank, item.rank + 1);
-  for (const item of frame.children) { // what is given stands next to where it is used
-    if (item.given && item.sinks.length) item.rank = Math.min(...item.sinks.map((sink) => sink.rank)) - 1;
+  const items = frame.children;
+  items.forEach((item) => { item.rank = 0; item.sinks = []; });
+  // The other links lead back into an earlier frame.
+  for (const { a, b } of frame.inner) if (a.given || a.index < b.index) a.sinks.push(b);
+  const given = items.filter((item) => item.given);
+  for (const item of [...given, ...items.filter((other) => !other.given)]) {
+    for (const sink of item.sinks) sink.rank = Math.max(sink.rank, item.rank + 1);
+  }
+  for (const item of given) { // next to where it is used
+    if (item.sinks.length) item.rank = Math.min(...item.sinks.map((sink) => sink.rank)) - 1;
   }
 }
 

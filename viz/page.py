@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -254,8 +254,13 @@ def _told(story: Story) -> dict[str, Any]:
             "used": story.uses[share.parent],
         }
 
-    order = {step.value: index for index, step in enumerate(story.steps) if step.kind == "forward"}
-    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, -1))
+    # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
+    order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
+    for value in reversed(story.order):
+        for parent in value._prev:
+            if not parent._prev:
+                order[parent] = min(order.get(parent, inf), order[value] - 0.5)
+    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, 0))
     return {
         "root": number[story.root],
         "largest": largest,
