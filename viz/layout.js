@@ -173,13 +173,14 @@ function measure(frame, columns, segments) {
   frame.y0 = frame.parent ? TITLE : 0;
   let x = frame.parent ? PAD : 0;
   columns.forEach((column, r) => {
-    const cards = column.filter((spot) => !spot.line);
-    const width = Math.max(0, ...cards.map((spot) => spot.w));
+    const isCard = (spot) => !spot.line && !spot.children && !spot.folded;
+    const width = Math.max(0, ...column.map((spot) => spot.w));
+    const ofCards = Math.max(0, ...column.filter(isCard).map((spot) => spot.w));
     for (const spot of column) {
       spot.y -= top;
       spot.x = x;
       spot.right = x + width;
-      if (!spot.line && !spot.children && !spot.folded) spot.w = width; // cards above each other are of one width
+      if (isCard(spot)) spot.w = ofCards; // cards above each other are of one width
     }
     const between = segments.filter((s) => s.p.rank === r && Math.abs(s.p.y + s.py - s.q.y - s.qy) > 4).length;
     x += width + (r + 1 < columns.length ? Math.min(NEAREST + 2 * between, 84) : 0);
