@@ -6,6 +6,9 @@
 >>> y.backward()
 >>> draw(y, "square.png")  # doctest: +SKIP
 PosixPath('square.png')
+
+`step_through` writes a page that tells the computation and its backward pass step by step. In a notebook, a Value shows
+its graph by itself once viz is imported.
 """
 
 from __future__ import annotations
