@@ -6,24 +6,25 @@ A page that cannot be opened, a message on its console and a request to any netw
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
 from itertools import count
 
+PATIENCE = 120  # seconds
 PROGRAM = next(filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")), None)
 
 
 class Browser:
-    """A page that is open: `url` is a file's, and what went wrong so far is in `complaints`."""
+    """A browser with one page; what went wrong on it so far is in `complaints`."""
 
     def __init__(self, width=1400, height=900):
         self.profile = tempfile.mkdtemp(prefix="scalargrad-test-")
         read, child_write = os.pipe()
         child_read, write = os.pipe()
-        options = (
-            f"--headless --no-sandbox --disable-gpu --disable-background-networking --user-data-dir={self.profile}"
-        )
+        options = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking"
+        options += f" --user-data-dir={self.profile}"
         # The program reads from descriptor 3 and writes to 4.
         command = f"exec {PROGRAM} --remote-debugging-pipe {options} about:blank 3<&{child_read} 4>&{child_write}"
         self.process = subprocess.Popen(
@@ -59,7 +60,9 @@ class Browser:
 
     def _receive(self):
         while b"\0" not in self.buffer:
-            chunk = self.reader.read1(1 << 16)
+            if not select.select([self.reader], [], [], PATIENCE)[0]:
+                raise RuntimeError(f"the browser has said nothing for {PATIENCE} seconds")
+            chunk = os.read(self.reader.fileno(), 1 << 16)
             if not chunk:
                 raise RuntimeError("the browser has ended")
             self.buffer += chunk
