@@ -39,15 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.draw:
             import viz
 
-            drawn = viz.draw(
-                root,
-                options.draw,
-                detail=options.detail,
-                highlight=options.highlight,
-                title=title,
-                theme=options.theme,
-                force=options.force,
-            )
+            if options.draw.lower().endswith(".html"):
+                if not isinstance(root, Value):
+                    raise ValueError("a page steps back from one number: with --target, from the loss")
+                drawn = viz.step_through(root, options.draw, title=title)
+            else:
+                drawn = viz.draw(
+                    root,
+                    options.draw,
+                    detail=options.detail,
+                    highlight=options.highlight,
+                    title=title,
+                    theme=options.theme,
+                    force=options.force,
+                )
             print(f"\ndrawn: {drawn}", file=sys.stderr)
     except OSError as error:
         print(f"scalargrad: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
@@ -125,7 +130,9 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
 
 
 def _common(command: argparse.ArgumentParser, digits: int) -> None:
-    command.add_argument("--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf or .dot")
+    command.add_argument(
+        "--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf, .dot, or .html to step through it"
+    )
     command.add_argument("--detail", choices=("auto", "full", "units", "layers"), default="auto",
                          help="every scalar, linear unit or layer; auto is the finest that is still read")  # fmt: skip
     command.add_argument("--highlight", metavar="NAME", help="show every path from a value to the root, such as w11")

@@ -29,7 +29,9 @@ ORDER = [
     "ops",
     "engine",
     "value",
+    "explain",
     "expression",
+    "symbolic",
     "optim",
     "nn",
     "tree",
@@ -186,7 +188,8 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     compiler = shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0])
     expected = "6.0 native\n" if compiler else "6.0 python\n"
     program = (
-        "import scalargrad, viz; v = scalargrad.Value(3.0); (v * v).backward(); print(v.grad, scalargrad.engine_name)"
+        "import scalargrad, viz.page; v = scalargrad.Value(3.0); (v * v).backward(); viz.page.page(v); "
+        "print(v.grad, scalargrad.engine_name)"
     )
     environ = {name: value for name, value in os.environ.items() if name != "SCALARGRAD_ENGINE"}
     assert run(str(commands / "python"), "-c", program, cwd=tmp_path, env=environ) == expected

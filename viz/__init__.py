@@ -6,6 +6,9 @@
 >>> y.backward()
 >>> draw(y, "square.png")  # doctest: +SKIP
 PosixPath('square.png')
+
+`step_through` writes a page that tells the computation and its backward pass step by step. In a notebook, a Value shows
+its graph by itself once viz is imported.
 """
 
 from __future__ import annotations
@@ -17,14 +20,31 @@ from typing import Any, Literal
 
 from scalargrad import Value
 from scalargrad.program import Program
+from viz import notebook
+from viz.animation import animate
 from viz.dot import to_dot
+from viz.page import explain_gradient, step_through
+from viz.recording import Recording
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
 from viz.render import render as draw_as
+from viz.training import training
 
-__all__ = ["RendererError", "RendererNotFound", "draw", "draw_dot"]
+__all__ = [
+    "Recording",
+    "RendererError",
+    "RendererNotFound",
+    "animate",
+    "draw",
+    "draw_dot",
+    "explain_gradient",
+    "step_through",
+    "training",
+]
 
 Detail = Literal["auto", "full", "units", "layers"]
 Theme = Literal["light", "dark"]
+
+notebook.install()
 
 
 def draw(

@@ -1,0 +1,14 @@
+"""Make the picture and the page of the assignment that README shows: python docs/make.py."""
+
+from pathlib import Path
+
+import viz
+from scalargrad import worked
+
+HERE = Path(__file__).parent
+
+problem = worked.Problem.load(HERE.parent / "examples" / "four_three_two.toml").with_target([1, 0])
+loss = worked.solve(problem).loss
+assert loss is not None  # noqa: S101 - there is a target
+print(viz.draw(loss, HERE / "four_three_two.png", title=problem.title))
+print(viz.step_through(loss, HERE / "four_three_two.html", title=problem.title))

@@ -1,0 +1,667 @@
+"""The page: its story is compared with the engine and as text, and it is used in Chromium as a reader would."""
+
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
+import json
+import random
+import re
+import time
+from math import exp, isclose, nan
+from pathlib import Path
+
+import pytest
+from browser import PROGRAM, Browser
+from hypothesis import given
+from hypothesis import strategies as st
+
+import viz
+from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
+from scalargrad.cli import main
+from viz.page import embedded, page
+from viz.story import Story
+from viz.typeset import Typeset, _partial, label, local_derivative
+
+ROOT = Path(__file__).parent.parent
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
+
+
+def named(data, name, role=""):
+    value = Value(data, label=name)
+    value.role = role
+    return value
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    problem = worked.Problem.load(ROOT / "examples" / "four_three_two.toml").with_target([1, 0])
+    return worked.solve(problem)
+
+
+def told(root, **options):
+    """What a page is told, as its script reads it."""
+    text = page(root, **options)
+    return json.loads(re.search(r'id="story">(.*?)</script>', text, re.DOTALL)[1])
+
+
+# The story
+
+
+def test_the_story_of_the_assignment_has_the_engines_gradients(assignment):
+    story = Story(assignment.loss)
+    for value in story.order:
+        assert isclose(story.gradients[value], value.grad, rel_tol=1e-12, abs_tol=1e-15)
+
+
+def test_the_story_reads_no_grad_and_changes_none():
+    x = named(3.0, "x")
+    y = x * x
+    x.grad = 17.0
+    assert Story(y).gradients[x] == 6.0
+    assert (x.grad, y.grad) == (17.0, 0.0)
+
+
+def test_what_is_said_about_the_assignment(assignment):
+    steps = Story(assignment.loss).steps
+    lines = [" ".join(step.line) for step in steps if step.kind == "forward"]
+    assert "h₁ = relu(z₁) + sin(z₁) = 1.350 + 0.976 = 2.326" in lines
+    assert "w₁₂·x₂ = (−0.200)·(−1.000) = 0.200" in lines
+    assert "p₁ = exp(z₁)/Σexp = 0.675/3.094 = 0.218" in lines
+    shares = [share.formula + share.numbers for step in steps for share in step.shares]
+    assert "∂loss/∂z₁ += ∂loss/∂sin(z₁)·cos(z₁) = 0.547·0.219 = +0.120" in shares
+    assert "∂loss/∂p₁ = ∂loss/∂log(p₁)·(1/p₁) = (−1.000)·4.582 = −4.582" in shares
+    assert "∂loss/∂w₁₁ = ∂loss/∂(w₁₁·x₁)·x₁ = 0.667·1.000 = +0.667" in shares
+    assert [step.kind for step in steps if step.kind not in ("forward", "backward")] == ["given", "turn", "done"]
+    assert steps[0].line[0] == "loss is computed from 4 inputs, 23 parameters, 2 targets"
+
+
+def test_every_operation_is_a_step_forward_and_backward_in_an_order_that_can_be_computed(assignment):
+    steps = Story(assignment.loss).steps
+    forward = [step.value for step in steps if step.kind == "forward"]
+    assert set(forward) == {value for value in topological_order(assignment.loss) if value._prev}
+    assert [step.value for step in steps if step.kind == "backward"] == forward[::-1]
+    for index, value in enumerate(forward):
+        assert all(parent in forward[:index] for parent in value._prev if parent._prev)
+
+
+def test_checks_compute_it_again_with_a_number_nudged(assignment):
+    story = Story(assignment.loss)
+    w = assignment.layers[0].neurons[0].w[0]
+    assert story.check(w) == (
+        "with w₁₁ larger by 0.001, loss is 1.522791: it grows by 0.000667, and ∂loss/∂w₁₁ foretells 0.000667"
+    )
+    b = assignment.layers[1].neurons[0].b
+    assert "it shrinks by 0.000782, and ∂loss/∂b₁ foretells −0.000782" in story.check(b)
+    x = named(1.0, "x")
+    by_hand = Value(1.0, (x,), "copy")
+    by_hand._backward = lambda: None
+    assert Story(by_hand).check(x) == ""
+    assert Story((x * 709.78).exp()).check(x) == ""  # it would overflow
+
+
+def test_what_belongs_together_is_told_together(assignment):
+    places = [step.value.scope[:2] for step in Story(assignment.loss).steps if step.kind == "forward"]
+    blocks = [place for place, before in zip(places, [None, *places], strict=False) if place != before]
+    assert blocks == [
+        *[("layer 1", f"neuron {i}") for i in (1, 2, 3)],
+        *[("output layer", f"neuron {i}") for i in (1, 2)],
+        ("softmax",),
+        ("cross-entropy",),
+    ]
+
+
+def test_uses_add_up_and_the_story_says_when_they_are_complete():
+    x = named(3.0, "x")
+    y = x.relu() + x * x
+    words = [step.words for step in Story(y).steps if step.kind == "backward"]
+    assert "x is used 3 times, and what comes back adds up: 1 more to come." in words[1]
+    assert "this was the last, the sum is complete." in words[2]
+    totals = [share.total for step in Story(y).steps for share in step.shares if share.parent is x]
+    assert totals == [3.0, 6.0, 7.0]
+
+
+def test_numbers_take_no_gradient():
+    steps = Story(named(3.0, "x") * 2 + 1).steps
+    assert [len(step.shares) for step in steps if step.kind == "backward"] == [1, 1]
+    assert " ".join(steps[1].line) == "x·2 = 3.000·2 = 6.000"
+
+
+def test_names_of_what_has_none():
+    x = named(0.5, "x")
+    total = x
+    for _ in range(20):
+        total = total + x
+    story = Story(total)
+    assert story.names[total] == "y"
+    long = [name for name in story.names.values() if re.fullmatch("v[₀-₉]+", name)]
+    assert long  # formulas that would be too long
+    assert all(len(name) < 50 for name in story.names.values())
+    clash = named(1.0, "y") * 2
+    assert Story(clash).names[clash] == "out"
+
+
+def test_dead_and_poisoned_gradients_are_told_as_they_are():
+    dead = named(-1.0, "x").relu() * 2.0
+    assert "cuts the gradient off" in [s for s in Story(dead).steps if s.kind == "backward"][1].words
+    poisoned = named(1.0, "x") * nan
+    (share,) = [share for step in Story(poisoned).steps for share in step.shares]
+    assert (share.numbers, told(poisoned)["steps"][-2]["shares"][0]["amount"]) == (" = 1.000·nan = nan", None)
+    blown = named(0.0, "x").sqrt()
+    assert [share.numbers for step in Story(blown).steps for share in step.shares] == [" = 1.000·∞ = +∞"]
+
+
+def test_operations_made_by_hand_have_numbers_where_no_formula_is():
+    x = named(3.0, "x")
+    by_hand = Value(9.0, (x,), "square")
+
+    def backward():
+        x.grad += 6.0 * by_hand.grad
+
+    by_hand._backward = backward
+    (share,) = [share for step in Story(by_hand).steps for share in step.shares]
+    assert (share.formula, share.numbers) == ("∂y/∂x = ∂y/∂y·6.000", " = 1.000·6.000 = +6.000")
+    for_numbers_only = Op("odd", lambda x: exp(x), lambda out, x: exp(x))
+    assert local_derivative(for_numbers_only(Value(1.0)), 0, Typeset("y"), [Typeset("x")]) is None
+
+
+@pytest.mark.parametrize("name", ops.TABLE)
+def test_every_operation_has_formulas_of_its_local_derivatives(name):
+    op = ops.TABLE[name]
+    arguments = (0.4, 0.7, 0.2)[: len(op.partials)]
+    values = {f"x{i}": x for i, x in enumerate(arguments)} | {"out": op(*arguments)}
+    for index, derivative in enumerate(op.partials):
+        formula = _partial(op, index, (None,) * len(arguments))
+        assert isclose(formula(**{n: values[n] for n in formula.names}), derivative(values["out"], *arguments))
+        named = local_derivative(op(*map(Value, arguments)), index, Typeset("y"), [*map(Typeset, "uvw")])
+        assert re.fullmatch(r"[\w·/+\-−()\[\]> =,²√^|.½ ]+", named), named
+
+
+def test_powers_are_typeset_as_powers():
+    x = named(3.0, "x")
+    assert [" ".join(Story(x**n).steps[1].line) for n in (2, -0.5)] == [
+        "y = x² = 3.000² = 9.000",
+        "y = x^(−0.5) = 3.000^(−0.5) = 0.577",
+    ]
+    y = (x + 1) ** 3
+    assert local_derivative(y, 0, Typeset("y"), [Typeset("x + 1", 1), Typeset("3")]) == "3·(x + 1)²"
+
+
+# What is given to the page
+
+
+def test_bad_arguments_get_one_clear_error(tmp_path):
+    path = tmp_path / "page.html"
+    x = Value(1.0)
+    for arguments, options, error, message in [
+        ([3.0], {}, TypeError, "root must be a Value, got 3.0"),
+        ([x], {"theme": "pink"}, ValueError, "theme must be one of 'auto', 'light', 'dark', got 'pink'"),
+        ([x], {"digits": -1}, ValueError, "digits must be a whole number, 0 or more, got -1"),
+    ]:
+        with pytest.raises(error, match=re.escape(message)):
+            viz.step_through(*arguments, path, **options)
+    for _ in range(2000):
+        x = x + 1
+    with pytest.raises(ValueError, match="steps through up to 2,000 scalars, got 4,001"):
+        viz.step_through(x, path)
+    assert not path.exists()
+
+
+def test_the_page_needs_nothing_else(assignment):
+    text = page(assignment.loss, title="a & b")
+    assert set(re.findall(r"\bhttps?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(link|img|iframe)\b|@import|url\((?!#)", text.replace("url(#${", "url(#"))
+    assert "default-src 'none'" in text
+    assert "<title>a &amp; b</title>" in text
+    assert len(text) < 200_000
+
+
+def test_the_same_page_in_every_process(assignment):
+    assert page(assignment.loss) == page(worked.solve(assignment.problem).loss)
+
+
+def test_where_a_value_was_made_is_told(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with source_lines():
+        y = named(1.0, "x") * 2
+    assert re.fullmatch(r"tests/test_page\.py:\d+", told(y)["values"][-1]["made"])
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "]]>",
+    "\"'&amp;<b>",
+    "$title ${story}",
+    "\\u003c/script>",
+    "\u2028\u2029",
+    "\ud800",
+    "\x00\x1b",
+    "🙂👩‍👩‍👧‍👦",
+    "אבג1",
+    "عدد",
+    "\u202eabc",
+    "a\nb",
+    "x" * 300,
+    "constructor",
+    "__proto__",
+]
+
+
+def hostile_graph(labels):
+    generator = random.Random(5)
+    values = [
+        named(generator.uniform(0.5, 2), text, role)
+        for text, role in zip(labels, ("input", "parameter", "target") * 99)
+    ]
+    for text in labels:
+        with scope(text):
+            out = values[generator.randrange(len(values))] * values[generator.randrange(len(values))] + values[-1]
+            out.label = text
+        values.append(out)
+    return sum(values[1:], values[0])
+
+
+def test_hostile_labels_are_only_text():
+    text = page(hostile_graph(HOSTILE), title=HOSTILE[0])
+    assert text.count("</script>") == 2
+    assert text.encode()  # no lone surrogates
+    assert json.loads(embedded(HOSTILE[:7])) == HOSTILE[:7]
+    assert "<" not in embedded(HOSTILE)
+
+
+@given(st.lists(st.text(), min_size=2, max_size=6))
+def test_any_label_is_only_text(labels):
+    values = [named(1.5, text) for text in labels]
+    root = values[0]
+    for value in values:
+        with scope(value.label):
+            root = root * value
+        root.label = value.label
+    text = page(root, title=labels[0])
+    assert text.encode().count(b"<script") == text.count("</script>") == 2
+    assert "<!--" not in text
+    told_values = json.loads(re.search(r'id="story">(.*?)</script>', text, re.DOTALL)[1])["values"]
+    for value, shown in zip(topological_order(root), told_values):
+        if value.label:
+            assert shown["label"] == label(value.label)
+
+
+def test_names_read_from_the_right_are_isolated():
+    assert label("אבג1") == "\u2068אבג₁\u2069"
+
+
+def test_the_command_line_writes_the_page(tmp_path, capsys):
+    toml = str(ROOT / "examples" / "four_three_two.toml")
+    path = tmp_path / "page.html"
+    assert main(["solve", toml, "--target", "1,0", "--draw", str(path)]) == 0
+    assert "4-3-2 network" in path.read_text()
+    path.unlink()
+    assert main(["solve", toml, "--draw", str(path)]) == 2
+    assert "with --target, from the loss" in capsys.readouterr().err
+    assert not path.exists()
+    assert main(["eval", "x*x", "x=3", "--draw", str(path)]) == 0
+    assert "<title>x*x</title>" in path.read_text()
+
+
+def test_the_stored_page_is_the_one_that_is_made(assignment):
+    stored = (ROOT / "docs" / "four_three_two.html").read_text()
+    assert stored == page(assignment.loss, title=assignment.problem.title), "run docs/make.py"
+
+
+# The page in use
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if PROGRAM is None:
+        pytest.skip("Chromium is not installed")
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path, monkeypatch):
+    """Open a page of a root, and look at the end whether it complained or asked for anything."""
+    browser.complaints.clear()
+    browser.resize(1400, 900)
+    browser.prefer(prefers_color_scheme="light", prefers_reduced_motion="reduce")
+
+    def open_page(root, fragment="", **options):
+        browser.open(viz.step_through(root, tmp_path / "page.html", **options), fragment)
+        return browser
+
+    yield open_page
+    assert browser.complaints == []
+
+
+def step(browser):
+    return browser.run("Number(document.querySelector('#now').dataset.step)")
+
+
+def card(browser, name, layer=0):
+    """The selector of the card of a name; of several, the one that is computed first."""
+    found = browser.run(f"values.filter((v) => v.name === {json.dumps(name)}).map((v) => v.id)")
+    return f"[data-card='{found[layer]}']"
+
+
+def shown(browser, selector):
+    return browser.run(f"[...document.querySelectorAll({json.dumps(selector + ' text')})].map((t) => t.textContent)")
+
+
+def test_steps_by_keys_buttons_and_slider(opened, assignment):
+    b = opened(assignment.loss)
+    assert (step(b), b.text("#place")) == (0, "0 / 114")
+    assert "Inputs, parameters and targets are given" in b.text("#now")
+    b.press("ArrowRight")
+    assert (step(b), b.text("#now .formula")) == (1, "w₁₁·x₁ = 0.100·1.000 = 0.100")
+    b.press("ArrowRight")
+    b.press("ArrowLeft")
+    assert step(b) == 1
+    b.click("#next")
+    b.click("#next")
+    b.click("#back")
+    assert step(b) == 2
+    b.press("End")
+    assert step(b) == 114
+    assert b.run("document.querySelector('#next').disabled")
+    b.press("ArrowRight")
+    assert step(b) == 114
+    b.click("#first")
+    assert step(b) == 0
+    b.run("slider.focus()")
+    for _ in range(3):
+        b.press("ArrowRight")  # the slider's own keys, each counted once
+    assert step(b) == 3
+    b.run("slider.value = 57; slider.dispatchEvent(new Event('input'))")
+    assert "The forward pass is done: loss = 1.522" in b.text("#now")
+
+
+def test_values_appear_as_they_are_computed_and_gradients_as_they_flow(opened, assignment):
+    b = opened(assignment.loss, "#step=10")
+    h = card(b, "h₁")
+    assert shown(b, h) == ["+", "h₁", "", ""]
+    assert b.run(f"document.querySelector({json.dumps(h)}).classList.contains('waiting')")
+    b.press("ArrowRight")
+    assert shown(b, h) == ["+", "h₁", "2.326", ""]
+    assert b.run(f"document.querySelector({json.dumps(h)}).getAttribute('aria-current')") == "step"
+    totals = []
+    for at in range(57, 115):
+        b.run(f"go({at})")
+        totals.append(shown(b, h)[-1])
+    assert list(dict.fromkeys(totals)) == ["", "∂ +0.313", "∂ +0.547"]
+    flows = b.run("[...document.querySelectorAll('.edge')].map((e) => e.getAttribute('class').split(' ')[1])")
+    assert set(flows) == {"positive", "negative", "zero"}
+    widths = b.run("drawn.links.map((l) => [l.path.style.strokeWidth, l.ends[0].child, l.parent])")
+    widest = max(widths, key=lambda w: float(w[0] or 0))
+    assert (float(widest[0]), b.run(f"values[{widest[2]}].name")) == (4.5, "p₁")
+
+
+def test_every_step_of_the_page_says_what_the_story_says(opened, assignment):
+    b = opened(assignment.loss)
+    for index, told_step in enumerate(Story(assignment.loss).steps):
+        b.run(f"go({index})")
+        said = b.text("#now")
+        assert told_step.words in said
+        for share in told_step.shares:
+            assert share.formula + share.numbers in said
+
+
+def test_a_click_or_enter_on_a_card_tells_everything_about_it(opened, assignment):
+    b = opened(assignment.loss, "#step=114")
+    h = card(b, "h₁")
+    b.click(h)
+    said = b.text("#details")
+    assert "h₁ = relu(z₁) + sin(z₁) = 1.350 + 0.976 = 2.326" in said
+    assert "gradient ∂loss/∂h₁ = +0.547, a sum over 2 uses" in said
+    assert "from w₂₁·h₁: ∂loss/∂(w₂₁·h₁)·w₂₁ = 0.782·0.400 = +0.313" in said
+    assert "from w₁₁·h₁: ∂loss/∂(w₁₁·h₁)·w₁₁ = (−0.782)·(−0.300) = +0.235" in said
+    b.press("Escape")
+    assert b.run("document.querySelector('#details').hidden")
+    assert b.run(f"document.activeElement === document.querySelector({json.dumps(h)})")
+    b.press("Tab")
+    assert b.run("document.activeElement.getAttribute('aria-label')") == "neuron 2: fold"
+    b.press("Tab")
+    focused = b.run("document.activeElement.getAttribute('aria-label')")
+    b.press("Enter")
+    assert not b.run("document.querySelector('#details').hidden")
+    assert b.run("document.querySelector('.chosen').getAttribute('aria-label')") == focused
+    b.run(f"document.querySelector({json.dumps(card(b, 'exp(z₁)'))}).focus()")
+    b.press(" ")
+    assert "with z₁: exp(z₁) = 0.675" in b.text("#details")
+
+
+def test_source_lines_in_the_details(opened):
+    with source_lines():
+        y = named(1.0, "x") * 2
+    b = opened(y)
+    b.click(card(b, "y"))
+    assert re.search(r"made at.*test_page\.py:\d+", b.text("#details"))
+
+
+def test_frames_fold_and_their_steps_become_one(opened, assignment):
+    b = opened(assignment.loss, "#step=11")
+    b.click('[data-frame=\'["layer 1","neuron 1"]\']')
+    assert "11 operations, folded" in b.text("#now")
+    assert (step(b), "h₁ = relu(z₁) + sin(z₁) = 2.326" in b.text("#now")) == (1, True)
+    assert shown(b, ".folded") == ["▸ neuron 1", "h₁", "2.326", ""]
+    b.press("ArrowRight")
+    assert b.text("#now .formula").startswith("w₂₁·x₁")
+    b.press("ArrowLeft")
+    assert b.run("document.activeElement.getAttribute('aria-expanded')") == "false"
+    b.press("Enter")  # the focus stays on the frame
+    assert (step(b), b.run("document.querySelectorAll('.folded').length")) == (11, 0)
+    b.run("level.value = 1; level.dispatchEvent(new Event('change'))")
+    assert b.run("[...document.querySelectorAll('.folded')].length") == 4
+    assert b.text("#place").endswith(" / 10")
+    b.press("End")
+    assert shown(b, ".folded")[-3:] == ["loss", "1.522", "∂ +1.000"]
+    b.press("ArrowLeft")
+    said = b.text("#now")
+    assert "33 operations, folded" in said
+    assert "∂loss/∂w₁₁ = +0.667" in said
+    b.run("level.value = 0; level.dispatchEvent(new Event('change'))")
+    assert b.text("#place").endswith(" / 114")
+
+
+def test_playing_walks_to_the_end_and_stops(opened):
+    b = opened(named(3.0, "x") * 2)
+    b.run("speed.options[2].value = 20")
+    b.run("speed.value = 20")
+    b.press(" ")
+    assert b.text("#play") == "Pause"
+    deadline = time.monotonic() + 5
+    while b.text("#play") == "Pause" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (b.text("#play"), step(b)) == ("Play", 4)
+
+
+def test_both_themes_and_the_switch(opened):
+    background = "getComputedStyle(document.body).backgroundColor"
+    light, dark = "rgb(255, 255, 255)", "rgb(15, 20, 25)"
+    b = opened(named(3.0, "x") * 2)
+    assert b.run(background) == light
+    b.click("#theme")
+    assert (b.run(background), b.run("theme.getAttribute('aria-pressed')")) == (dark, "true")
+    b.prefer(prefers_color_scheme="dark")
+    b = opened(named(3.0, "x") * 2)
+    assert b.run(background) == dark
+    b = opened(named(3.0, "x") * 2, theme="light")
+    assert b.run(background) == light
+
+
+def test_nothing_moves_for_those_who_asked_for_it(opened, assignment):
+    b = opened(assignment.loss, "#step=60")
+    animation = "getComputedStyle(document.querySelector('.edge.active')).animationName"
+    assert b.run(animation) == "none"
+    b.prefer(prefers_reduced_motion="no-preference")
+    assert b.run(animation) == "back"
+
+
+def test_a_screen_reader_finds_its_way(opened, assignment):
+    b = opened(assignment.loss, "#step=114")
+    tree = b.call("Accessibility.getFullAXTree")["nodes"]
+    found = {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if "role" in node}
+    for role, name in [
+        ("heading", "loss, step by step"),
+        ("slider", "Step"),
+        ("button", "One step forward"),
+        ("region", "Computation graph"),
+        ("button", "neuron 2: fold"),
+        ("button", "loss is 1.522, gradient +1.000"),
+    ]:
+        assert (role, name) in found
+    assert not [role for role, name in found if role in ("button", "slider", "combobox") and not name]
+    assert b.run("document.querySelector('#now').getAttribute('aria-live')") == "polite"
+    # The keyboard walks through the cards as they are computed.
+    order = b.run("[...document.querySelectorAll('[data-card]')].map((e) => values[e.dataset.card].forward)")
+    assert order == sorted(order)
+
+
+def test_the_text_of_all_steps(opened, assignment):
+    b = opened(assignment.loss)
+    b.click("#transcript summary")
+    deadline = time.monotonic() + 5
+    while b.run("all.children.length") == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert b.run("all.children.length") == 115
+    b.click("#all li:nth-child(12) button")
+    assert step(b) == 11
+
+
+def test_printed_it_is_the_whole_graph_and_all_steps(opened, assignment):
+    b = opened(assignment.loss, "#step=3")
+    b.prefer(prefers_color_scheme="dark")
+    paper = b.paper()
+    assert paper.startswith(b"%PDF")
+    pages = len(re.findall(rb"/Type\s*/Page\b", paper))
+    assert 3 <= pages <= 8
+    assert step(b) == 3  # afterwards the reader is where they were
+
+
+MISPLACED = """((edges) => {
+    const nodes = drawn.nodes, bad = [];
+    for (const p of nodes) {
+        for (const q of nodes) if (p !== q && p.X < q.X + q.w && q.X < p.X + p.w && p.Y < q.Y + q.h && q.Y < p.Y + p.h) bad.push([spoken(p), spoken(q)]);
+        for (let f = p.parent; f.parent; f = f.parent) if (p.X < f.X || p.Y < f.Y || p.X + p.w > f.X + f.w || p.Y + p.h > f.Y + f.h) bad.push([spoken(p), f.title]);
+    }
+    const inside = (x, y, n) => n.X + 1 < x && x < n.X + n.w - 1 && n.Y + 1 < y && y < n.Y + n.h - 1;
+    for (const link of edges ? drawn.links : []) {
+        if (link.from.X + link.from.w >= link.to.X) bad.push(["backward", spoken(link.from), spoken(link.to)]);
+        const length = link.path.getTotalLength();
+        for (let s = 0; s <= length; s += 5) {
+            const { x, y } = link.path.getPointAtLength(s);
+            for (const n of nodes) if (n !== link.to && n !== link.from && inside(x, y, n)) { bad.push(["edge", spoken(n)]); s = length; }
+        }
+    }
+    return bad;
+})"""
+
+
+def test_no_card_covers_another_and_frames_hold_their_cards(opened, assignment):
+    b = opened(assignment.loss)
+    for depth in (0, 1, 2, 3):
+        b.run(f"foldTo({depth})")
+        assert b.run(f"{MISPLACED}(true)") == []
+    nn_model = nn.MLP(2, [4, 4, 1], activation="tanh")
+    one = nn.mse([nn_model([1.0, -1.0])], [1.0])
+    two = nn.mse([nn_model([1.0, -1.0]), nn_model([0.5, 2.0])], [1.0, -1.0])  # parameters are used twice
+    for loss in (one, two):
+        b = opened(loss)
+        for depth in (0, 1, 2):
+            b.run(f"foldTo({depth})")
+            assert b.run(f"{MISPLACED}(true)") == []
+
+
+def test_random_graphs_in_random_frames_are_laid_out(opened):
+    generator = random.Random(7)
+    for _ in range(3):
+        values = [named(generator.uniform(0.5, 1), f"x{i}", generator.choice(["input", "parameter"])) for i in range(5)]
+        for _ in range(40):
+            with scope(f"part {generator.randrange(3)}"), scope(f"inner {generator.randrange(2)}"):
+                values.append(generator.choice(values) * generator.choice(values[-4:]) + generator.choice(values))
+        b = opened(sum(values[1:], values[0]))
+        for depth in (0, 1, 2):
+            b.run(f"foldTo({depth})")
+            assert b.run(f"{MISPLACED}(false)") == []  # edges may lead back, into a frame that is entered again
+
+
+def test_odd_graphs(opened):
+    x = named(2.0, "x")
+    twice = x * x
+    b = opened(twice, "#step=99")
+    assert b.run("drawn.links.length") == 2
+    b.run("transcript()")
+    assert "∂y/∂x += ∂y/∂y·x" in b.text("#all")
+    b = opened(named(1.0, "alone"), "#step=2")
+    assert step(b) == 2
+    with scope("inner"):
+        early = x * 2
+    with scope("other"):
+        between = early + 1
+    with scope("inner"):  # a frame that is entered again: an edge leads back into it
+        late = between * early
+    b = opened(late, "#step=99")
+    b.run("foldTo(1)")
+    assert b.run("document.querySelectorAll('.folded').length") >= 1
+    b = opened(named(-1.0, "x").relu() * nan + maximum(x, 2.0) + log(x), "#step=99")
+    assert "nan" in b.text("#graph")
+
+
+def test_hostile_labels_in_use(opened):
+    b = opened(hostile_graph(HOSTILE), title=HOSTILE[0])
+    for depth in (0, 1):
+        b.run(f"foldTo({depth})")
+        for _ in range(3):
+            b.press("End")
+            b.press("ArrowLeft")
+    b.run("foldTo(0)")
+    b.run("document.querySelectorAll('[data-card]').forEach((e) => e.dispatchEvent(new MouseEvent('click')))")
+    b.run("transcript()")
+    assert b.run("document.querySelectorAll('script').length") == 2
+    assert b.run("document.querySelectorAll('b *, #graph b, #now script').length") == 0
+    assert b.text("h1").startswith("</script><script>")
+
+
+def test_a_large_graph_opens_folded_and_soon(opened, tmp_path):
+    random.seed(1)
+    model = nn.MLP(2, [16, 16, 1], activation="tanh")
+    loss = nn.mse([model([0.5, -1.0])], [1.0])
+    assert 900 < len(topological_order(loss)) <= 2000
+    started = time.monotonic()
+    b = opened(loss)
+    assert b.run("document.querySelectorAll('.folded').length") == 4  # three layers and the loss
+    b.run("foldTo(0)")
+    b.press("End")
+    assert b.run("document.querySelectorAll('[data-card]').length") > 300
+    assert time.monotonic() - started < 15
+
+
+# Why a gradient is what it is
+
+
+def test_the_page_of_a_gradient_shows_the_operation_to_blame(opened, browser, tmp_path):
+    random.seed(3)
+    layer = nn.Layer.from_arrays([[1, -2], [0.5, 1]], [0.1, 0.2], activation="relu", name="layer 1")
+    x = nn.as_values([1.0, 2.0], "x", "input")
+    with source_lines():
+        loss = nn.mse([sum(layer(x))], [1.0])
+    dead = layer.neurons[0].w[0]
+    browser.open(viz.explain_gradient(dead, loss, tmp_path / "why.html"))
+    assert browser.text("#why .formula") == "d loss / d w11 = 0: zero"
+    assert "relu(z1 = -2.9) kills it" in browser.text("#why li")
+    assert "test_page.py:" in browser.text("#why li")
+    culprit = browser.run("[...document.querySelectorAll('.culprit')].map((e) => e.getAttribute('aria-label'))")
+    assert culprit == ["h₁ is 0, gradient +3.400"]
+    browser.click("#why li button")
+    assert "local derivatives" in browser.text("#details")
+    pale = browser.run("[...document.querySelectorAll('.card.aside')].map((e) => values[e.dataset.card]?.name)")
+    assert "h₂" in pale
+    assert "h₁" not in pale
+
+
+def test_the_page_of_an_unconnected_gradient(browser, tmp_path):
+    browser.complaints.clear()
+    x, w = named(1.0, "x"), named(2.0, "w")
+    browser.open(viz.explain_gradient(w, x * 2, tmp_path / "why.html"))
+    assert "was not computed from it" in browser.text("#why")
+    assert browser.complaints == []

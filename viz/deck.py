@@ -1,0 +1,82 @@
+"""The cards of a page: every scalar has one, or is a row of the card of the only operation that uses it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scalargrad import Value
+from viz.graph import LEAVES
+
+SMALL = 15  # up to so many scalars, outside of scopes, each has a card of its own
+
+Scope = tuple[str, ...]
+
+
+@dataclass
+class Card:
+    """A scalar, and the scalars that are rows of its card, in the order of their computation.
+
+    >>> Card(Value(3.0)).is_sum
+    False
+    """
+
+    value: Value
+    rows: list[Value] = field(default_factory=list)
+    scope: Scope = ()
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether running sums are among its rows."""
+        return any(value._prev for value in self.rows)
+
+
+def deck(order: Sequence[Value]) -> list[Card]:
+    """Lay out the cards of all that a root was computed from, itself last, given in topological order.
+
+    >>> from scalargrad import topological_order
+    >>> len(deck(topological_order(Value(3.0) * 2)))
+    3
+    """
+    uses: dict[Value, list[Value]] = {value: [] for value in order}
+    for child in order:
+        for parent in child._prev:
+            uses[parent].append(child)
+    host = {value: value for value in order}
+    if len(order) > SMALL or any(value.scope for value in order):
+        for value in reversed(order):
+            if len(uses[value]) == 1 and _is_row(value, uses[value][0]):
+                host[value] = host[uses[value][0]]
+    found = {value: Card(value) for value in order if host[value] is value}
+    for value in order:
+        if host[value] is not value:
+            found[host[value]].rows.append(value)
+    # A frame around one card says nothing.
+    inside = Counter(frame for value in found for frame in _frames(value.scope))
+    for card in found.values():
+        card.scope = max((frame for frame in _frames(card.value.scope) if inside[frame] > 1), key=len, default=())
+    return list(found.values())
+
+
+def role(value: Value) -> str:
+    """Return the role that a scalar is painted in, where it is not the output.
+
+    >>> role(Value(3.0)), role(Value(3.0) * 2)
+    ('input', 'computed')
+    """
+    if value._prev:
+        return "computed"
+    return value.role if value.role in LEAVES else "input"
+
+
+def _frames(scope: Scope) -> list[Scope]:
+    return [scope[:depth] for depth in range(1, len(scope) + 1)]
+
+
+def _is_row(value: Value, child: Value) -> bool:
+    if not value._prev:
+        return value.role in ("parameter", "target", "constant")
+    # The partial sums of a neuron are rows of one card: a card each would make the graph as wide as they are many.
+    alike = value._op == child._op == "+" and value.scope == child.scope and value.scope
+    return bool(alike) and not value.label and value is child._prev[0]

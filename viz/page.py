@@ -1,0 +1,340 @@
+"""A computation as a page: one HTML file that steps through it forward and backward, in words and numbers.
+
+The file needs no network and no server. Python writes the story and the colours; scripts lay the graph out, so that
+frames fold, and draw it.
+"""
+
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from math import inf, isfinite
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from scalargrad import Value, topological_order
+from scalargrad.explain import Explanation, explain
+from viz import text
+from viz.deck import deck, role
+from viz.graph import sign
+from viz.render import _replace
+from viz.story import Story
+from viz.theme import DARK, LIGHT, Theme
+from viz.typeset import label
+
+MOST = 2000  # scalars: a longer story nobody follows to its end
+WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+
+SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
+
+# What the template holds, on this page.
+TOOLS = """\
+    <label>Show <select id="level"></select></label>
+    <span role="group" aria-label="Size of the graph">
+      <button type="button" id="smaller" aria-label="Smaller">−</button>
+      <button type="button" id="fit">Fit</button>
+      <button type="button" id="larger" aria-label="Larger">+</button>
+    </span>
+"""
+BEFORE = """\
+    <div id="why" hidden aria-label="Why this gradient" role="region"></div>
+"""
+AFTER = """\
+    <div id="details" hidden aria-label="Details of a card" role="region"></div>
+    <details id="transcript"><summary>All steps as text</summary><ol id="all" start="0"></ol></details>
+"""
+STAGE = """\
+  <section id="stage" aria-label="Computation graph" tabindex="-1">
+    <p class="legend">{legend}</p>
+    <svg id="graph" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="Graph: each card is a number"></svg>
+    <svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{tips}</defs></svg>
+  </section>
+"""
+
+
+def step_through(
+    root: Value,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    digits: int = 3,
+    theme: str = "auto",
+) -> Path:
+    """Write a page that steps through a computation and its backward pass, and return the page's path.
+
+    >>> import tempfile
+    >>> x = Value(3.0, label="x")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     step_through(x * x, folder + "/square.html").name
+    'square.html'
+
+    root    the value whose gradients are told; `backward()` need not have been called
+    title   what stands above the graph; the root's label where it is None
+    digits  decimals of a number
+    theme   "light", "dark", or "auto" for the reader's own choice
+
+    Raises ValueError for more than 2,000 scalars.
+    """
+    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
+    return Path(path)
+
+
+def explain_gradient(
+    value: Value,
+    root: Value,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    digits: int = 3,
+    theme: str = "auto",
+) -> Path:
+    """Write a page that shows why a gradient is zero, tiny, huge or nan, and return the page's path.
+
+    >>> import tempfile
+    >>> w = Value(-2.0, label="w")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     explain_gradient(w, (w * 3).relu(), folder + "/why.html").name
+    'why.html'
+
+    The page is that of `step_through`, opened at its end: the ways from the root back to the value stand out, and the
+    operations that killed, blew up or poisoned the gradient are marked and named, as by `scalargrad.why`.
+    Raises as `step_through` does.
+    """
+    content = page(root, title=title, digits=digits, theme=theme, why=explain(value, root))
+    _replace(Path(path), content.encode())
+    return Path(path)
+
+
+def page(
+    root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto", why: Explanation | None = None
+) -> str:
+    """Return the page as text, with an explanation of one gradient where there is one.
+
+    >>> page(Value(3.0, label="x")).partition(">")[0]
+    '<!DOCTYPE html'
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"root must be a Value, got {root!r}")
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    if (count := len(topological_order(root))) > MOST:
+        raise ValueError(
+            f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
+        )
+    story = Story(root, digits)
+    shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
+    told = _told(story) | (_explained(why, story) if why else {})
+    parts = {
+        "tools": TOOLS,
+        "before": BEFORE,
+        "after": AFTER,
+        "stage": STAGE.format(legend=_legend(story), tips=_tips()),
+    }
+    return filled(shown, theme, told, SCRIPTS, parts)
+
+
+def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[str, str], css: str = "") -> str:
+    """Fill the template that all pages share.
+
+    >>> filled("a < b", "dark", [], [], dict.fromkeys(["tools", "before", "after", "stage"], "")).splitlines()[6]
+    '<title>a &lt; b</title>'
+    """
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
+    return Template(_asset("page.html")).substitute(
+        parts,
+        title=escape(title),
+        theme="" if theme == "auto" else f' data-theme="{theme}"',
+        css=colours() + _asset("page.css") + css,
+        data=embedded(data),
+        script="".join(map(_asset, scripts)),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("viz").joinpath(name).read_text("utf-8")
+
+
+def embedded(data: Any) -> str:
+    r"""Write data as JSON that may stand in a script element, whatever it contains.
+
+    >>> embedded("</script>")
+    '"\\u003c/script>"'
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def colours() -> str:
+    """Write the themes as style sheet variables: light, and dark where the reader or the page asks for it.
+
+    >>> ":root { --background: #FFFFFF;" in colours()
+    True
+    """
+    light, dark = _variables(LIGHT), _variables(DARK)
+    return (
+        f":root {{ {light} }}\n"
+        f'@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}\n'
+        f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}\n'
+    )
+
+
+def _variables(theme: Theme) -> str:
+    named = {
+        "background": theme.background,
+        "ink": theme.ink,
+        "muted": theme.muted,
+        "chip": theme.chip,
+        "chip-ink": theme.chip_ink,
+        "frame-odd": theme.frames[0],
+        "frame-even": theme.frames[1],
+        "frame-border": theme.frame_border,
+        "line": theme.frame_border,
+        "raised": theme.roles["computed"].fill,
+        "hover": theme.roles["input"].fill,
+        "accent": theme.roles["output"].border,
+        "edge": theme.edges[""],
+        "positive": theme.edges["positive"],
+        "negative": theme.edges["negative"],
+        "positive-text": theme.signs["positive"],
+        "negative-text": theme.signs["negative"],
+    }
+    for of, style in theme.roles.items():
+        named |= {f"{of}-fill": style.fill, f"{of}-border": style.border}
+    return " ".join(f"--{name}: {colour};" for name, colour in named.items())
+
+
+def _legend(story: Story) -> str:
+    roles = {*map(role, story.order), "output"}
+    parts = [
+        f'<span class="role" style="background:var(--{name}-fill);border-color:var(--{name}-border)">{name}</span>'
+        for name in LIGHT.roles
+        if name in roles
+    ]
+    parts.append("<span>gradient that flows back:</span>")
+    for kind, look in (("positive", "3.5"), ("negative", "3.5"), ("zero", ".9")):
+        line = f'<path class="edge {kind}" style="stroke-width:{look}" d="M0 4H26"/>'
+        parts.append(f'<span><svg viewBox="0 0 26 8" aria-hidden="true">{line}</svg> {kind}</span>')
+    parts.append("<span>×k: local derivative</span>")
+    return "".join(parts)
+
+
+def _tips() -> str:
+    return "".join(map(_tip, ("waiting", "quiet", "computing", *LIGHT.signs)))
+
+
+def _tip(kind: str) -> str:
+    shape = f'<path class="tip {kind}" d="M0 0L8 3.5L0 7z"/>'
+    size = 'markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="7" refX="7.5" refY="3.5" orient="auto"'
+    return f'<marker id="tip-{kind}" {size}>{shape}</marker>'
+
+
+def _told(story: Story) -> dict[str, Any]:
+    number = {value: index for index, value in enumerate(story.order)}
+    amounts = [abs(share.amount) for step in story.steps for share in step.shares if isfinite(share.amount)]
+    largest = max(amounts, default=0.0) or 1.0
+    depth = max((len(value.scope) for value in story.order), default=0)
+
+    def share_told(share: Any) -> dict[str, Any]:
+        return {
+            "parent": number[share.parent],
+            "slot": share.slot,
+            "formula": share.formula,
+            "numbers": share.numbers,
+            "slope": story.number(share.local),
+            "kind": sign(share.amount),
+            "amount": float(f"{share.amount:.6g}") if isfinite(share.amount) else None,
+            "total": story.number(share.total, signed=True),
+            "sign": sign(share.total),
+            "used": story.uses[share.parent],
+        }
+
+    # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
+    order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
+    for value in reversed(story.order):
+        for parent in value._prev:
+            if not parent._prev:
+                order[parent] = min(order.get(parent, inf), order[value] - 0.5)
+    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, 0))
+    return {
+        "root": number[story.root],
+        "largest": largest,
+        "one": story.number(1.0, signed=True),
+        "fold": 1 if len(story.order) > WELL and depth else 0,
+        "cards": [
+            {
+                "value": number[card.value],
+                "rows": [number[v] for v in card.rows],
+                "scope": [label(s) for s in card.scope],
+            }
+            for card in cards
+        ],
+        "values": list(_values(story, number, {card.value for card in cards if card.is_sum})),
+        "steps": [
+            {
+                "kind": step.kind,
+                "value": number[step.value],
+                "line": step.line,
+                "words": step.words,
+                "shares": [share_told(share) for share in step.shares],
+            }
+            for step in story.steps
+        ],
+    }
+
+
+def _explained(why: Explanation, story: Story) -> dict[str, Any]:
+    number = {value: index for index, value in enumerate(story.order)}
+    findings = [
+        {"value": number[finding.child], "words": finding.words, "made": _place(finding.made_at)}
+        for finding in why.findings
+    ]
+    return {
+        "why": {
+            "headline": why.headline,
+            "value": number.get(why.value),
+            "findings": findings,
+            "way": [number[value] for value in why.on_way],
+        }
+    }
+
+
+def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterator[dict[str, Any]]:
+    for value in story.order:
+        named = label(value.label) if value.label else ""
+        yield {
+            "name": story.names[value],
+            "label": named or (story.names[value] if value is story.root or value in story.numbered else ""),
+            "row": named or text.symbol(value._op),
+            "data": story.number(value.data),
+            "role": role(value),
+            "constant": value.role == "constant",
+            "symbol": ("Σ" if value in sums else text.symbol(value._op)) if value._prev else "",
+            "scope": [label(s) for s in value.scope],
+            "formula": story.formulas.get(value, ""),
+            "gradient": story.derivative(value),
+            "parents": [number[parent] for parent in value._prev],
+            "locals": [
+                [story.names[value._prev[index]], formula if _says_more(formula) else "", story.number(local)]
+                for index, formula, local in story.locals(value)
+            ],
+            "check": "" if value._prev or value.role == "constant" or len(story.order) > WELL else story.check(value),
+            "made": _place(getattr(value, "made_at", "")),
+        }
+
+
+def _says_more(formula: str | None) -> bool:
+    return formula is not None and any(c.isalpha() for c in formula)  # than its number
+
+
+def _place(line: str) -> str:
+    # A page is for others, too: where it can, it names files as seen from the folder that the program runs in.
+    try:
+        return Path(line).relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return line

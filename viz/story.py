@@ -1,0 +1,323 @@
+"""The story of a computation: every step forward and backward, in words and numbers.
+
+Forward, a step computes one value from others. Backward, it takes one value's gradient and adds its share to each
+operand's: gradient times local derivative. Nothing is read from `grad`: the story is that of one backward pass
+that starts from a gradient of 1.
+"""
+
+# ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import isfinite
+from typing import NamedTuple
+
+from scalargrad import Value, topological_order
+from scalargrad.ops import ATOM, Op, ieee, mul, neg
+from viz.deck import role
+from viz.graph import LEAVES
+from viz.text import number
+from viz.typeset import Typeset, constant, label, local_derivative, rounded
+
+NUDGE = 0.001  # what a check adds to a number
+LONGEST = 48  # characters of a formula that stands for a value without a label
+
+# What an operation does to the gradient that passes it, for a reader who sees it for the first time.
+RULES = {
+    "add": "A sum hands its gradient to each of its terms, unchanged.",
+    "sub": "A difference hands its gradient to the first term unchanged, and to the second with the sign turned.",
+    "mul": "A product hands each factor the gradient times the other factor.",
+    "div": "A quotient u/v hands u the gradient times 1/v, and v the gradient times −u/v².",
+    "neg": "A minus sign turns the sign of the gradient.",
+    "pow": "The derivative of xⁿ is n·xⁿ⁻¹.",
+    "exp": "exp is its own derivative: the gradient is multiplied by the value computed on the way forward.",
+    "log": "The derivative of log u is 1/u: the gradient is divided by u.",
+    "sqrt": "The derivative of √u is 1/(2√u).",
+    "sin": "The derivative of sin is cos.",
+    "cos": "The derivative of cos is −sin.",
+    "tanh": "The derivative of tanh is sech², which is 1 − tanh²: 1 in the middle, near 0 where tanh is flat.",
+    "sigmoid": "The derivative of σ(u) is σ(u)·σ(−u): at most ¼, near 0 where σ is flat.",
+    "softplus": "The derivative of softplus is σ.",
+    "maximum": "Only the larger operand gets the gradient; the other did not matter.",
+    "minimum": "Only the smaller operand gets the gradient; the other did not matter.",
+    "abs": "|u| hands the gradient on: unchanged where u is positive, with the sign turned where it is negative.",
+}
+RELU = {
+    True: "ReLU let its input through, so it lets the gradient through: [u > 0] is 1.",
+    False: "ReLU cut its input off, so it cuts the gradient off: [u > 0] is 0. Nothing before it learns from this path.",
+}
+ANY_RULE = "Each operand gets the gradient times the local derivative: how fast the result grows with that operand."
+
+GIVEN = (
+    "Every card is one number. Inputs, parameters and targets are given; every other card is computed from cards to its "
+    "left. First forward, left to right, one operation a step. Then backward, right to left: that is backpropagation."
+)
+TURN = (
+    "The forward pass is done: {root} = {value}. Now the question: if one of the other numbers grew a little, how much "
+    "would {root} grow? That rate is the number's gradient, marked ∂ on its card. We begin where the answer is plain, "
+    "at {root} itself, and walk back, one operation at a time."
+)
+DONE = (
+    "One walk back has found every gradient. A positive one says that {root} grows with the number, so a smaller number "
+    "would make {root} smaller; a negative one says the opposite. Gradient descent changes each parameter that way, a "
+    "small step against its gradient, and begins anew."
+)
+
+CHAIN_RULE = (
+    "This is the chain rule: how fast {root} grows with an operand is how fast it grows with the result, times how fast "
+    "the result grows with the operand."
+)
+
+
+class Share(NamedTuple):
+    """What a backward step adds to the gradient of one operand.
+
+    formula    as in `∂loss/∂z₁ += ∂loss/∂h₁·cos(z₁)`
+    numbers    the same in numbers, with the result
+    amount     the result
+    total      the operand's gradient after this step
+    """
+
+    parent: Value
+    slot: int  # which operand it is
+    local: float
+    formula: str
+    numbers: str
+    amount: float
+    total: float
+
+
+class Step(NamedTuple):
+    """One step: the value that it computes, or whose gradient it hands on to its operands.
+
+    kind    "given", "forward", "turn", "backward" or "done"
+    line    the formula of the value, with its result in numbers where it is computed
+    words   what happens, and why
+    """
+
+    kind: str
+    value: Value
+    line: tuple[str, str]
+    words: str
+    shares: tuple[Share, ...] = ()
+
+
+class Story:
+    """The steps of one root's computation, and of its backward pass.
+
+    >>> x, w = Value(3.0, label="x"), Value(2.0, label="w")
+    >>> for step in Story(w * x).steps:
+    ...     print(step.kind, step.line[0], *(share.formula + share.numbers for share in step.shares))
+    given y is computed from 2 inputs
+    forward y = w·x
+    turn ∂y/∂y
+    backward y = w·x ∂y/∂w = ∂y/∂y·x = 1.000·3.000 = +3.000 ∂y/∂x = ∂y/∂y·w = 1.000·2.000 = +2.000
+    done y
+
+    names      how each value is called: its label, the formula of a short one, or v and its number
+    numbered   the values that are called by a number, which their cards have to tell
+    gradients  of each value, from this backward pass
+    """
+
+    def __init__(self, root: Value, digits: int = 3) -> None:
+        self.root, self.digits = root, digits
+        self.order = topological_order(root)
+        self.uses = dict.fromkeys(self.order, 0)
+        for child in self.order:
+            for parent in child._prev:
+                self.uses[parent] += 1
+        self.names: dict[Value, Typeset] = {}
+        self.formulas: dict[Value, Typeset] = {}
+        self.numbered: set[Value] = set()
+        for index, value in enumerate(self.order):
+            self._name(value, index)
+        self.gradients: dict[Value, float] = {}
+        self.steps = list(self._steps())
+
+    def _name(self, value: Value, index: int) -> None:
+        if value._prev:
+            self.formulas[value] = _applied(value, [self.names[parent] for parent in value._prev])
+        if value.label:
+            name = Typeset(label(value.label))
+        elif value is self.root:
+            taken = {node.label for node in self.order}
+            name = Typeset(next(name for name in ("y", "out", "result", "root", "y*") if name not in taken))
+        elif value.role == "constant":
+            name = constant(value.data)
+        else:
+            name = self.formulas.get(value, Typeset(""))
+            if not 0 < len(name) <= LONGEST:
+                name = Typeset(label(f"v{index}"))
+                self.numbered.add(value)
+        self.names[value] = name
+
+    def number(self, x: float, *, signed: bool = False) -> str:
+        """Write a number with the story's decimals.
+
+        >>> Story(Value(1.0)).number(-0.25)
+        '−0.250'
+        """
+        return number(x, self.digits, signed=signed)
+
+    def derivative(self, value: Value) -> Typeset:
+        """Write the name of a value's gradient.
+
+        >>> x = Value(3.0, label="x")
+        >>> story = Story(x * 2 + 1)
+        >>> story.derivative(x), story.derivative(story.root._prev[0])
+        ('∂y/∂x', '∂y/∂(x·2)')
+        """
+        return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
+
+    def equation(self, value: Value) -> str:
+        """Write `h₁ = relu(z₁)`, or the formula alone where it is the name.
+
+        >>> y = Value(3.0, label="x") * 2
+        >>> Story(y).equation(y)
+        'y = x·2'
+        """
+        name, formula = self.names[value], self.formulas.get(value)
+        return str(name) if formula in (None, name) else f"{name} = {formula}"
+
+    def locals(self, value: Value) -> Iterator[tuple[int, Typeset | None, float]]:
+        """Yield, for each operand that takes a gradient, its place, the local derivative's formula, and its number.
+
+        >>> y = Value(3.0, label="x") ** 2
+        >>> list(Story(y).locals(y))
+        [(0, '2·x', 6.0)]
+        """
+        operands = [self.names[parent] for parent in value._prev]
+        for index, local in enumerate(value.local_gradients):
+            if value._prev[index].role != "constant":
+                yield index, local_derivative(value, index, self.names[value], operands), local
+
+    def check(self, leaf: Value) -> str:
+        """Compute everything again with one leaf a little larger, and compare with what its gradient foretells.
+
+        >>> x = Value(3.0, label="x")
+        >>> Story(x * x).check(x)
+        'with x larger by 0.001, y is 9.006001: it grows by 0.006001, and ∂y/∂x foretells 0.006000'
+
+        Empty where an operation cannot be computed again, because it was made by hand, or where it overflows.
+        """
+        numbers = {value: value.data for value in self.order}
+        numbers[leaf] += NUDGE
+        for value in self.order:
+            if value._prev:
+                if not isinstance(value._operation, Op) or value._by_hand:
+                    return ""
+                with ieee():
+                    numbers[value] = value._operation(*[numbers[parent] for parent in value._prev])
+        name, root = self.names[leaf], self.names[self.root]
+        change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
+        if not isfinite(change) or not isfinite(told):
+            return ""
+        digits = self.digits + 3
+        moves = ["grows by", "shrinks by"][change < 0]
+        return (
+            f"with {name} larger by {NUDGE}, {root} is {number(numbers[self.root], digits)}: it {moves} "
+            f"{number(abs(change), digits)}, and {self.derivative(leaf)} foretells {number(told, digits)}"
+        )
+
+    def _steps(self) -> Iterator[Step]:
+        root, name = self.root, self.names[self.root]
+        computed = list(_frame_by_frame(self.order))
+        given = Counter(role(value) for value in self.order if not value._prev and value is not root)
+        leaves = [f"{given[kind]} {kind}{'s' * (given[kind] > 1)}" for kind in LEAVES if given[kind]]
+        yield Step("given", root, (f"{name} is computed from {', '.join(leaves) or 'nothing'}", ""), GIVEN)
+        for value in computed:
+            yield Step("forward", value, self._line(value), "")
+        yield Step("turn", root, (self.derivative(root), "= 1"), TURN.format(root=name, value=self.number(root.data)))
+        self.gradients = dict.fromkeys(self.order, 0.0)
+        self.gradients[root] = 1.0
+        waiting = dict(self.uses)
+        for value in reversed(computed):
+            shares = tuple(self._shares(value))
+            yield Step("backward", value, (self.equation(value), ""), self._words(value, waiting), shares)
+        yield Step("done", root, (name, f"= {self.number(root.data)}"), DONE.format(root=name))
+
+    def _line(self, value: Value) -> tuple[str, str]:
+        numbers = _applied(value, [self._operand(parent) for parent in value._prev])
+        return self.equation(value), f"= {numbers} = {self.number(value.data)}"
+
+    def _operand(self, value: Value) -> Typeset:
+        return self.names[value] if value.role == "constant" and not value.label else rounded(value.data, self.digits)
+
+    def _shares(self, value: Value) -> Iterator[Share]:
+        gradient = self.gradients[value]
+        for index, formula, local in self.locals(value):
+            parent = value._prev[index]
+            amount = local * gradient
+            self.gradients[parent] += amount
+            sign = "+=" if self.uses[parent] > 1 else "="
+            slope = rounded(local, self.digits)
+            named = _product(self.derivative(value), formula or slope)
+            numbers = _product(rounded(gradient, self.digits), formula if formula in ("1", "−1") else slope)
+            result = self.number(amount, signed=True)
+            shown = f" = {result}" if numbers == result.lstrip("+") else f" = {numbers} = {result}"
+            yield Share(
+                parent, index, local, f"{self.derivative(parent)} {sign} {named}", shown, amount, self.gradients[parent]
+            )
+
+    def _words(self, value: Value, waiting: dict[Value, int]) -> str:
+        words = [_rule(value)]
+        if value is self.root:
+            words.append(CHAIN_RULE.format(root=self.names[value]))
+        for parent in dict.fromkeys(value._prev):
+            waiting[parent] -= value._prev.count(parent)
+            if self.uses[parent] > 1 and parent.role != "constant":
+                times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
+                left = (
+                    f"{waiting[parent]} more to come" if waiting[parent] else "this was the last, the sum is complete"
+                )
+                words.append(f"{self.names[parent]} is used {times}, and what comes back adds up: {left}.")
+        return " ".join(words)
+
+
+def _applied(value: Value, operands: list[Typeset]) -> Typeset:
+    op = value._operation
+    if isinstance(op, Op):
+        return Typeset._apply(op, *operands)
+    return Typeset(f"{label(op or 'f')}({', '.join(operands)})")
+
+
+def _product(gradient: Typeset, slope: Typeset) -> Typeset:
+    if slope == "1":
+        return gradient
+    return Typeset._apply(neg, gradient) if slope == "−1" else Typeset._apply(mul, gradient, slope)
+
+
+def _rule(value: Value) -> str:
+    name = value._operation.name if isinstance(value._operation, Op) else ""
+    if name == "relu":
+        return RELU[value._prev[0].data > 0]
+    return RULES.get(name, ANY_RULE)
+
+
+def _frame_by_frame(order: list[Value]) -> Iterator[Value]:
+    """Yield what is computed, operands first, and what belongs together one after another."""
+    rank = {value: index for index, value in enumerate(order)}
+    children: dict[Value, list[Value]] = {value: [] for value in order}
+    waiting: dict[Value, int] = {}
+    for child in order:
+        operands = {parent for parent in child._prev if parent._prev}
+        waiting[child] = len(operands)
+        for parent in operands:
+            children[parent].append(child)
+    ready = [value for value in order if value._prev and not waiting[value]]
+    scope: tuple[str, ...] = ()
+    while ready:
+        value = max(ready, key=lambda value: (_shared(value.scope, scope), -rank[value]))
+        ready.remove(value)
+        yield value
+        scope = value.scope
+        for child in children[value]:
+            waiting[child] -= 1
+            if not waiting[child]:
+                ready.append(child)
+
+
+def _shared(scope: tuple[str, ...], other: tuple[str, ...]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(scope, other, strict=False)) if a != b), min(len(scope), len(other)))
