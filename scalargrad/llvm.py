@@ -17,7 +17,7 @@ from functools import lru_cache
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import ops
+from scalargrad import ops, vectormath
 
 if TYPE_CHECKING:
     from scalargrad.program import Program
@@ -45,7 +45,9 @@ class Layout:
     reduce: str | None = None
 
 
-def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = ()) -> str:
+def to_llvm(
+    program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = (), inline: bool = False
+) -> str:
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad import Value
@@ -56,8 +58,9 @@ def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: 
 
     width  how many numbers one vector of the processor holds
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
+    inline  write functions of vectors out instead, where `vectormath` can: for processors with a fused multiply-add
     """
-    return _Module(program, layout, width, frozenset(vector_functions)).text()
+    return _Module(program, layout, width, frozenset(vector_functions), inline).text()
 
 
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
@@ -70,9 +73,12 @@ def _added(total: str, value: str, sign: int) -> str:
 
 
 class _Module:
-    def __init__(self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str]) -> None:
+    def __init__(
+        self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str], inline: bool
+    ) -> None:
         self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
+        self.inline = inline
         self.declared: set[str] = set()
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in program.results]
@@ -317,6 +323,7 @@ class _Chunk:
         self.bits = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
+        self.known: dict[Any, Any] = {}
         self.temporary = 0
 
     def text(self) -> str:
@@ -468,6 +475,15 @@ class _Chunk:
         if function in ("sqrt", "fabs"):
             suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
             return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
+        if self.module.inline and self.lanes > 1 and function in vectormath.FUNCTIONS:
+            return vectormath.expand(function, self, arguments[0])
+        return self.call(function, arguments)
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        return self.module.declare(result, name, *parameters)
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        declare, kind = self.module.declare, self.type
         if self.lanes == 1:
             call = declare(kind, function, *[kind] * len(arguments))
             return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
@@ -484,7 +500,9 @@ class _Chunk:
         return out
 
 
-_ATTRIBUTES = 'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
+_ATTRIBUTES = """\
+attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
 
 
 def literal(number: float) -> str:
@@ -518,8 +536,10 @@ def binding() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _host() -> tuple[Any, str, str, int, frozenset[str]]:
-    """Return LLVM's target, this processor's name and features, its vectors' lanes, and functions of such vectors."""
+def _host() -> tuple[Any, str, str, int, frozenset[str], bool]:
+    """Return LLVM's target, this processor's name and features, its vectors' lanes, functions of such vectors, and
+    whether it multiplies and adds at once.
+    """
     llvm = binding()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -540,7 +560,8 @@ def _host() -> tuple[Any, str, str, int, frozenset[str]]:
         if op.libm and hasattr(library, op.libm):
             llvm.add_symbol(op.libm, ctypes.cast(getattr(library, op.libm), ctypes.c_void_p).value)
     target = llvm.Target.from_default_triple()
-    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names)
+    fused = bool(features.get("fma")) or target.name == "aarch64"
+    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names), fused
 
 
 class Kernel:
@@ -557,10 +578,10 @@ class Kernel:
 
     def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
         llvm = binding()
-        target, cpu, features, lanes, vector_functions = _host()
+        target, cpu, features, *vectors = _host()
         if level is None:
             level = 2 if program.operations <= QUICK else 0
-        text = to_llvm(program, layout, lanes, vector_functions)
+        text = to_llvm(program, layout, *vectors)
         machine = target.create_target_machine(cpu, features, opt=level, jit=True)
         module = llvm.parse_assembly(text)
         module.triple = machine.triple

@@ -36,6 +36,7 @@ ORDER = [
     "tree",
     "transforms",
     "numerical",
+    "vectormath",
     "llvm",
     "source",
     "program",

@@ -1,0 +1,307 @@
+"""Elementary functions written out in place, for many numbers at once, in LLVM's language.
+
+A call costs more than these few instructions: it spills all registers, and what sin and cos of the same argument have
+in common is computed twice. Each function is reduced to a short interval, on which a polynomial of least error stands
+for it (`benchmarks/minimax.py` prints the coefficients). There are no branches, but that sin and cos leave huge arguments
+to the functions that would have been called. Results are within 2 ulp (tan: 4), special values IEEE 754's.
+
+A fused multiply-add is written wherever the reasoning needs one; no other operations are ever contracted, and so
+`(x + c) - c` rounds twice, as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf, nan, pi
+from typing import Any, Protocol
+
+EXP = (  # exp(r) = 1 + r + r*r*P(r)
+    0.5000000000000006, 0.16666666666666685, 0.04166666666657362, 0.008333333333314602, 0.0013888888932379736,
+    0.0001984126990300641, 2.4801504444890006e-05, 2.7557227976259393e-06, 2.762632692807217e-07, 2.5114465893066126e-08,
+)  # fmt: skip
+LOG = (  # log((1 + s)/(1 - s)) = 2*s + s*z*P(z), z = s*s
+    0.6666666666666734, 0.3999999999941396, 0.2857142874256242, 0.22222198553759095,
+    0.18183565408520383, 0.15314021088605473, 0.1479626144702003,
+)  # fmt: skip
+SIN = (  # sin(r) = r + r*z*P(z), z = r*r
+    -0.16666666666666632, 0.008333333333322413, -0.00019841269829807819,
+    2.7557313691920794e-06, -2.5050758115642605e-08, 1.5896795672224764e-10,
+)  # fmt: skip
+COS = (  # cos(r) = 1 - z/2 + z*z*P(z), z = r*r
+    0.0416666666666666, -0.0013888888888874125, 2.4801587289482174e-05,
+    -2.7557314352328286e-07, 2.0875723272501897e-09, -1.1359647761725295e-11,
+)  # fmt: skip
+LOG2 = (0.6931471805599453, 2.3190468138462996e-17)  # log(2) in two parts
+HALF_PI = (1.5707963267948966, 6.12323399409214e-17, 1.6446256936324258e-26)  # in three, the second of 29 bits
+HUGE = 2.0**23  # beyond it, sin and cos are called
+
+ROUND = 1.5 * 2.0**52  # x + ROUND ends with x as a whole number, in two's complement
+ONE, ROOT_HALF = 0x3FF << 52, 0x3FE6A09E667F3BCD  # the bits of 1.0, those of sqrt(1/2)
+
+
+class Writer(Protocol):
+    """A function in LLVM's language, as far as it is written.
+
+    lanes  how many numbers a vector holds
+    lines  its instructions
+    known  the names of what was computed, by what computes them
+    """
+
+    lanes: int
+    lines: list[str]
+    known: dict[Any, Any]
+
+    def let(self, value: str) -> str:
+        """Append an instruction, and name its result."""
+
+    def constant(self, number: float) -> str:
+        """Write a number, the same in each lane."""
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        """Declare a function, to call it."""
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        """Call a function of C's mathematical library."""
+
+
+class _Lanes:
+    """Numbers, bits or truths in lanes: a name in the function, with the operators of Python."""
+
+    kind: str
+
+    def __init__(self, writer: Writer, name: str) -> None:
+        self.writer, self.name = writer, name
+
+    @property
+    def type(self) -> str:
+        return f"<{self.writer.lanes} x {self.kind}>" if self.writer.lanes > 1 else self.kind
+
+    def let(self, value: str) -> str:
+        """Compute, once: what another function has computed of the same numbers is shared."""
+        known = self.writer.known
+        if value not in known:
+            known[value] = self.writer.let(value)
+        return known[value]
+
+    def text(self, other: Any) -> str:
+        if isinstance(other, _Lanes):
+            return other.name
+        if self.kind == "double":
+            return self.writer.constant(other)
+        return f"<{', '.join([f'{self.kind} {other}'] * self.writer.lanes)}>" if self.writer.lanes > 1 else f"{other}"
+
+    def apply(self, instruction: str, other: Any) -> str:
+        return self.let(f"{instruction} {self.type} {self.name}, {self.text(other)}")
+
+
+def _operator(instruction: str) -> Callable[[Any, Any], Any]:
+    return lambda x, y: type(x)(x.writer, x.apply(instruction, y))
+
+
+class _Vector(_Lanes):
+    kind = "double"
+
+    __add__, __sub__, __mul__, __truediv__ = map(_operator, ("fadd", "fsub", "fmul", "fdiv"))
+
+    def __lt__(self, other: Any) -> _Truth:
+        return _Truth(self.writer, self.apply("fcmp olt", other))
+
+    def __gt__(self, other: Any) -> _Truth:
+        return _Truth(self.writer, self.apply("fcmp ogt", other))
+
+    def is_equal(self, other: Any) -> _Truth:
+        return _Truth(self.writer, self.apply("fcmp oeq", other))
+
+    def clamped(self, low: float, high: float) -> _Vector:
+        """The nearest number within the bounds; a nan stays."""
+        below = (self > high).choose(high, self)
+        return (below < low).choose(low, below)
+
+    def intrinsic(self, name: str, *others: Any) -> _Vector:
+        suffix = f"v{self.writer.lanes}f64" if self.writer.lanes > 1 else "f64"
+        call = self.writer.declare(self.type, f"llvm.{name}.{suffix}", *[self.type] * (1 + len(others)))
+        arguments = ", ".join(f"{self.type} {x}" for x in (self.name, *map(self.text, others)))
+        return _Vector(self.writer, self.let(f"call {call}({arguments})"))
+
+    def __abs__(self) -> _Vector:
+        return self.intrinsic("fabs")
+
+    def with_sign_of(self, other: _Vector) -> _Vector:
+        return self.intrinsic("copysign", other)
+
+    @property
+    def bits(self) -> _Bits:
+        bits = _Bits(self.writer, "")
+        return _Bits(self.writer, self.let(f"bitcast {self.type} {self.name} to {bits.type}"))
+
+
+class _Bits(_Lanes):
+    kind = "i64"
+
+    __add__, __sub__, __and__, __or__, __xor__ = map(_operator, ("add", "sub", "and", "or", "xor"))
+    __lshift__, __rshift__ = map(_operator, ("shl", "lshr"))
+
+    @property
+    def number(self) -> _Vector:
+        number = _Vector(self.writer, "")
+        return _Vector(self.writer, self.let(f"bitcast {self.type} {self.name} to {number.type}"))
+
+    def is_not(self, other: int) -> _Truth:
+        return _Truth(self.writer, self.apply("icmp ne", other))
+
+
+class _Truth(_Lanes):
+    kind = "i1"
+
+    def choose(self, x: Any, y: Any) -> _Vector:
+        as_number = _Vector(self.writer, "")
+        x, y = (f"{as_number.type} {as_number.text(one)}" for one in (x, y))
+        return _Vector(self.writer, self.let(f"select {self.type} {self.name}, {x}, {y}"))
+
+    def any(self) -> str:
+        if self.writer.lanes == 1:
+            return self.name
+        call = self.writer.declare("i1", f"llvm.vector.reduce.or.v{self.writer.lanes}i1", self.type)
+        return self.let(f"call {call}({self.type} {self.name})")
+
+
+def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
+    """x*y + z, rounded once."""
+    return x.intrinsic("fma", y, z)
+
+
+def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
+    *others, last = coefficients
+    *others, before = others
+    total = _fused(x, last, before)
+    for coefficient in reversed(others):
+        total = _fused(total, x, coefficient)
+    return total
+
+
+def _exp(x: _Vector) -> _Vector:
+    x = x.clamped(-746.0, 710.0)
+    whole = _fused(x, 1 / LOG2[0], ROUND + 2046)
+    n = whole - (ROUND + 2046)
+    r = _fused(n, -LOG2[1], _fused(n, -LOG2[0], x))
+    power = _fused(r * r, _polynomial(r, EXP), r) + 1.0
+    # Times 2**n in two steps, which both are within range, so that only the last one rounds.
+    half = _fused(n, 0.5, ROUND + 1023).bits
+    return power * (half << 52).number * ((whole.bits - half) << 52).number
+
+
+def _half_expm1(x: _Vector) -> _Vector:
+    """expm1(x)/2, accurate everywhere but for the sign of zero; for x > 710, its value there."""
+    x = x.clamped(-40.0, 710.0)
+    whole = _fused(x, 1 / LOG2[0], ROUND + 1022)
+    n = whole - (ROUND + 1022)
+    scale = (whole.bits << 52).number  # 2**(n - 1)
+    near = _fused(n, -LOG2[0], x)
+    r = _fused(n, -LOG2[1], near)
+    rest = _fused(r * r, _polynomial(r, EXP), _fused(n, -LOG2[1], near - r))
+    return _fused(scale, rest, _fused(scale, r, scale - 0.5))
+
+
+def _expm1(x: _Vector) -> _Vector:
+    half = _half_expm1(x)
+    return (half + half).with_sign_of(x)
+
+
+def _tanh(x: _Vector) -> _Vector:
+    x2 = abs(x) + abs(x)
+    half = _half_expm1(x2)
+    return (half / (half + 1.0)).with_sign_of(x)
+
+
+def _log_of(u: _Vector, lost: _Vector | None = None) -> _Vector:
+    """log(u), or log(u + lost) where u is the rounded sum, and not subnormal."""
+    x: _Vector = u
+    bias: Any = 2.0**52 + 1023
+    if lost is None:
+        tiny = u < 2.0**-1022
+        x = tiny.choose(u * 2.0**54, u)
+        bias = tiny.choose(bias + 54, bias)
+    # x = 2**e * (1 + f), sqrt(1/2) <= 1 + f < sqrt(2)
+    shifted = x.bits + (ONE - ROOT_HALF)
+    e = ((shifted >> 52) | (0x433 << 52)).number - bias
+    f = ((shifted & (1 << 52) - 1) + ROOT_HALF).number - 1.0
+    if lost is not None:
+        twice = ((shifted & (-1 << 52)) ^ (0x7FF << 52)).number  # 2**(1 - e)
+        f = _fused(lost * 0.5, twice, f)
+    s = f / (f + 2.0)
+    z = s * s
+    square = f * 0.5 * f
+    rest = _fused(s, _fused(z, _polynomial(z, LOG), square), e * LOG2[1]) - square
+    log = _fused(e, LOG2[0], f + rest)
+    log = (u < inf).choose(log, u)
+    return (u > 0.0).choose(log, u.is_equal(0.0).choose(-inf, nan))
+
+
+def _log(x: _Vector) -> _Vector:
+    return _log_of(x)
+
+
+def _log1p(x: _Vector) -> _Vector:
+    u = x + 1.0
+    one = u - x
+    lost = (x - (u - one)) - (one - 1.0)
+    return _log_of(u, lost).with_sign_of(x)
+
+
+def _sin_cos(x: _Vector) -> tuple[_Vector, _Vector]:
+    whole = _fused(x, 2 / pi, ROUND)
+    n = whole - ROUND
+    # x = n*pi/2 + high - low; high is -0 where x is, and low is not
+    first = _fused(n, -HALF_PI[0], x)
+    high = _fused(n, -HALF_PI[1], first)
+    low = _fused(n, HALF_PI[2], _fused(n, HALF_PI[1], high - first))
+    z = high * high
+    sin = high - (low - high * (z * _polynomial(z, SIN)))
+    cos = _fused(z, -0.5, 1.0) + _fused(z * z, _polynomial(z, COS), high * low)
+    # Each quarter turn takes (sin, cos) to (cos, -sin).
+    quarters = whole.bits
+    odd = (quarters & 1).is_not(0)
+    sin, cos = odd.choose(cos, sin), odd.choose(sin, cos)
+    sin = (sin.bits ^ ((quarters & 2) << 62)).number
+    cos = (cos.bits ^ ((quarters + 1 & 2) << 62)).number
+    sin, cos = _unless(abs(x) > HUGE, x, {"sin": sin, "cos": cos})
+    return sin, cos
+
+
+def _unless(rare: _Truth, x: _Vector, results: dict[str, _Vector]) -> list[_Vector]:
+    """The results, but a call's where something rare is true: in a branch, so that registers are spilled only there."""
+    writer, kind = x.writer, x.type
+    key = ("unless", rare.name, *results)
+    if key not in writer.known:
+        at = f"{len(writer.known)}"
+        condition = f"br i1 {rare.any()}, label %rare{at}, label %join{at}, !prof !0"
+        writer.lines += [f"  br label %usual{at}", f"usual{at}:", f"  {condition}", f"rare{at}:"]
+        called = {}
+        for function, usual in results.items():
+            call = writer.call(function, [x.name])
+            called[usual.name] = writer.let(f"select {rare.type} {rare.name}, {kind} {call}, {kind} {usual.name}")
+        writer.lines += [f"  br label %join{at}", f"join{at}:"]
+        joined = [f"phi {kind} [{usual}, %usual{at}], [{call}, %rare{at}]" for usual, call in called.items()]
+        writer.known[key] = [_Vector(writer, writer.let(phi)) for phi in joined]
+    return list(writer.known[key])
+
+
+FUNCTIONS: dict[str, Callable[[_Vector], _Vector]] = {
+    "exp": _exp,
+    "expm1": _expm1,
+    "log": _log,
+    "log1p": _log1p,
+    "sin": lambda x: _sin_cos(x)[0],
+    "cos": lambda x: _sin_cos(x)[1],
+    "tan": lambda x: _sin_cos(x)[0] / _sin_cos(x)[1],
+    "tanh": _tanh,
+}
+
+
+def expand(function: str, writer: Writer, argument: str) -> str:
+    """Write a function out, at an argument of this name, and return the name of its result.
+
+    >>> sorted(FUNCTIONS)
+    ['cos', 'exp', 'expm1', 'log', 'log1p', 'sin', 'tan', 'tanh']
+    """
+    return FUNCTIONS[function](_Vector(writer, argument)).name
