@@ -8,6 +8,7 @@ relative to the function, and the largest such error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ Real = Callable[[Any], Any]
 
 HALF_LOG2 = mp.log(2) / 2
 QUARTER = mp.pi / 4
-RATIO = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)  # s = f / (2 + f) at the ends of sqrt(1/2) <= 1 + f <= sqrt(2)
+RATIO = mpf(1) / 5  # s = f / (2 + f) where 3/4 <= 1 + f <= 3/2
 SLACK = mpf("1.0001")  # reductions round: a little more than their interval
 
 
@@ -88,10 +89,10 @@ def main() -> None:
     log2 = mp.log(2)
     print("   ", repr(float(log2)), repr(float(log2 - mpf(float(log2)))))
     first = mpf(float(mp.pi / 2))
-    rest = mp.pi / 2 - first
-    unit = mpf(2) ** (mp.floor(mp.log(rest, 2)) - 28)  # 29 bits: times a whole number below 2**24, exact
-    second = mp.nint(rest / unit) * unit
-    print("   ", repr(float(first)), repr(float(second)), repr(float(rest - second)))
+    second = float(mp.pi / 2 - first)
+    if second > mp.pi / 2 - first:
+        second = math.nextafter(second, 0.0)
+    print("   ", repr(float(first)), repr(second), repr(float(mp.pi / 2 - first - second)))
 
 
 if __name__ == "__main__":

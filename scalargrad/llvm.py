@@ -46,7 +46,7 @@ class Layout:
 
 
 def to_llvm(
-    program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = (), inline: bool = False
+    program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = (), inline: str = ""
 ) -> str:
     """Write a program as a module in LLVM's language.
 
@@ -58,7 +58,7 @@ def to_llvm(
 
     width  how many numbers one vector of the processor holds
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
-    inline  write functions of vectors out instead, where `vectormath` can: for processors with a fused multiply-add
+    inline  "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     """
     return _Module(program, layout, width, frozenset(vector_functions), inline).text()
 
@@ -74,7 +74,7 @@ def _added(total: str, value: str, sign: int) -> str:
 
 class _Module:
     def __init__(
-        self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str], inline: bool
+        self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str], inline: str
     ) -> None:
         self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
@@ -324,6 +324,7 @@ class _Chunk:
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.known: dict[Any, Any] = {}
+        self.avx512 = module.inline == "avx512"
         self.temporary = 0
 
     def text(self) -> str:
@@ -536,9 +537,9 @@ def binding() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _host() -> tuple[Any, str, str, int, frozenset[str], bool]:
+def _host() -> tuple[Any, str, str, int, frozenset[str], str]:
     """Return LLVM's target, this processor's name and features, its vectors' lanes, functions of such vectors, and
-    whether it multiplies and adds at once.
+    what `to_llvm` may write out.
     """
     llvm = binding()
     llvm.initialize_native_target()
@@ -560,8 +561,8 @@ def _host() -> tuple[Any, str, str, int, frozenset[str], bool]:
         if op.libm and hasattr(library, op.libm):
             llvm.add_symbol(op.libm, ctypes.cast(getattr(library, op.libm), ctypes.c_void_p).value)
     target = llvm.Target.from_default_triple()
-    fused = bool(features.get("fma")) or target.name == "aarch64"
-    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names), fused
+    inline = "avx512" if lanes == 8 else "fma" if features.get("fma") or target.name == "aarch64" else ""
+    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names), inline
 
 
 class Kernel:

@@ -20,8 +20,8 @@ EXP = (  # exp(r) = 1 + r + r*r*P(r)
     0.0001984126990300641, 2.4801504444890006e-05, 2.7557227976259393e-06, 2.762632692807217e-07, 2.5114465893066126e-08,
 )  # fmt: skip
 LOG = (  # log((1 + s)/(1 - s)) = 2*s + s*z*P(z), z = s*s
-    0.6666666666666734, 0.3999999999941396, 0.2857142874256242, 0.22222198553759095,
-    0.18183565408520383, 0.15314021088605473, 0.1479626144702003,
+    0.6666666666667272, 0.39999999996156954, 0.28571429396137715, 0.22222138432270946,
+    0.18186358909453737, 0.15250131695694408, 0.15368633943292434,
 )  # fmt: skip
 SIN = (  # sin(r) = r + r*z*P(z), z = r*r
     -0.16666666666666632, 0.008333333333322413, -0.00019841269829807819,
@@ -32,11 +32,12 @@ COS = (  # cos(r) = 1 - z/2 + z*z*P(z), z = r*r
     -2.7557314352328286e-07, 2.0875723272501897e-09, -1.1359647761725295e-11,
 )  # fmt: skip
 LOG2 = (0.6931471805599453, 2.3190468138462996e-17)  # log(2) in two parts
-HALF_PI = (1.5707963267948966, 6.12323399409214e-17, 1.6446256936324258e-26)  # in three, the second of 29 bits
+HALF_PI = (1.5707963267948966, 6.123233995736765e-17, 1.082856673921914e-32)  # in three, all positive
+TINY = 2.0**-54  # below it, expm1(x) and log1p(x) are x
 HUGE = 2.0**23  # beyond it, sin and cos are called
 
 ROUND = 1.5 * 2.0**52  # x + ROUND ends with x as a whole number, in two's complement
-ONE, ROOT_HALF = 0x3FF << 52, 0x3FE6A09E667F3BCD  # the bits of 1.0, those of sqrt(1/2)
+ONE, THREE_QUARTERS = 0x3FF << 52, 0x3FE8 << 48  # their bits
 
 
 class Writer(Protocol):
@@ -50,6 +51,7 @@ class Writer(Protocol):
     lanes: int
     lines: list[str]
     known: dict[Any, Any]
+    avx512: bool
 
     def let(self, value: str) -> str:
         """Append an instruction, and name its result."""
@@ -112,10 +114,14 @@ class _Vector(_Lanes):
     def is_equal(self, other: Any) -> _Truth:
         return _Truth(self.writer, self.apply("fcmp oeq", other))
 
-    def clamped(self, low: float, high: float) -> _Vector:
-        """The nearest number within the bounds; a nan stays."""
-        below = (self > high).choose(high, self)
-        return (below < low).choose(low, below)
+    def __neg__(self) -> _Vector:
+        return _Vector(self.writer, self.let(f"fneg {self.type} {self.name}"))
+
+    def at_least(self, low: float) -> _Vector:
+        return (self < low).choose(low, self)  # nan stays
+
+    def at_most(self, high: float) -> _Vector:
+        return (self > high).choose(high, self)
 
     def intrinsic(self, name: str, *others: Any) -> _Vector:
         suffix = f"v{self.writer.lanes}f64" if self.writer.lanes > 1 else "f64"
@@ -128,6 +134,19 @@ class _Vector(_Lanes):
 
     def with_sign_of(self, other: _Vector) -> _Vector:
         return self.intrinsic("copysign", other)
+
+    def avx512(self, name: str, *others: Any) -> _Vector:
+        """One of AVX-512's own instructions, on each vector of eight."""
+        writer, eight = self.writer, "<8 x double>"
+        given = [others[0].name for _ in others if isinstance(others[0], _Vector)]
+        cut = zip(*map(writer._parts, [self.name, *given]), strict=True)
+        immediate = [f"i32 {n}" for n in others if isinstance(n, int)]
+        results = []
+        for parts in cut:
+            operands = [*(f"{eight} {x}" for x in parts), *immediate, f"{eight} poison", "i8 -1", "i32 4"]
+            kinds = [x.rpartition(" ")[0] for x in operands]
+            results.append(self.let(f"call {writer.declare(eight, f'llvm.x86.avx512.mask.{name}.pd.512', *kinds)}({', '.join(operands)})"))
+        return _Vector(writer, writer._joined(results))
 
     @property
     def bits(self) -> _Bits:
@@ -171,28 +190,31 @@ def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
 
 
 def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
-    *others, last = coefficients
-    *others, before = others
-    total = _fused(x, last, before)
-    for coefficient in reversed(others):
-        total = _fused(total, x, coefficient)
+    """By pairs, and Horner's rule for x*x: half the steps that wait for each other."""
+    pairs = [_fused(x, b, a) for a, b in zip(coefficients[::2], coefficients[1::2])]
+    terms: list[Any] = [*pairs, *coefficients[2 * len(pairs) :]]
+    total, square = terms.pop(), x * x
+    for term in reversed(terms):
+        total = _fused(square, total, term)
     return total
 
 
 def _exp(x: _Vector) -> _Vector:
-    x = x.clamped(-746.0, 710.0)
+    x = x.at_least(-746.0).at_most(710.0)
     whole = _fused(x, 1 / LOG2[0], ROUND + 2046)
     n = whole - (ROUND + 2046)
     r = _fused(n, -LOG2[1], _fused(n, -LOG2[0], x))
     power = _fused(r * r, _polynomial(r, EXP), r) + 1.0
-    # Times 2**n in two steps, which both are within range, so that only the last one rounds.
+    if x.writer.avx512:
+        return power.avx512("scalef", n)
+    # Times 2**n in two steps, both within range, of which only the last one rounds.
     half = _fused(n, 0.5, ROUND + 1023).bits
     return power * (half << 52).number * ((whole.bits - half) << 52).number
 
 
 def _half_expm1(x: _Vector) -> _Vector:
     """expm1(x)/2, accurate everywhere but for the sign of zero; for x > 710, its value there."""
-    x = x.clamped(-40.0, 710.0)
+    x = x.at_least(-40.0).at_most(710.0)
     whole = _fused(x, 1 / LOG2[0], ROUND + 1022)
     n = whole - (ROUND + 1022)
     scale = (whole.bits << 52).number  # 2**(n - 1)
@@ -204,7 +226,7 @@ def _half_expm1(x: _Vector) -> _Vector:
 
 def _expm1(x: _Vector) -> _Vector:
     half = _half_expm1(x)
-    return (half + half).with_sign_of(x)
+    return (abs(x) < TINY).choose(x, half + half)
 
 
 def _tanh(x: _Vector) -> _Vector:
@@ -213,51 +235,61 @@ def _tanh(x: _Vector) -> _Vector:
     return (half / (half + 1.0)).with_sign_of(x)
 
 
-def _log_of(u: _Vector, lost: _Vector | None = None) -> _Vector:
-    """log(u), or log(u + lost) where u is the rounded sum, and not subnormal."""
-    x: _Vector = u
-    bias: Any = 2.0**52 + 1023
-    if lost is None:
-        tiny = u < 2.0**-1022
-        x = tiny.choose(u * 2.0**54, u)
-        bias = tiny.choose(bias + 54, bias)
-    # x = 2**e * (1 + f), sqrt(1/2) <= 1 + f < sqrt(2)
-    shifted = x.bits + (ONE - ROOT_HALF)
-    e = ((shifted >> 52) | (0x433 << 52)).number - bias
-    f = ((shifted & (1 << 52) - 1) + ROOT_HALF).number - 1.0
-    if lost is not None:
-        twice = ((shifted & (-1 << 52)) ^ (0x7FF << 52)).number  # 2**(1 - e)
-        f = _fused(lost * 0.5, twice, f)
+def _split(x: _Vector) -> tuple[_Vector, _Vector]:
+    """e and m, with x = 2**e * m and 3/4 <= m < 3/2; x > 0, normal, finite."""
+    if x.writer.avx512:  # of any x: e is -inf at 0, inf at inf; m is nan where log is
+        m, e = x.avx512("getmant", 0b1111), x.avx512("getexp")
+        return (m < 1.0).choose(e + 1.0, e), m
+    shifted = x.bits + (ONE - THREE_QUARTERS)
+    e = ((shifted >> 52) | (0x433 << 52)).number - (2.0**52 + 1023)
+    return e, ((shifted & (1 << 52) - 1) + THREE_QUARTERS).number
+
+
+def _log_split(e: _Vector, f: _Vector) -> _Vector:
+    """log(2**e * (1 + f))."""
     s = f / (f + 2.0)
     z = s * s
-    square = f * 0.5 * f
+    square = f * 0.5 * f  # log(1 + f) = f - square + s*(square + z*P(z))
     rest = _fused(s, _fused(z, _polynomial(z, LOG), square), e * LOG2[1]) - square
-    log = _fused(e, LOG2[0], f + rest)
-    log = (u < inf).choose(log, u)
-    return (u > 0.0).choose(log, u.is_equal(0.0).choose(-inf, nan))
+    return _fused(e, LOG2[0], f + rest)
+
+
+def _at_bounds(x: _Vector, log: _Vector) -> _Vector:
+    log = (x < inf).choose(log, x)
+    return (x > 0.0).choose(log, x.is_equal(0.0).choose(-inf, nan))
 
 
 def _log(x: _Vector) -> _Vector:
-    return _log_of(x)
+    if x.writer.avx512:
+        e, m = _split(x)
+        return _log_split(e, m - 1.0)
+    tiny = x < 2.0**-1022
+    e, m = _split(tiny.choose(x * 2.0**54, x))
+    return _at_bounds(x, _log_split(tiny.choose(e - 54.0, e), m - 1.0))
 
 
 def _log1p(x: _Vector) -> _Vector:
     u = x + 1.0
     one = u - x
     lost = (x - (u - one)) - (one - 1.0)
-    return _log_of(u, lost).with_sign_of(x)
+    e, m = _split(u)
+    f = m - 1.0
+    if x.writer.avx512:
+        log = _log_split(e, (abs(e) < inf).choose(f + lost.avx512("scalef", -e), f))
+    else:
+        power = (((-e).at_least(-1023.0) + (ROUND + 1023)).bits << 52).number  # 2**-e
+        log = _at_bounds(u, _log_split(e, _fused(lost, power, f)))
+    return log.with_sign_of(x)
 
 
 def _sin_cos(x: _Vector) -> tuple[_Vector, _Vector]:
     whole = _fused(x, 2 / pi, ROUND)
     n = whole - ROUND
-    # x = n*pi/2 + high - low; high is -0 where x is, and low is not
-    first = _fused(n, -HALF_PI[0], x)
-    high = _fused(n, -HALF_PI[1], first)
-    low = _fused(n, HALF_PI[2], _fused(n, HALF_PI[1], high - first))
-    z = high * high
-    sin = high - (low - high * (z * _polynomial(z, SIN)))
-    cos = _fused(z, -0.5, 1.0) + _fused(z * z, _polynomial(z, COS), high * low)
+    # The first step is exact. Of the others, either the last changes nothing or r is small and sin(r) is r.
+    r = _fused(n, -HALF_PI[2], _fused(n, -HALF_PI[1], _fused(n, -HALF_PI[0], x)))
+    z = r * r
+    sin = r - _fused(-r, z * _polynomial(z, SIN), 0.0)  # the sum with 0 keeps the sign of r = -0
+    cos = _fused(z * z, _polynomial(z, COS), _fused(z, -0.5, 1.0))
     # Each quarter turn takes (sin, cos) to (cos, -sin).
     quarters = whole.bits
     odd = (quarters & 1).is_not(0)
