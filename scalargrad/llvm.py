@@ -579,10 +579,10 @@ class Kernel:
 
     def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
         llvm = binding()
-        target, cpu, features, *vectors = _host()
+        target, cpu, features, lanes, vector_functions, inline = _host()
         if level is None:
             level = 2 if program.operations <= QUICK else 0
-        text = to_llvm(program, layout, *vectors)
+        text = to_llvm(program, layout, lanes, vector_functions, inline)
         machine = target.create_target_machine(cpu, features, opt=level, jit=True)
         module = llvm.parse_assembly(text)
         module.triple = machine.triple

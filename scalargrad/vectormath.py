@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf, nan, pi
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 EXP = (  # exp(r) = 1 + r + r*r*P(r)
     0.5000000000000006, 0.16666666666666685, 0.04166666666657362, 0.008333333333314602, 0.0013888888932379736,
@@ -67,16 +67,13 @@ class Writer(Protocol):
 
 
 class _Lanes:
-    """Numbers, bits or truths in lanes: a name in the function, with the operators of Python."""
+    """Numbers, bits or truths in lanes: a name in the function, with Python's operators."""
 
     kind: str
 
     def __init__(self, writer: Writer, name: str) -> None:
         self.writer, self.name = writer, name
-
-    @property
-    def type(self) -> str:
-        return f"<{self.writer.lanes} x {self.kind}>" if self.writer.lanes > 1 else self.kind
+        self.type = f"<{writer.lanes} x {self.kind}>"
 
     def let(self, value: str) -> str:
         """Compute, once: what another function has computed of the same numbers is shared."""
@@ -90,44 +87,36 @@ class _Lanes:
             return other.name
         if self.kind == "double":
             return self.writer.constant(other)
-        return f"<{', '.join([f'{self.kind} {other}'] * self.writer.lanes)}>" if self.writer.lanes > 1 else f"{other}"
+        return f"<{', '.join([f'{self.kind} {other}'] * self.writer.lanes)}>"
 
     def apply(self, instruction: str, other: Any) -> str:
         return self.let(f"{instruction} {self.type} {self.name}, {self.text(other)}")
 
+    def cast(self, kind: type[_AnyLanes]) -> _AnyLanes:
+        target = kind(self.writer, "")
+        target.name = self.let(f"bitcast {self.type} {self.name} to {target.type}")
+        return target
 
-def _operator(instruction: str) -> Callable[[Any, Any], Any]:
+
+_AnyLanes = TypeVar("_AnyLanes", bound=_Lanes)
+
+
+def _operator(instruction: str) -> Callable[[_AnyLanes, Any], _AnyLanes]:
     return lambda x, y: type(x)(x.writer, x.apply(instruction, y))
+
+
+def _relation(instruction: str) -> Callable[[_Lanes, Any], _Truth]:
+    return lambda x, y: _Truth(x.writer, x.apply(instruction, y))
 
 
 class _Vector(_Lanes):
     kind = "double"
 
     __add__, __sub__, __mul__, __truediv__ = map(_operator, ("fadd", "fsub", "fmul", "fdiv"))
-
-    def __lt__(self, other: Any) -> _Truth:
-        return _Truth(self.writer, self.apply("fcmp olt", other))
-
-    def __gt__(self, other: Any) -> _Truth:
-        return _Truth(self.writer, self.apply("fcmp ogt", other))
-
-    def is_equal(self, other: Any) -> _Truth:
-        return _Truth(self.writer, self.apply("fcmp oeq", other))
+    __lt__, __gt__, is_equal = map(_relation, ("fcmp olt", "fcmp ogt", "fcmp oeq"))
 
     def __neg__(self) -> _Vector:
         return _Vector(self.writer, self.let(f"fneg {self.type} {self.name}"))
-
-    def at_least(self, low: float) -> _Vector:
-        return (self < low).choose(low, self)  # nan stays
-
-    def at_most(self, high: float) -> _Vector:
-        return (self > high).choose(high, self)
-
-    def intrinsic(self, name: str, *others: Any) -> _Vector:
-        suffix = f"v{self.writer.lanes}f64" if self.writer.lanes > 1 else "f64"
-        call = self.writer.declare(self.type, f"llvm.{name}.{suffix}", *[self.type] * (1 + len(others)))
-        arguments = ", ".join(f"{self.type} {x}" for x in (self.name, *map(self.text, others)))
-        return _Vector(self.writer, self.let(f"call {call}({arguments})"))
 
     def __abs__(self) -> _Vector:
         return self.intrinsic("fabs")
@@ -135,51 +124,53 @@ class _Vector(_Lanes):
     def with_sign_of(self, other: _Vector) -> _Vector:
         return self.intrinsic("copysign", other)
 
-    def avx512(self, name: str, *others: Any) -> _Vector:
-        """One of AVX-512's own instructions, on each vector of eight."""
-        writer, eight = self.writer, "<8 x double>"
-        given = [others[0].name for _ in others if isinstance(others[0], _Vector)]
-        cut = zip(*map(writer._parts, [self.name, *given]), strict=True)
-        immediate = [f"i32 {n}" for n in others if isinstance(n, int)]
-        results = []
-        for parts in cut:
-            operands = [*(f"{eight} {x}" for x in parts), *immediate, f"{eight} poison", "i8 -1", "i32 4"]
-            kinds = [x.rpartition(" ")[0] for x in operands]
-            results.append(self.let(f"call {writer.declare(eight, f'llvm.x86.avx512.mask.{name}.pd.512', *kinds)}({', '.join(operands)})"))
-        return _Vector(writer, writer._joined(results))
+    def at_least(self, low: float) -> _Vector:  # a nan stays
+        return (self < low).choose(low, self)
+
+    def at_most(self, high: float) -> _Vector:
+        return (self > high).choose(high, self)
 
     @property
     def bits(self) -> _Bits:
-        bits = _Bits(self.writer, "")
-        return _Bits(self.writer, self.let(f"bitcast {self.type} {self.name} to {bits.type}"))
+        return self.cast(_Bits)
+
+    def intrinsic(self, name: str, *others: Any) -> _Vector:
+        operands = [(self.type, x) for x in (self.name, *map(self.text, others))]
+        return self.call(f"llvm.{name}.v{self.writer.lanes}f64", operands)
+
+    def avx512(self, name: str, *others: Any) -> _Vector:
+        """Use one of AVX-512's own instructions, on all lanes, with the current rounding."""
+        numbers = [(self.type, x.name) for x in (self, *others) if isinstance(x, _Vector)]
+        control = [("i32", x) for x in others if isinstance(x, int)]
+        every = [(self.type, "poison"), ("i8", -1), ("i32", 4)]
+        return self.call(f"llvm.x86.avx512.mask.{name}.pd.512", [*numbers, *control, *every])
+
+    def call(self, name: str, operands: Sequence[tuple[str, Any]]) -> _Vector:
+        call = self.writer.declare(self.type, name, *(kind for kind, _ in operands))
+        return _Vector(self.writer, self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in operands)})"))
 
 
 class _Bits(_Lanes):
     kind = "i64"
 
     __add__, __sub__, __and__, __or__, __xor__ = map(_operator, ("add", "sub", "and", "or", "xor"))
-    __lshift__, __rshift__ = map(_operator, ("shl", "lshr"))
+    __lshift__, __rshift__, is_not = _operator("shl"), _operator("lshr"), _relation("icmp ne")
 
     @property
     def number(self) -> _Vector:
-        number = _Vector(self.writer, "")
-        return _Vector(self.writer, self.let(f"bitcast {self.type} {self.name} to {number.type}"))
-
-    def is_not(self, other: int) -> _Truth:
-        return _Truth(self.writer, self.apply("icmp ne", other))
+        return self.cast(_Vector)
 
 
 class _Truth(_Lanes):
     kind = "i1"
 
     def choose(self, x: Any, y: Any) -> _Vector:
-        as_number = _Vector(self.writer, "")
-        x, y = (f"{as_number.type} {as_number.text(one)}" for one in (x, y))
-        return _Vector(self.writer, self.let(f"select {self.type} {self.name}, {x}, {y}"))
+        number = _Vector(self.writer, "")
+        x, y = (f"{number.type} {number.text(one)}" for one in (x, y))
+        number.name = self.let(f"select {self.type} {self.name}, {x}, {y}")
+        return number
 
     def any(self) -> str:
-        if self.writer.lanes == 1:
-            return self.name
         call = self.writer.declare("i1", f"llvm.vector.reduce.or.v{self.writer.lanes}i1", self.type)
         return self.let(f"call {call}({self.type} {self.name})")
 
@@ -191,8 +182,8 @@ def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
 
 def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
     """By pairs, and Horner's rule for x*x: half the steps that wait for each other."""
-    pairs = [_fused(x, b, a) for a, b in zip(coefficients[::2], coefficients[1::2])]
-    terms: list[Any] = [*pairs, *coefficients[2 * len(pairs) :]]
+    even, odd = coefficients[::2], coefficients[1::2]
+    terms: list[Any] = [*(_fused(x, b, a) for a, b in zip(even, odd, strict=False)), *even[len(odd) :]]
     total, square = terms.pop(), x * x
     for term in reversed(terms):
         total = _fused(square, total, term)
@@ -285,37 +276,36 @@ def _log1p(x: _Vector) -> _Vector:
 def _sin_cos(x: _Vector) -> tuple[_Vector, _Vector]:
     whole = _fused(x, 2 / pi, ROUND)
     n = whole - ROUND
-    # The first step is exact. Of the others, either the last changes nothing or r is small and sin(r) is r.
+    # The first step is exact. Of the others, either the last changes nothing, or r is so small that sin(r) is r.
     r = _fused(n, -HALF_PI[2], _fused(n, -HALF_PI[1], _fused(n, -HALF_PI[0], x)))
     z = r * r
-    sin = r - _fused(-r, z * _polynomial(z, SIN), 0.0)  # the sum with 0 keeps the sign of r = -0
+    sin = r - _fused(-r, z * _polynomial(z, SIN), 0.0)  # adding 0 keeps the sign of r = -0
     cos = _fused(z * z, _polynomial(z, COS), _fused(z, -0.5, 1.0))
     # Each quarter turn takes (sin, cos) to (cos, -sin).
     quarters = whole.bits
     odd = (quarters & 1).is_not(0)
     sin, cos = odd.choose(cos, sin), odd.choose(sin, cos)
     sin = (sin.bits ^ ((quarters & 2) << 62)).number
-    cos = (cos.bits ^ ((quarters + 1 & 2) << 62)).number
-    sin, cos = _unless(abs(x) > HUGE, x, {"sin": sin, "cos": cos})
-    return sin, cos
+    cos = (cos.bits ^ (((quarters + 1) & 2) << 62)).number
+    return _unless(abs(x) > HUGE, x, sin, cos)
 
 
-def _unless(rare: _Truth, x: _Vector, results: dict[str, _Vector]) -> list[_Vector]:
-    """The results, but a call's where something rare is true: in a branch, so that registers are spilled only there."""
+def _unless(huge: _Truth, x: _Vector, sin: _Vector, cos: _Vector) -> tuple[_Vector, _Vector]:
+    """Call for what is huge, in a branch of its own, so that registers are spilled only there."""
     writer, kind = x.writer, x.type
-    key = ("unless", rare.name, *results)
-    if key not in writer.known:
-        at = f"{len(writer.known)}"
-        condition = f"br i1 {rare.any()}, label %rare{at}, label %join{at}, !prof !0"
-        writer.lines += [f"  br label %usual{at}", f"usual{at}:", f"  {condition}", f"rare{at}:"]
-        called = {}
-        for function, usual in results.items():
-            call = writer.call(function, [x.name])
-            called[usual.name] = writer.let(f"select {rare.type} {rare.name}, {kind} {call}, {kind} {usual.name}")
+    if ("sin, cos", x.name) not in writer.known:
+        condition, at = huge.any(), len(writer.lines)
+        writer.lines += [f"  br label %usual{at}", f"usual{at}:"]
+        writer.lines += [f"  br i1 {condition}, label %rare{at}, label %join{at}, !prof !0", f"rare{at}:"]
+        phis = []
+        for function, usual in (("sin", sin.name), ("cos", cos.name)):
+            called = writer.call(function, [x.name])
+            rare = writer.let(f"select {huge.type} {huge.name}, {kind} {called}, {kind} {usual}")
+            phis.append(f"phi {kind} [{usual}, %usual{at}], [{rare}, %rare{at}]")
         writer.lines += [f"  br label %join{at}", f"join{at}:"]
-        joined = [f"phi {kind} [{usual}, %usual{at}], [{call}, %rare{at}]" for usual, call in called.items()]
-        writer.known[key] = [_Vector(writer, writer.let(phi)) for phi in joined]
-    return list(writer.known[key])
+        writer.known["sin, cos", x.name] = tuple(_Vector(writer, writer.let(phi)) for phi in phis)
+    joined: tuple[_Vector, _Vector] = writer.known["sin, cos", x.name]
+    return joined
 
 
 FUNCTIONS: dict[str, Callable[[_Vector], _Vector]] = {
