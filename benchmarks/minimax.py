@@ -26,12 +26,12 @@ def remez(function: Real, weight: Real, low: Any, high: Any, degree: int) -> tup
     """Return the polynomial of this degree with the least max |weight * (polynomial - function)|, and that error."""
     count = degree + 2
     points = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / count) for i in range(count)]
-    grid = [low + (high - low) * (1 - mp.cos(mp.pi * i / 2000)) / 2 for i in range(2001)]
+    grid = [low + (high - low) * (1 - mp.cos(mp.pi * i / 600)) / 2 for i in range(601)]
     values = [(x, function(x), weight(x)) for x in grid if weight(x)]
     for _ in range(12):
         rows = [[x**k for k in range(degree + 1)] + [(-1) ** i / weight(x)] for i, x in enumerate(points)]
         *coefficients, _ = mp.lu_solve(mp.matrix(rows), mp.matrix([function(x) for x in points]))
-        errors = [(x, w * (mp.polyval(coefficients[::-1], x) - y)) for x, y, w in values]
+        errors = [(x, w * (sum(c * x**k for k, c in enumerate(coefficients)) - y)) for x, y, w in values]
         # The largest error of each run of one sign.
         peaks: list[Any] = []
         for x, e in errors:
@@ -42,7 +42,7 @@ def remez(function: Real, weight: Real, low: Any, high: Any, degree: int) -> tup
                 peaks.append((x, e))
         while len(peaks) > count:
             peaks.pop(0 if abs(peaks[0][1]) < abs(peaks[-1][1]) else -1)
-        if len(peaks) < count:
+        if [x for x, _ in peaks] == points or len(peaks) < count:
             break
         points = [x for x, _ in peaks]
     return coefficients, max(abs(e) for _, e in errors)
