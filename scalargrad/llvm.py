@@ -22,6 +22,7 @@ from scalargrad import ops, vectormath
 if TYPE_CHECKING:
     from scalargrad.program import Program
 
+TOGETHER = 2  # vectors, where functions are written out: their steps wait for each other
 CHUNK = 500  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
@@ -60,7 +61,9 @@ def to_llvm(
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     inline  "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     """
-    return _Module(program, layout, width, frozenset(vector_functions), inline).text()
+    known = any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
+    together = TOGETHER if inline and known else 1
+    return _Module(program, layout, width, together, frozenset(vector_functions), inline).text()
 
 
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
@@ -74,9 +77,16 @@ def _added(total: str, value: str, sign: int) -> str:
 
 class _Module:
     def __init__(
-        self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str], inline: str
+        self,
+        program: Program,
+        layout: Layout,
+        register: int,
+        together: int,
+        vector_functions: frozenset[str],
+        inline: str,
     ) -> None:
-        self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
+        self.program, self.layout, self.vector_functions = program, layout, vector_functions
+        self.register, self.width = register, together * register
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
         self.inline = inline
         self.declared: set[str] = set()
@@ -159,7 +169,7 @@ class _Module:
         functions = [chunk.text() for chunk in self.chunks]
         kernel = "\n".join(self._kernel())
         declarations = "\n".join(sorted(self.declared))
-        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.width)]) + "\n"
+        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.register)]) + "\n"
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
@@ -483,15 +493,33 @@ class _Chunk:
     def declare(self, result: str, name: str, *parameters: str) -> str:
         return self.module.declare(result, name, *parameters)
 
+    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
+        """Call a function of the processor's own vectors, for each that is in one of ours."""
+        lanes, width = self.lanes, self.module.register
+        part = f"<{width} x double>"
+        call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
+        results = []
+        for start in range(0, lanes, width):
+            taken = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
+            cut = [
+                self.let(f"shufflevector {self.type} {x}, {self.type} poison, <{width} x i32> <{taken}>")
+                for x in arguments
+            ]
+            given = [*((part, x) for x in cut), *others]
+            results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
+        if len(results) == 1:
+            return results[0]
+        every = ", ".join(f"i32 {lane}" for lane in range(lanes))
+        return self.let(f"shufflevector {part} {results[0]}, {part} {results[1]}, <{lanes} x i32> <{every}>")
+
     def call(self, function: str, arguments: Sequence[str]) -> str:
         declare, kind = self.module.declare, self.type
         if self.lanes == 1:
             call = declare(kind, function, *[kind] * len(arguments))
             return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
-        name = vector_name(function, len(arguments), self.lanes)
+        name = vector_name(function, len(arguments), self.module.register)
         if name in self.module.vector_functions:
-            call = declare(kind, name, *[kind] * len(arguments))
-            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
+            return self.by_parts(name, arguments)
         out = "poison"
         call = declare("double", function, *["double"] * len(arguments))
         for lane in range(self.lanes):

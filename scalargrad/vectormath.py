@@ -62,6 +62,9 @@ class Writer(Protocol):
     def declare(self, result: str, name: str, *parameters: str) -> str:
         """Declare a function, to call it."""
 
+    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
+        """Call a function of the processor's own vectors, for each that is in one of these."""
+
     def call(self, function: str, arguments: Sequence[str]) -> str:
         """Call a function of C's mathematical library."""
 
@@ -140,10 +143,14 @@ class _Vector(_Lanes):
 
     def avx512(self, name: str, *others: Any) -> _Vector:
         """Use one of AVX-512's own instructions, on all lanes, with the current rounding."""
-        numbers = [(self.type, x.name) for x in (self, *others) if isinstance(x, _Vector)]
-        control = [("i32", x) for x in others if isinstance(x, int)]
-        every = [(self.type, "poison"), ("i8", -1), ("i32", 4)]
-        return self.call(f"llvm.x86.avx512.mask.{name}.pd.512", [*numbers, *control, *every])
+        control = [("i32", str(x)) for x in others if isinstance(x, int)]
+        every = [("<8 x double>", "poison"), ("i8", "-1"), ("i32", "4")]
+        arguments = [x.name for x in (self, *others) if isinstance(x, _Vector)]
+        key = (name, *arguments, *control)
+        if key not in self.writer.known:
+            full = f"llvm.x86.avx512.mask.{name}.pd.512"
+            self.writer.known[key] = self.writer.by_parts(full, arguments, *control, *every)
+        return _Vector(self.writer, self.writer.known[key])
 
     def call(self, name: str, operands: Sequence[tuple[str, Any]]) -> _Vector:
         call = self.writer.declare(self.type, name, *(kind for kind, _ in operands))
