@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops, vectormath
@@ -439,6 +439,10 @@ class _Chunk:
         self.names[index] = value
         return value
 
+    def _is_number(self, index: int) -> bool:
+        op, operands, constant = self.module.program.instructions[index]
+        return op is None and not operands and not isnan(constant)
+
     def constant(self, number: float) -> str:
         return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
 
@@ -475,7 +479,11 @@ class _Chunk:
         chosen, other = self.operand(x), self.operand(y)
         if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
             a, b = map(self.operand, operands)
-            truth, unknown = self.compare("ogt" if op.name == "greater" else "oeq", a, b), self.compare("uno", a, b)
+            relation = "gt" if op.name == "greater" else "eq"
+            unsure = [i for i in operands if not self._is_number(i)]
+            if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
+                return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
+            truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
         else:
             c = self.operand(condition)
             truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)

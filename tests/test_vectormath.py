@@ -151,6 +151,21 @@ def test_sin_and_cos_share_their_work(way):
     assert "fma" not in text(ops.sin(x), inline="")
 
 
+@pytest.mark.parametrize("place", ["x, c, x, d", "c, x, x, d", "x, c, d, x", "c, x, d, x", "x, y, x, d", "y, x, c, d"])
+def test_choices_by_comparison_keep_nan(place, mapped):
+    grid = np.array([-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, np.inf, np.nan])
+    x, y = (part.ravel() for part in np.meshgrid(grid, grid))
+    for relation in (ops.greater, ops.equal):
+
+        def function(x, y, relation=relation):
+            a, b, chosen, other = ({"x": x, "y": y, "c": 0.5, "d": -3.0}[name] for name in place.split(", "))
+            return ops.where(relation(a, b), chosen, other)
+
+        results = mapped(function)(x, y)
+        expected = [function(a, b) for a, b in zip(x.tolist(), y.tolist())]
+        assert np.array_equal(results, expected, equal_nan=True)
+
+
 def test_coefficients_are_those_of_least_error(way, capsys):
     if way != WAYS[0]:
         pytest.skip("the same in each way")
