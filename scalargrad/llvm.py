@@ -22,7 +22,7 @@ from scalargrad import ops, vectormath
 if TYPE_CHECKING:
     from scalargrad.program import Program
 
-TOGETHER = 2  # vectors, where functions are written out: their steps wait for each other
+SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
 CHUNK = 500  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
@@ -61,8 +61,8 @@ def to_llvm(
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     inline  "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     """
-    known = any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
-    together = TOGETHER if inline and known else 1
+    written = inline and any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
+    together = 2 if written and program.operations <= SHORT else 1  # vectors, whose steps need not wait for each other
     return _Module(program, layout, width, together, frozenset(vector_functions), inline).text()
 
 
