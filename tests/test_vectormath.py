@@ -160,6 +160,23 @@ def test_sin_and_cos_share_their_work(way):
     assert "fma" not in text(ops.sin(x), inline="")
 
 
+def test_nothing_but_huge_arguments_is_called_on_aarch64(way):
+    if way != (2, "fma"):
+        pytest.skip("its vectors hold two numbers")
+    binding = llvm.binding()
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    x = Value(1.0)
+    results = [getattr(ops, name)(x) for name in NAMES]
+    layout = llvm.Layout(((1, 0, 1),), tuple((i, len(NAMES)) for i in range(len(NAMES))), True)
+    module = binding.parse_assembly(llvm.to_llvm(record([x], results), layout, 2, inline="fma"))
+    module.triple = "aarch64-unknown-linux-gnu"
+    machine = binding.Target.from_triple(module.triple).create_target_machine(cpu="generic", opt=2)
+    assembly = machine.emit_assembly(module)
+    assert set(re.findall(r"\tbl\t(\w+)", assembly)) == {"sin", "cos", "e0"}
+    assert assembly.count("\tfmla\t") > 100
+
+
 @pytest.mark.parametrize("place", ["x, c, x, d", "c, x, x, d", "x, c, d, x", "c, x, d, x", "x, y, x, d", "y, x, c, d"])
 def test_choices_by_comparison_keep_nan(place, mapped):
     grid = np.array([-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, np.inf, np.nan])
