@@ -210,8 +210,8 @@ def _exp(x: _Vector) -> _Vector:
     return power * (half << 52).number * ((whole.bits - half) << 52).number
 
 
-def _half_expm1(x: _Vector) -> _Vector:
-    """expm1(x)/2, accurate everywhere but for the sign of zero; for x > 710, its value there."""
+def _half_expm1(x: _Vector) -> tuple[_Vector, _Vector]:
+    """expm1(x)/2, but for the sign of zero, and what its rounding lost; for x > 710, those of 710."""
     x = x.at_least(-40.0).at_most(710.0)
     whole = _fused(x, 1 / LOG2[0], ROUND + 1022)
     n = whole - (ROUND + 1022)
@@ -219,18 +219,25 @@ def _half_expm1(x: _Vector) -> _Vector:
     near = _fused(n, -LOG2[0], x)
     r = _fused(n, -LOG2[1], near)
     rest = _fused(r * r, _polynomial(r, EXP), _fused(n, -LOG2[1], near - r))
-    return _fused(scale, rest, _fused(scale, r, scale - 0.5))
+    most = _fused(scale, r, scale - 0.5)
+    half = _fused(scale, rest, most)
+    return half, _fused(scale, rest, most - half)
 
 
 def _expm1(x: _Vector) -> _Vector:
-    half = _half_expm1(x)
+    half, _ = _half_expm1(x)
     return (abs(x) < TINY).choose(x, half + half)
 
 
 def _tanh(x: _Vector) -> _Vector:
-    x2 = abs(x) + abs(x)
-    half = _half_expm1(x2)
-    return (half / (half + 1.0)).with_sign_of(x)
+    half, lost = _half_expm1(abs(x) + abs(x))
+    below = half + 1.0
+    quotient = half / below
+    # Add what is left of (half + lost) / (below + rest), times 1/below = 1 - quotient; where half > 1, it is little.
+    rest = (half - (below - 1.0)) + lost
+    left = _fused(-quotient, rest, _fused(-quotient, below, half) + lost)
+    better = _fused(left, -quotient + 1.0, quotient)
+    return (half < 1.0).choose(better, quotient).with_sign_of(x)
 
 
 def _split(x: _Vector) -> tuple[_Vector, _Vector]:

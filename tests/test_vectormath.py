@@ -61,7 +61,12 @@ def points(name):
         "expm1": [random.uniform(-45, 710, 500), random.uniform(-1, 1, 500)],
         "log": [random.uniform(0.5, 4, 1000), near_one],
         "log1p": [random.uniform(-1, 3, 1000), near_one - 2, near_one],
-        "tanh": [random.uniform(-25, 25, 500), random.uniform(-1, 1, 500)],
+        "tanh": [
+            random.uniform(-25, 25, 500),
+            random.uniform(-1, 1, 500),
+            random.uniform(0.17, 0.3, 800),
+            random.uniform(17, 20, 200),
+        ],
     }[name]
     return np.concatenate([wide, *(x[x > -1] if name == "log1p" else x for x in more)])
 
