@@ -18,16 +18,19 @@
 #error "this engine relies on the GIL: without it, Python's own is used"
 #endif
 
-/* FETCH asks for memory early. RARE code stays out of the way of what is often run. */
+/* FETCH asks for memory early: a graph is larger than the caches. Nodes lie in the order of their making, so who walks
+   down from a root comes to nodes made a little before, and on the way back to those made after; the processor foresees
+   that within a page, but not beyond it. RARE code stays out of the way of what is often run. */
 #if defined(__GNUC__) || defined(__clang__)
 #define INLINE static inline __attribute__((always_inline))
-#define RARE __attribute__((noinline, cold))
+#define RARE __attribute__((noinline))
 #define FETCH(address) __builtin_prefetch(address, 1)
 #else
 #define INLINE static inline
 #define RARE
 #define FETCH(address) ((void)0)
 #endif
+#define PAGE 4096
 
 /* The table, one row an operation: its value, and beside it its partial derivatives, as in ops.py. Where a value may
    raise in Python (MAY_RAISE), a result that is not finite is left to the Python operation. A partial never raises.
@@ -465,6 +468,7 @@ static void drain(void)
     draining = 1;
     while (dying) {
         Node *node = dying;
+        FETCH((char *)node - PAGE);
         dying = node->next;
         if (node->extra)
             drop(node->extra);
@@ -522,7 +526,7 @@ typedef struct {
     int flags; /* of all nodes together */
 } Order;
 
-#define AHEAD 12               /* nodes: a graph is larger than the caches, so say early which comes next */
+#define AHEAD 12               /* nodes, to fetch */
 #define CHECKED_EVERY (1 << 17) /* node, for signals */
 
 static PyObject *constant(PyObject *operand, const char *name);
@@ -543,8 +547,11 @@ typedef struct {
 } Mode;
 
 static PyObject *mode_variable; /* engine._mode */
-static PyObject *last_found;    /* most often the mode is the one of the operation before */
+
+/* To ask the context at every operation would take a third of the operation's time: ask again only in another thread or
+   context, or where the mode was changed since. */
 static Mode last_mode;
+static uint64_t known_thread, known_context;
 
 static int set_scope_of(uint32_t *scope, PyObject *names)
 {
@@ -555,29 +562,43 @@ static int set_scope_of(uint32_t *scope, PyObject *names)
     return 0;
 }
 
-RARE static int new_mode(PyObject *found)
-{
-    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
-    if (set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2)) < 0) {
-        Py_DECREF(found);
-        return -1;
-    }
-    last_mode = mode;
-    Py_XSETREF(last_found, found);
-    return 0;
-}
-
-INLINE int get_mode(Mode *mode)
+RARE static int find_mode(const PyThreadState *thread)
 {
     PyObject *found;
     if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
         return -1;
-    if (found == last_found)
-        Py_DECREF(found); /* last_found holds it */
-    else if (new_mode(found) < 0)
+    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
+    int failed = set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2));
+    if (!failed) {
+        last_mode = mode;
+        known_thread = thread->id;
+        known_context = thread->context_ver;
+    }
+    Py_DECREF(found);
+    return failed;
+}
+
+INLINE int get_mode(Mode *mode)
+{
+    const PyThreadState *thread = PyThreadState_Get();
+    if ((thread->id != known_thread || thread->context_ver != known_context) && find_mode(thread) < 0)
         return -1;
     *mode = last_mode;
     return 0;
+}
+
+static PyObject *set_mode(PyObject *Py_UNUSED(module), PyObject *mode)
+{
+    PyObject *token = PyContextVar_Set(mode_variable, mode);
+    known_context = 0; /* there is none of this number */
+    return token;
+}
+
+static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
+{
+    int failed = PyContextVar_Reset(mode_variable, token);
+    known_context = 0;
+    return failed ? NULL : Py_NewRef(Py_None);
 }
 
 /* Recording an operation, by its number of arguments: the heart of the engine. */
@@ -609,6 +630,13 @@ RARE static PyObject *checked(Node *node, PyObject *parents)
     }
     Py_DECREF(done);
     return (PyObject *)node;
+}
+
+RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y, double out, double dx, double dy)
+{
+    Node *node = mode.recording ? make(out, mode.scope, operation, x, y, dx, dy)
+                                 : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
+    return mode.watch && node ? checked(node, pair((PyObject *)x, (PyObject *)y)) : (PyObject *)node;
 }
 
 /* Inlined, so that each operator and method has the one row that it needs, and no switch. */
@@ -644,9 +672,9 @@ INLINE PyObject *record(int operation, Node *px, Node *py)
     default:
         Py_UNREACHABLE();
     }
-    Node *node = mode.recording ? make(out, mode.scope, operation, px, py, dx, dy)
-                                : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
-    return mode.watch && node ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
+    if (!mode.recording || mode.watch)
+        return record_in_mode(mode, operation, px, py, out, dx, dy);
+    return (PyObject *)make(out, mode.scope, operation, px, py, dx, dy);
 }
 
 static PyObject *record_row(int operation, Node *x, Node *y) { return record(operation, x, y); }
@@ -1077,8 +1105,10 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     ((Node *)self)->grad += seed;
     for (Py_ssize_t i = order.count - 1; i >= 0 && !failed; i--) {
         Node *node = order.entries[i].node;
-        if (i >= AHEAD)
+        if (i >= AHEAD) {
             FETCH(&order.entries[i - AHEAD].node->grad);
+            FETCH(&order.entries[i - AHEAD].node->partial[1]);
+        }
         node->flags &= (uint8_t)~MARKED;
         failed = pass_back(node) < 0;
         if (mode.watch && !failed) {
@@ -1229,7 +1259,6 @@ static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew
                     break;
                 node->flags |= MARKED;
                 stack[depth++] = top | done;
-                /* Nodes lie in memory in the order of their making: on the way down, those a little before come next; */
                 FETCH((char *)&node->flags - 8 * sizeof(Cell));
                 if (node->count == MANY) {
                     while (parents)
@@ -1249,7 +1278,7 @@ static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew
             node->flags &= (uint8_t)~MARKED;
             break;
         }
-        FETCH((char *)&node->flags + 4096); /* on the way up, those on the next page, which the processor does not expect */
+        FETCH((char *)node + PAGE);
         order->flags |= node->flags;
         order->entries[order->count++] = (Entry){node, node->grad};
         if (anew && node->count)
@@ -1596,10 +1625,13 @@ static PyMethodDef functions[] = {
     {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL, "Apply an operation to Values and numbers: see engine.py."},
     {"topological_order", (PyCFunction)(void (*)(void))topological_order, METH_FASTCALL,
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
+    {"_set_mode", set_mode, METH_O, NULL},
+    {"_reset_mode", reset_mode, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static const char *shared[] = {"no_grad", "detect_anomaly", "scope", NULL};
+static const char *shared[] = {"no_grad", "detect_anomaly", "source_lines", "scope", NULL};
+static const char *given[] = {"_set_mode", "_reset_mode", NULL};
 
 /* Methods of the Python class that are not hot: they ask for attributes only, so they work on any Value. */
 static const char *borrowed[] = {"_op",      "local_gradients", "forward",  "__float__",    "__repr__", "__format__",
@@ -1645,6 +1677,11 @@ static int fill_type(PyObject *module, PyObject *engine, PyObject *ops)
     for (int i = 0; shared[i] && !failed; i++) {
         thing = PyObject_GetAttrString(engine, shared[i]);
         failed = thing == NULL || PyModule_AddObjectRef(module, shared[i], thing) < 0;
+        Py_XDECREF(thing);
+    }
+    for (int i = 0; given[i] && !failed; i++) {
+        thing = PyObject_GetAttrString(module, given[i]);
+        failed = thing == NULL || PyObject_SetAttrString(engine, given[i], thing) < 0;
         Py_XDECREF(thing);
     }
     return failed || PyModule_AddObjectRef(module, "Value", type) < 0 ? -1 : 0;

@@ -29,15 +29,16 @@ class Mode(NamedTuple):
 
 
 _mode: ContextVar[Mode] = ContextVar("scalargrad.mode", default=Mode())  # noqa: B039 - a tuple
+_set_mode, _reset_mode = _mode.set, _mode.reset  # or the C engine's own, which must know of every change
 
 
 @contextmanager
 def _changed(**changes: Any) -> Iterator[None]:
-    token = _mode.set(_mode.get()._replace(**changes))
+    token = _set_mode(_mode.get()._replace(**changes))
     try:
         yield
     finally:
-        _mode.reset(token)
+        _reset_mode(token)
 
 
 @contextmanager
@@ -97,10 +98,10 @@ class scope:
         self._name = name
 
     def __enter__(self) -> None:
-        self._token = _mode.set(_within(_mode.get(), self._name))
+        self._token = _set_mode(_within(_mode.get(), self._name))
 
     def __exit__(self, *raised: object) -> None:
-        _mode.reset(self._token)
+        _reset_mode(self._token)
 
 
 @lru_cache(maxsize=1024)

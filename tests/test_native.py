@@ -1,6 +1,8 @@
 """The C twin against its reference, bit for bit; its memory, its reference counts, and hostile use."""
 
+import asyncio
 import contextlib
+import contextvars
 import functools
 import gc
 import itertools
@@ -812,6 +814,48 @@ def test_a_subinterpreter_gets_the_python_engine(first):
     print(scalargrad.engine_name, x.grad)
     """
     assert run(program, first).decode().split("\n")[:3] == ["python 6.0", "python 6.0", "native 6.0"]
+
+
+def test_the_mode_in_force_is_that_of_the_thread_and_the_task():
+    x, seen = V(2.0), []
+
+    def look(name):
+        seen.append((name, bool((x * 3)._prev), (x * 3).scope))
+
+    async def task(name):
+        for _ in range(3):
+            with scope(name):
+                look(name)
+                await asyncio.sleep(0)
+                look(name)
+            with no_grad():
+                await asyncio.sleep(0)
+                look("no_grad")
+
+    async def tasks():
+        await asyncio.gather(task("a"), task("b"))
+
+    asyncio.run(tasks())
+    with scope("here"), no_grad():
+        contextvars.Context().run(look, "new context")
+        thread = threading.Thread(target=look, args=["thread"])
+        thread.start()
+        thread.join()
+        look("here")
+    look("after")
+    wanted = {
+        **{name: (True, (name,)) for name in ("a", "b")},
+        **{"no_grad": (False, ()), "new context": (True, ()), "thread": (True, ()), "here": (False, ("here",))},
+        "after": (True, ()),
+    }
+    assert len(seen) == 22
+    assert [(recording, names) for _, recording, names in seen] == [wanted[name] for name, *_ in seen]
+
+
+def test_the_mode_is_set_where_the_c_engine_sees_it():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "scalargrad").glob("*.py")]
+    assert sum(source.count("_mode.set") + source.count("_mode.reset") for source in sources) == 2
+    assert engine._set_mode is native._set_mode
 
 
 def test_threads_on_disjoint_graphs():
