@@ -845,7 +845,7 @@ def test_the_mode_in_force_is_that_of_the_thread_and_the_task():
     look("after")
     wanted = {
         **{name: (True, (name,)) for name in ("a", "b")},
-        **{"no_grad": (False, ()), "new context": (True, ()), "thread": (True, ()), "here": (False, ("here",))},
+        "no_grad": (False, ()), "new context": (True, ()), "thread": (True, ()), "here": (False, ("here",)),
         "after": (True, ()),
     }
     assert len(seen) == 22
