@@ -1241,52 +1241,56 @@ static void unmark(Order *order, Py_ssize_t count)
 
 static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
 {
-    const uintptr_t done = 1; /* in a node's address on the stack: all its ancestors are in */
+    /* A node's address on the stack holds, in bits that are 0 otherwise, how many of its parents were looked at. */
     uintptr_t *stack = NULL;
     Py_ssize_t depth = 0, room = 0;
     int failed = grow((void **)&stack, &room, count, sizeof *stack);
     for (Py_ssize_t i = count; i > 0 && !failed; i--)
         stack[depth++] = (uintptr_t)roots[i - 1];
     while (depth && !failed) {
-        uintptr_t top = stack[--depth];
-        Node *node = (Node *)(top & ~done);
-        if (!(top & done)) {
-            if (node->flags & MARKED)
-                continue;
-            if (node->count) {
+        uintptr_t looked = stack[--depth] & MANY;
+        Node *node = (Node *)(stack[depth] - looked), *next = node;
+        if (!looked && node->flags & MARKED)
+            continue;
+        while (next) {
+            if (!looked) { /* it is new */
                 Py_ssize_t parents = count_parents(node);
-                if (room - depth <= parents && (failed = grow((void **)&stack, &room, parents, sizeof *stack)))
+                if ((room - depth <= parents && (failed = grow((void **)&stack, &room, parents, sizeof *stack))))
                     break;
                 node->flags |= MARKED;
-                stack[depth++] = top | done;
                 FETCH((char *)&node->flags - 8 * sizeof(Cell));
                 if (node->count == MANY) {
+                    stack[depth++] = (uintptr_t)node + MANY;
                     while (parents)
                         stack[depth++] = (uintptr_t)parent_at(node, --parents);
-                    continue;
+                    break;
                 }
-                if (parents == 2) {
-                    stack[depth++] = (uintptr_t)node->parent[1];
+                if (parents == 2)
                     FETCH(&node->parent[1]->flags);
-                }
-                stack[depth++] = (uintptr_t)node->parent[0];
+            }
+            for (next = NULL; looked < node->count && !next; looked++)
+                if (!(node->parent[looked]->flags & MARKED))
+                    next = node->parent[looked];
+            if (next) {
+                stack[depth++] = (uintptr_t)node + looked;
+                node = next;
+                looked = 0;
                 continue;
             }
-            node->flags |= MARKED;
+            if (order->count == order->room && (failed = grow((void **)&order->entries, &order->room, 0, sizeof(Entry)))) {
+                node->flags &= (uint8_t)~MARKED;
+                break;
+            }
+            FETCH((char *)node + PAGE);
+            order->flags |= node->flags;
+            order->entries[order->count++] = (Entry){node, node->grad};
+            if (anew && node->count)
+                node->grad = 0.0;
         }
-        if (order->count == order->room && (failed = grow((void **)&order->entries, &order->room, 0, sizeof(Entry)))) {
-            node->flags &= (uint8_t)~MARKED;
-            break;
-        }
-        FETCH((char *)node + PAGE);
-        order->flags |= node->flags;
-        order->entries[order->count++] = (Entry){node, node->grad};
-        if (anew && node->count)
-            node->grad = 0.0;
     }
-    while (depth)
-        if (stack[--depth] & done)
-            ((Node *)(stack[depth] & ~done))->flags &= (uint8_t)~MARKED;
+    while (depth--)
+        if (stack[depth] & MANY)
+            ((Node *)(stack[depth] & ~(uintptr_t)MANY))->flags &= (uint8_t)~MARKED;
     if (failed) {
         unmark(order, order->count);
         restore_gradients(order, NULL);
