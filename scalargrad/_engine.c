@@ -321,6 +321,9 @@ static Slab *map_slab(void)
     if (slab > start)
         munmap(start, (size_t)(slab - start));
     munmap(slab + SLAB_BYTES, (size_t)(start + SLAB_BYTES - slab));
+#ifdef MADV_POPULATE_WRITE
+    madvise(slab, SLAB_BYTES, MADV_POPULATE_WRITE); /* all pages at once, not one interruption each */
+#endif
     return (Slab *)slab;
 }
 static void unmap_slab(Slab *slab) { munmap(slab, SLAB_BYTES); }
