@@ -534,7 +534,7 @@ typedef struct {
 
 static PyObject *constant(PyObject *operand, const char *name);
 static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
-static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
+static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
 static void unmark(Order *order, Py_ssize_t count);
 static PyObject *own_dict(Node *node);
 static int hold(Node *node, int what, PyObject *value);
@@ -816,18 +816,34 @@ static PyObject *constant(PyObject *operand, const char *name)
     return (PyObject *)node;
 }
 
-/* The method of each row. */
+/* The method of each row. With a wrong number of arguments the Python operation is called, which raises. */
+
+static PyObject *misused(int operation, PyObject *self, PyObject *const *others, Py_ssize_t count)
+{
+    PyObject *operands = PyTuple_New(count + 1), *result = NULL;
+    if (operands == NULL)
+        return NULL;
+    PyTuple_SET_ITEM(operands, 0, Py_NewRef(self));
+    for (Py_ssize_t i = 0; i < count; i++)
+        PyTuple_SET_ITEM(operands, i + 1, Py_NewRef(others[i]));
+    result = PyObject_CallObject(records[operation], operands);
+    Py_DECREF(operands);
+    return result;
+}
+
 #define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *Py_UNUSED(none))                                          \
+    static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        return record(OP_##name, (Node *)self, NULL);                                                                  \
+        return count ? misused(OP_##name, self, others, count) : record(OP_##name, (Node *)self, NULL);                \
     }
 UNARY(ROW)
 #undef ROW
 #define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *other)                                                    \
+    static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        PyObject *y = Node_Check(other) ? Py_NewRef(other) : constant(other, #name);                                   \
+        if (count != 1)                                                                                                \
+            return misused(OP_##name, self, others, count);                                                            \
+        PyObject *y = Node_Check(others[0]) ? Py_NewRef(others[0]) : constant(others[0], #name);                       \
         PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
         Py_XDECREF(y);                                                                                                 \
         return result;                                                                                                 \
@@ -1096,7 +1112,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     }
     if (create_graph)
         return create_graph < 0 ? NULL : PyObject_CallFunctionObjArgs(backward_as_graph, self, gradient, NULL);
-    if (number(gradient, "gradient", "", &seed) < 0 || get_mode(&mode) < 0 || sort(&self, 1, &order, 1) < 0)
+    if (number(gradient, "gradient", "", &seed) < 0 || get_mode(&mode) < 0 || order_of(&self, 1, &order, 1) < 0)
         return NULL;
     /* The marks go in passing, where no code of the user's can run before the last is gone. */
     int marked = !mode.watch && !(order.flags & (BY_HAND | GRAD_IS_OBJECT));
@@ -1137,7 +1153,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *zero_grad(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Order order = {NULL, 0, 0, 0};
-    if (sort(&self, 1, &order, 0) < 0)
+    if (order_of(&self, 1, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
     walking++; /* what a gradient was may run the user's code when it goes */
@@ -1242,7 +1258,7 @@ static void unmark(Order *order, Py_ssize_t count)
     }
 }
 
-static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
+static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
 {
     /* A node's address on the stack holds, in bits that are 0 otherwise, how many of its parents were looked at. */
     uintptr_t *stack = NULL;
@@ -1309,7 +1325,7 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
     for (Py_ssize_t i = 0; i < count; i++)
         if (!Node_Check(roots[i]))
             return PyErr_Format(PyExc_TypeError, "topological_order() needs Values, got %R", roots[i]);
-    if (sort(roots, count, &order, 0) < 0)
+    if (order_of(roots, count, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
     walking++; /* making a list may run the collector, and that the user's code */
@@ -1586,11 +1602,8 @@ static PyMethodDef methods[] = {
     {"detach", detach, METH_NOARGS, "Return a leaf with the same data and label: no gradient passes through it."},
     {"_apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL | METH_STATIC, NULL},
     {"_restore", restore, METH_VARARGS | METH_CLASS, NULL},
-#define ROW(name, ...) {#name, method_##name, METH_NOARGS, "See scalargrad." #name "."},
-    UNARY(ROW)
-#undef ROW
-#define ROW(name, ...) {#name, method_##name, METH_O, "See scalargrad." #name "."},
-    BINARY(ROW)
+#define ROW(name, ...) {#name, (PyCFunction)(void (*)(void))method_##name, METH_FASTCALL, "See scalargrad." #name "."},
+    UNARY(ROW) BINARY(ROW)
 #undef ROW
     {NULL, NULL, 0, NULL},
 };
@@ -1626,7 +1639,7 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-/* The module. It takes from engine.py what is not hot, and what both engines share: no_grad, scope, ... */
+/* The module. What is not hot, engine._lend adds. */
 
 static PyMethodDef functions[] = {
     {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL, "Apply an operation to Values and numbers: see engine.py."},
@@ -1637,77 +1650,25 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static const char *shared[] = {"no_grad", "detect_anomaly", "source_lines", "scope", NULL};
-static const char *given[] = {"_set_mode", "_reset_mode", NULL};
-
-/* Methods of the Python class that are not hot: they ask for attributes only, so they work on any Value. */
-static const char *borrowed[] = {"_op",      "local_gradients", "forward",  "__float__",    "__repr__", "__format__",
-                                 "_state", "__reduce__",      "__copy__", "__deepcopy__", NULL};
-
 static int fill_table(PyObject *ops)
 {
     PyObject *table = PyObject_GetAttrString(ops, "TABLE");
-    for (int op = 1; table && op < OPERATIONS; op++) {
-        records[op] = Py_XNewRef(PyDict_GetItemString(table, rows[op].name));
-        if (records[op] == NULL) {
-            PyErr_Format(PyExc_ImportError, "the table of operations has no %s", rows[op].name);
+    for (int row = 1; table && row < OPERATIONS; row++)
+        if ((records[row] = Py_XNewRef(PyDict_GetItemString(table, rows[row].name))) == NULL) {
+            PyErr_Format(PyExc_ImportError, "the table of operations has no %s", rows[row].name);
             Py_CLEAR(table);
         }
-    }
-    if (table == NULL)
-        return -1;
+    Py_XDECREF(table); /* the module ops holds it */
     two_over_root_pi = 2 / sqrt(3.141592653589793);
-    Py_DECREF(table);
-    return 0;
+    return table ? 0 : -1;
 }
 
-static int fill_type(PyObject *module, PyObject *engine, PyObject *ops)
+static int start_with(Numbered *known, PyObject *first)
 {
-    PyObject *original = PyObject_GetAttrString(engine, "Value"), *table = PyObject_GetAttrString(ops, "TABLE");
-    PyObject *type = (PyObject *)Value, *key, *thing;
-    Py_ssize_t place = 0;
-    int failed = original == NULL || table == NULL;
-    for (int i = 0; borrowed[i] && !failed; i++) {
-        thing = PyDict_GetItemString(((PyTypeObject *)original)->tp_dict, borrowed[i]);
-        failed = thing == NULL || PyObject_SetAttrString(type, borrowed[i], thing) < 0;
-    }
-    while (!failed && PyDict_Next(table, &place, &key, &thing)) /* the operations that have no method yet */
-        if (!PyObject_HasAttr(type, key)) {
-            PyObject *method = PyDict_GetItemWithError(((PyTypeObject *)original)->tp_dict, key);
-            failed = method == NULL || PyObject_SetAttr(type, key, method) < 0;
-        }
-    PyObject *doc = failed ? NULL : PyObject_GetAttrString(original, "__doc__");
-    failed = doc == NULL || PyObject_SetAttrString(type, "__doc__", doc) < 0;
-    Py_XDECREF(doc);
-    Py_XDECREF(original);
-    Py_XDECREF(table);
-    for (int i = 0; shared[i] && !failed; i++) {
-        thing = PyObject_GetAttrString(engine, shared[i]);
-        failed = thing == NULL || PyModule_AddObjectRef(module, shared[i], thing) < 0;
-        Py_XDECREF(thing);
-    }
-    for (int i = 0; given[i] && !failed; i++) {
-        thing = PyObject_GetAttrString(module, given[i]);
-        failed = thing == NULL || PyObject_SetAttrString(engine, given[i], thing) < 0;
-        Py_XDECREF(thing);
-    }
-    return failed || PyModule_AddObjectRef(module, "Value", type) < 0 ? -1 : 0;
-}
-
-static int number_things(Numbered *known, const char *format, ...)
-{
-    va_list first;
-    va_start(first, format);
-    known->list = Py_VaBuildValue(format, first);
-    known->places = known->list ? PyDict_New() : NULL;
-    va_end(first);
-    int failed = known->places == NULL;
-    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(known->list); i++) {
-        PyObject *place = PyLong_FromSsize_t(i);
-        failed = place == NULL || PyDict_SetItem(known->places, PyList_GET_ITEM(known->list, i), place) < 0;
-        Py_XDECREF(place);
-    }
-    return failed ? -1 : 0;
+    size_t place;
+    known->list = PyList_New(0);
+    known->places = PyDict_New();
+    return known->list && known->places && first ? place_of(known, first, 0, "", &place) : -1;
 }
 
 static int execute(PyObject *module)
@@ -1737,14 +1698,21 @@ static int execute(PyObject *module)
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
     one = PyFloat_FromDouble(1.0);
-    failed = failed || empty_string == NULL || empty_tuple == NULL || one == NULL ||
-             number_things(&scopes, "[O]", empty_tuple) < 0 || number_things(&roles, "[Os]", empty_string, "constant") < 0 ||
-             (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
+    PyObject *constant_role = PyUnicode_FromString("constant");
+    size_t place;
+    failed = failed || one == NULL || start_with(&scopes, empty_tuple) < 0 || start_with(&roles, empty_string) < 0 ||
+             constant_role == NULL || place_of(&roles, constant_role, UINT8_MAX, "roles", &place) < 0 ||
+             fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
     if (!failed) {
         Value->tp_vectorcall = node_vectorcall;
         Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
-        failed = fill_table(ops) < 0 || fill_type(module, engine, ops) < 0;
+        PyObject *done = PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0
+                             ? NULL
+                             : PyObject_CallMethod(engine, "_lend", "O", module);
+        failed = done == NULL;
+        Py_XDECREF(done);
     }
+    Py_XDECREF(constant_role);
     Py_XDECREF(engine);
     Py_XDECREF(ops);
     return failed ? -1 : 0;

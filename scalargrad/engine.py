@@ -29,7 +29,7 @@ class Mode(NamedTuple):
 
 
 _mode: ContextVar[Mode] = ContextVar("scalargrad.mode", default=Mode())  # noqa: B039 - a tuple
-_set_mode, _reset_mode = _mode.set, _mode.reset  # or the C engine's own, which must know of every change
+_set_mode, _reset_mode = _mode.set, _mode.reset
 
 
 @contextmanager
@@ -505,6 +505,18 @@ for _op in ops.TABLE.values():
     setattr(Value, _op.name, _method(_op))
 Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
 pickled = Value  # the class that pickles become: the C twin's where that is in use
+
+
+def _lend(twin: Any) -> None:
+    """Give the module of the C twin what is not hot: it asks for attributes only, so it works on any Value."""
+    global _set_mode, _reset_mode  # the twin looks the mode up again only where it was changed
+    _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
+    for function in (no_grad, detect_anomaly, source_lines, scope):
+        setattr(twin, function.__name__, function)
+    methods = ("_op", "local_gradients", "forward", "__float__", "__repr__", "__format__")
+    copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
+    for name in ("__doc__", *methods, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
+        setattr(twin.Value, name, vars(Value)[name])
 
 
 class _ByHand:

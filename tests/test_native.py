@@ -105,6 +105,12 @@ def test_the_table_with_a_constant_on_either_side(op):
         assert python == c
 
 
+@pytest.mark.parametrize("method, others", [("log", [3]), ("maximum", []), ("maximum", [1, 2]), ("hypot", [])])
+def test_a_wrong_number_of_arguments(method, others):
+    python, c = (outcome(getattr(E.Value(2.0), method), *others) for E in ENGINES)
+    assert python == c == (TypeError, c[1])
+
+
 def test_every_operation_of_the_table_is_a_method():
     for name, op in ops.TABLE.items():
         point = (0.5,) * len(op.partials)
@@ -845,7 +851,10 @@ def test_the_mode_in_force_is_that_of_the_thread_and_the_task():
     look("after")
     wanted = {
         **{name: (True, (name,)) for name in ("a", "b")},
-        "no_grad": (False, ()), "new context": (True, ()), "thread": (True, ()), "here": (False, ("here",)),
+        "no_grad": (False, ()),
+        "new context": (True, ()),
+        "thread": (True, ()),
+        "here": (False, ("here",)),
         "after": (True, ()),
     }
     assert len(seen) == 22
