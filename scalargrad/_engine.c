@@ -537,6 +537,7 @@ static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
 static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
 static void unmark(Order *order, Py_ssize_t count);
 static PyObject *own_dict(Node *node);
+static PyObject *getattribute(PyObject *self, PyObject *name);
 static int hold(Node *node, int what, PyObject *value);
 static int set_label(PyObject *self, PyObject *value, void *name);
 static int set_scope(PyObject *self, PyObject *value, void *name);
@@ -1510,12 +1511,16 @@ static int set_dict(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a %R", Py_TYPE(value));
         return -1;
     }
-    return hold((Node *)self, DICT, value);
+    return own_dict((Node *)self) ? hold((Node *)self, DICT, value) : -1;
 }
 
 static PyObject *own_dict(Node *node)
 {
     if (held(node, DICT) == NULL) {
+        if (Value->tp_getattro != getattribute) {
+            Value->tp_getattro = getattribute;
+            PyType_Modified(Value);
+        }
         PyObject *dict = PyDict_New();
         int failed = dict == NULL || keep(node, DICT, dict) < 0;
         Py_XDECREF(dict);
@@ -1705,6 +1710,7 @@ static int execute(PyObject *module)
              fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
     if (!failed) {
         Value->tp_vectorcall = node_vectorcall;
+        Value->tp_getattro = PyObject_GenericGetAttr; /* until there is an attribute: the interpreter knows short cuts */
         Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
         PyObject *done = PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0
                              ? NULL

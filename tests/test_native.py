@@ -730,6 +730,39 @@ def test_dict_and_attributes():
     assert [*seen(native)] == [*seen(engine)]
 
 
+@pytest.mark.parametrize("kind", ["Value", "Bare", "Falling", "Sub"])
+def test_the_first_attribute_of_all(kind):
+    # Until there is one, attributes are looked up the interpreter's own way.
+    program = f"""
+    from scalargrad import Value
+
+    class Bare(Value):
+        __slots__ = ()
+
+    class Falling(Value):
+        __slots__ = ()
+
+        def __getattr__(self, name):
+            return "fallen"
+
+    class Sub(Value):
+        pass
+
+    def looked_up(v):
+        return v.data, v.relu().data, getattr(v, "note", None)
+
+    before = {kind}(2.0)
+    print([looked_up(before) for _ in range(20)][-1])
+    before.note, before.exp = "noted", 3
+    for v in (before, Value(2.0), {kind}(2.0)):
+        print([looked_up(v) for _ in range(20)][-1])
+    print(before.exp, callable(Value(1.0).exp), sorted(vars(before)))
+    """
+    fallen = "'fallen'" if kind == "Falling" else "None"
+    lines = [f"(2.0, 2.0, {note})" for note in (fallen, "'noted'", "None", fallen)]
+    assert run(program).decode().splitlines() == [*lines, "3 True ['exp', 'note']"]
+
+
 def test_dict_is_changed_while_an_attribute_is_looked_up():
     v = V(1.0)
 
