@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import math
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -25,22 +24,7 @@ _NAMED = {
     math.pi: ("pi", r"\pi"),
     2 / math.sqrt(math.pi): ("2/sqrt(pi)", r"\frac{2}{\sqrt{\pi}}"),
 }
-_GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega"
-)
-_LATIN_CAPITALS = {
-    "Alpha",
-    "Beta",
-    "Epsilon",
-    "Zeta",
-    "Eta",
-    "Kappa",
-    "Mu",
-    "Nu",
-    "Rho",
-    "Tau",
-    "Chi",
-}  # TeX has no others
+_GREEK = re.compile(r"(alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega)(?!\w)")
 
 
 def _reflected(op: Op) -> Callable[[Formula, Any], Formula]:
@@ -81,7 +65,7 @@ class Formula:
         >>> parse("w*x + b").names
         ('w', 'x', 'b')
         """
-        return tuple(dict.fromkeys(node.head for node in steps(self) if isinstance(node.head, str)))
+        return tuple(dict.fromkeys(node.head for node in _steps(self) if isinstance(node.head, str)))
 
     def print(self, style: str = "text", names: dict[str, str] | None = None) -> Text:
         r"""Print the formula in a style of the records: "text", which `scalargrad eval` reads, or "latex".
@@ -89,20 +73,19 @@ class Formula:
         >>> parse("relu(z1)/2").derivative("z1").print("latex")
         '\\frac{[z_{1} > 0]}{2}'
 
-        `names` says how names print: a Text that binds loosely, such as a negative number, gets parentheses. Raises ValueError beyond 100,000 characters.
+        `names` says how names print, where that is not plain. Raises ValueError beyond 100,000 characters.
         """
         printed: dict[Formula, Text] = {}
-        for node in steps(self):
-            text: str
+        for node in _steps(self):
             if isinstance(node.head, Op):
                 text = node.head.print(*(printed[x] for x in node._prev), style=style)
             elif isinstance(node.head, str):
-                text = (names or {}).get(node.head) or _printed_name(node.head, style)
+                text = Text((names or {}).get(node.head) or _printed_name(node.head, style))
             else:
                 text = printed_number(node.head, style)
             if len(text) > _LONGEST:
                 raise ValueError(f"the formula has more than {_LONGEST:,} characters")
-            printed[node] = text if isinstance(text, Text) else Text(text)
+            printed[node] = text
         return printed[self]
 
     def __call__(self, **values: Any) -> Any:
@@ -115,7 +98,7 @@ class Formula:
         if missing:
             raise ValueError(f"no value for {', '.join(missing)}")
         computed: dict[Formula, Any] = {}
-        for node in steps(self):
+        for node in _steps(self):
             if isinstance(node.head, Op):
                 computed[node] = node.head(*(computed[x] for x in node._prev))
             else:
@@ -129,7 +112,7 @@ class Formula:
         (2*cos(x**2)*x, 0)
         """
         slopes: dict[Formula, Any] = {}  # of what depends on the name
-        for node in steps(self):
+        for node in _steps(self):
             if node.head == name:
                 slopes[node] = 1.0
             elif isinstance(node.head, Op):
@@ -154,7 +137,7 @@ class Formula:
         """
         simplify = _Simplifier()
         done: dict[Formula, Formula] = {}
-        for node in steps(self):
+        for node in _steps(self):
             operands = [done[x] for x in node._prev]
             done[node] = simplify(node.head, *operands) if isinstance(node.head, Op) else simplify.leaf(node.head)
         return done[self]
@@ -225,42 +208,18 @@ def printed_number(x: float, style: str = "text") -> Text:
 
 
 def _printed_name(name: str, style: str) -> str:
-    return name_in_latex(name) if style == "latex" else name
-
-
-def name_in_latex(name: str) -> str:
-    r"""Write any name in LaTeX: digits at its end as an index, Greek letters by their names.
-
-    >>> name_in_latex("w12"), name_in_latex("beta"), name_in_latex("my loss")
-    ('w_{12}', '\\beta', '\\mathrm{my\\ loss}')
-    """
-    base = name.rstrip("0123456789").rstrip("_") or name
+    if style != "latex":
+        return name
+    base = name.rstrip("0123456789").rstrip("_")
     digits = name[len(base) :].lstrip("_")
     if _GREEK.fullmatch(base):
         base = f"\\{base}"
-    else:
-        letters = "".join(map(_letter, base))
-        base = letters.strip() if len(base) == 1 and base.isalpha() else rf"\mathrm{{{letters}}}"
+    elif len(base) > 1:
+        base = rf"\mathrm{{{base}}}".replace("_", r"\_")
     return f"{base}_{{{digits}}}" if digits else base
 
 
-def _letter(character: str) -> str:
-    if character.isascii():
-        return character if character.isalnum() else "\\" + character if character in "_ #%&" else "?"
-    kind, _, letter = unicodedata.name(character, "").partition(" LETTER ")
-    letter = letter.replace("LAMDA", "LAMBDA")  # Unicode's spelling
-    if kind in ("GREEK SMALL", "GREEK CAPITAL") and _GREEK.fullmatch(letter.lower()):
-        letter = letter.lower() if kind == "GREEK SMALL" else letter.capitalize()
-        return letter[0] if letter in _LATIN_CAPITALS else f"\\{letter} "
-    return character if character.isalnum() else "?"
-
-
-def steps(formula: Formula) -> list[Formula]:
-    """Return every part of a formula once, operands before what is made of them.
-
-    >>> steps(parse("sin(x)"))
-    [x, sin(x)]
-    """
+def _steps(formula: Formula) -> list[Formula]:
     order: Any = _order
     return order((formula,))  # which needs no more of a node than `_prev`
 
@@ -373,10 +332,6 @@ class _Simplifier:
 
     def power_rule(self, a: Formula, b: Formula) -> Formula:
         return self(ops.mul, b, self(ops.pow, a, self(ops.sub, b, self.leaf(1.0))))
-
-    def where(self, condition: Formula, a: Formula, b: Formula) -> Formula | None:
-        is_number = condition._is(ops.greater) or condition._is(ops.equal)
-        return condition if is_number and (a.head, b.head) == (1, 0) else None
 
     def log(self, a: Formula) -> Formula | None:
         # The guard of d(x**y)/dy at x = 0.
