@@ -183,13 +183,12 @@ def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
     problem = worked.Problem.load(options.problem)
     if options.target is not None:
         try:
-            target = [float(entry) for entry in options.target.split(",")]
+            targets = [[float(entry) for entry in row.split(",")] for row in options.target.split(";")]
         except ValueError:
             raise ValueError(f"--target: expected numbers and commas, such as 1,0, got {options.target!r}") from None
-        problem = problem.with_target(target)
+        problem = problem.with_target(targets)
     solution = worked.solve(problem)
-    root = solution.h[-1] if solution.loss is None else solution.loss
-    return worked.report(solution, options.digits), root, problem.title
+    return worked.report(solution, options.digits), solution.root, problem.title
 
 
 def _json(x: float) -> float | str:
