@@ -65,7 +65,7 @@ class Formula:
         >>> parse("w*x + b").names
         ('w', 'x', 'b')
         """
-        return tuple(dict.fromkeys(node.head for node in _steps(self) if isinstance(node.head, str)))
+        return tuple(dict.fromkeys(node.head for node in steps(self) if isinstance(node.head, str)))
 
     def print(self, style: str = "text", names: dict[str, str] | None = None) -> Text:
         r"""Print the formula in a style of the records: "text", which `scalargrad eval` reads, or "latex".
@@ -73,19 +73,19 @@ class Formula:
         >>> parse("relu(z1)/2").derivative("z1").print("latex")
         '\\frac{[z_{1} > 0]}{2}'
 
-        `names` says how names print, where that is not plain. Raises ValueError beyond 100,000 characters.
+        `names` says how names print: a Text that binds loosely, such as a negative number, gets parentheses. Raises ValueError beyond 100,000 characters.
         """
         printed: dict[Formula, Text] = {}
-        for node in _steps(self):
+        for node in steps(self):
             if isinstance(node.head, Op):
                 text = node.head.print(*(printed[x] for x in node._prev), style=style)
             elif isinstance(node.head, str):
-                text = Text((names or {}).get(node.head) or _printed_name(node.head, style))
+                text = (names or {}).get(node.head) or _printed_name(node.head, style)
             else:
                 text = printed_number(node.head, style)
             if len(text) > _LONGEST:
                 raise ValueError(f"the formula has more than {_LONGEST:,} characters")
-            printed[node] = text
+            printed[node] = text if isinstance(text, Text) else Text(text)
         return printed[self]
 
     def __call__(self, **values: Any) -> Any:
@@ -98,7 +98,7 @@ class Formula:
         if missing:
             raise ValueError(f"no value for {', '.join(missing)}")
         computed: dict[Formula, Any] = {}
-        for node in _steps(self):
+        for node in steps(self):
             if isinstance(node.head, Op):
                 computed[node] = node.head(*(computed[x] for x in node._prev))
             else:
@@ -112,7 +112,7 @@ class Formula:
         (2*cos(x**2)*x, 0)
         """
         slopes: dict[Formula, Any] = {}  # of what depends on the name
-        for node in _steps(self):
+        for node in steps(self):
             if node.head == name:
                 slopes[node] = 1.0
             elif isinstance(node.head, Op):
@@ -137,7 +137,7 @@ class Formula:
         """
         simplify = _Simplifier()
         done: dict[Formula, Formula] = {}
-        for node in _steps(self):
+        for node in steps(self):
             operands = [done[x] for x in node._prev]
             done[node] = simplify(node.head, *operands) if isinstance(node.head, Op) else simplify.leaf(node.head)
         return done[self]
@@ -219,7 +219,12 @@ def _printed_name(name: str, style: str) -> str:
     return f"{base}_{{{digits}}}" if digits else base
 
 
-def _steps(formula: Formula) -> list[Formula]:
+def steps(formula: Formula) -> list[Formula]:
+    """Return every part of a formula once, operands before what is made of them.
+
+    >>> steps(parse("sin(x)"))
+    [x, sin(x)]
+    """
     order: Any = _order
     return order((formula,))  # which needs no more of a node than `_prev`
 

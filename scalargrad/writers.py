@@ -1,0 +1,278 @@
+"""Writers of documents: text, Markdown, LaTeX, HTML, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from html import escape
+from math import isfinite
+from typing import Any
+
+from scalargrad.document import Block, Document, Equation, Heading, Line, Paragraph, Table
+from scalargrad.notation import Box, beside, box, mathml, text
+
+_WIDTH = 100  # columns of text
+
+
+def write(document: Document, format: str) -> str:
+    """Write a document in one of FORMATS.
+
+    >>> document = Document("Title", (Paragraph("A root: $\\\\sqrt{x}$."),))
+    >>> print(write(document, "text"))
+    Title
+    =====
+    <BLANKLINE>
+    A root: √x.
+
+    Raises ValueError for another format.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    return FORMATS[format](document)
+
+
+def _split(running: str) -> Iterable[tuple[bool, str]]:
+    """Split running text at its dollars: whether a part is mathematics, and the part."""
+    for i, part in enumerate(running.split("$")):
+        if part:
+            yield i % 2 == 1, part
+
+
+# Text.
+
+
+def _text(document: Document) -> str:
+    parts = [f"{document.title}\n{'=' * len(document.title)}"]
+    parts += [part for block in document.blocks if (part := _text_block(block))]
+    return "\n\n".join(parts)
+
+
+def _plain(running: str) -> str:
+    return "".join(text(part) if maths else part for maths, part in _split(running))
+
+
+def _text_block(block: Block) -> str:
+    if isinstance(block, Heading):
+        title = _plain(block.text)
+        return f"{title}\n{('=-'[block.level - 2]) * len(title)}"
+    if isinstance(block, Paragraph):
+        mark = {"": "", "kink": "Kink: ", "check": "Check: ", "note": "Note: "}[block.kind]
+        # A formula is not broken where it has spaces.
+        held = "".join(
+            text(part).replace(" ", "\N{NO-BREAK SPACE}") if maths else part for maths, part in _split(block.text)
+        )
+        filled = textwrap.fill(mark + held, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        return filled.replace("\N{NO-BREAK SPACE}", " ")
+    if isinstance(block, Equation):
+        return _aligned(block.lines)
+    if isinstance(block, Table):
+        rows = [[_plain(cell) for cell in row] for row in (block.header, *block.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rows.insert(1, ["-" * width for width in widths])
+        lines = ("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows)
+        return "\n".join(f"  {line.rstrip()}" for line in lines)
+    return ""
+
+
+def _aligned(lines: Iterable[Line]) -> str:
+    boxes = [(box(line.left), line.relation, box(line.right)) for line in lines]
+    width = max(left.width for left, _, _ in boxes)
+    shown = []
+    for left, relation, right in boxes:
+        sign = text(relation) or " "
+        pad = Box((" " * (2 + width - left.width),))
+        shown.append("\n".join(line.rstrip() for line in beside(pad, left, Box((f" {sign} ",)), right).lines))
+    return "\n".join(shown)
+
+
+# Markdown.
+
+
+def _markdown(document: Document) -> str:
+    parts = [f"# {_markdown_text(document.title)}"]
+    parts += [part for block in document.blocks if (part := _markdown_block(block))]
+    return "\n\n".join(parts)
+
+
+def _markdown_text(running: str) -> str:
+    """Escape what Markdown would read; mathematics is left to GitHub's."""
+    return "".join(
+        f"${_for_markdown(part)}$" if maths else re.sub(r"([\\*_\[\]<>|#])", r"\\\1", part)
+        for maths, part in _split(running)
+    )
+
+
+def _for_markdown(latex: str) -> str:
+    # A backslash before punctuation is Markdown's own, and a bar divides the cells of a table.
+    latex = latex.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
+    return latex.replace(r" \\ ", r" \cr ").replace(r"\,", r"\thinspace ").replace(r"\_", "-").replace("<", r"\lt ")
+
+
+def _markdown_block(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {_markdown_text(block.text)}"
+    if isinstance(block, Paragraph):
+        text = _markdown_text(block.text)
+        text = re.sub(r"`([^`]*)`", lambda m: m[0].replace("\\", ""), text)
+        mark = {"kink": "**Kink.** ", "check": "**Check.** ", "note": "**Note.** "}.get(block.kind, "")
+        return f"> {mark}{text}" if mark else text
+    if isinstance(block, Equation):
+        return f"$${_for_markdown(_aligned_latex(block.lines))}$$"
+    if isinstance(block, Table):
+        rows = [[_markdown_text(cell) for cell in row] for row in (block.header, *block.rows)]
+        rows.insert(1, ["---"] * len(block.header))
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return ""
+
+
+def _aligned_latex(lines: Iterable[Line]) -> str:
+    rows = r" \\ ".join(f"{line.left} &{line.relation} {line.right}" for line in lines)
+    return rf"\begin{{aligned}} {rows} \end{{aligned}}"
+
+
+# LaTeX.
+
+_ESCAPES = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+_ESCAPES |= {"|": r"\textbar{}", '"': "''", **{c: f"\\{c}" for c in "#$%&_{}"}}
+
+
+def escape_latex(plain: str) -> str:
+    r"""Write plain text so that any LaTeX sets it: special characters escaped, foreign ones as question marks.
+
+    >>> escape_latex("50 % of z_1")
+    '50 \\% of z\\_1'
+    """
+    return "".join("?" if ord(c) > 0x17F else _ESCAPES.get(c, c) for c in plain)
+
+
+_PREAMBLE = r"""\documentclass[11pt]{article}
+\usepackage{amsmath}
+\setlength{\textwidth}{17cm}
+\setlength{\textheight}{24cm}
+\setlength{\oddsidemargin}{-0.5cm}
+\setlength{\topmargin}{-1.5cm}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{6pt plus 2pt}
+\setcounter{MaxMatrixCols}{20}
+\allowdisplaybreaks
+"""
+
+
+def _latex(document: Document) -> str:
+    body = "\n\n".join(part for block in document.blocks if (part := _latex_block(block)))
+    title = rf"\section*{{\LARGE {escape_latex(document.title)}}}"
+    return f"{_PREAMBLE}\\begin{{document}}\n\n{title}\n\n{body}\n\n\\end{{document}}"
+
+
+def _latex_text(running: str) -> str:
+    return "".join(f"${part}$" if maths else _code(part) for maths, part in _split(running))
+
+
+def _code(part: str) -> str:
+    pieces = part.split("`")
+    return "".join(rf"\texttt{{{escape_latex(p)}}}" if i % 2 else escape_latex(p) for i, p in enumerate(pieces))
+
+
+def _latex_block(block: Block) -> str:
+    if isinstance(block, Heading):
+        return rf"\{'sub' * (block.level - 2)}section*{{{_latex_text(block.text)}}}"
+    if isinstance(block, Paragraph):
+        mark = {"kink": "Kink", "check": "Check", "note": "Note"}.get(block.kind)
+        return (rf"\textbf{{{mark}.}} " if mark else "") + _latex_text(block.text)
+    if isinstance(block, Equation):
+        rows = " \\\\\n".join(f"{line.left} &{line.relation} {line.right}" for line in block.lines)
+        return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
+    if isinstance(block, Table):
+        rows = [" & ".join(map(_latex_text, row)) for row in block.rows]
+        head = " & ".join(rf"\textbf{{{_latex_text(cell)}}}" for cell in block.header)
+        inside = "\\\\\n".join([f"{head}\\\\ \\hline", *rows])
+        return f"\\begin{{center}}\n\\begin{{tabular}}{{{'l' * len(block.header)}}}\n{inside}\n\\end{{tabular}}\n\\end{{center}}"
+    return ""
+
+
+# HTML.
+
+_STYLE = """
+"""
+
+
+def _html(document: Document) -> str:
+    body = "\n".join(_html_block(block) for block in document.blocks)
+    title = escape(document.title)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+</body>
+</html>"""
+
+
+def _html_text(running: str) -> str:
+    shown = "".join(mathml(part) if maths else escape(part) for maths, part in _split(running))
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", shown)
+
+
+def _html_block(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"<h{block.level}>{_html_text(block.text)}</h{block.level}>"
+    if isinstance(block, Paragraph):
+        mark = {"kink": "Kink", "check": "Check", "note": "Note"}.get(block.kind)
+        lead = f"<strong>{mark}.</strong> " if mark else ""
+        return f"<p{f' class={block.kind}' if block.kind else ''}>{lead}{_html_text(block.text)}</p>"
+    if isinstance(block, Equation):
+        rows = "".join(
+            f"<tr><td>{mathml(line.left, display=True) if line.left else ''}</td>"
+            f"<td>{mathml(f'{{}} {line.relation} {line.right}', display=True)}</td></tr>"
+            for line in block.lines
+        )
+        return f'<div class="equation"><table>{rows}</table></div>'
+    if isinstance(block, Table):
+        head = "".join(f"<th>{_html_text(cell)}</th>" for cell in block.header)
+        rows = "".join(f"<tr>{''.join(f'<td>{_html_text(cell)}</td>' for cell in row)}</tr>" for row in block.rows)
+        return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<figure role="img" aria-label="{escape(block.description)}">{block.svg}</figure>'
+
+
+# JSON.
+
+
+def _json(document: Document) -> str:
+    blocks = [_json_block(block) for block in document.blocks]
+    content = {"title": document.title, "values": document.values, "blocks": blocks}
+    return json.dumps(_finite(content), indent=1, ensure_ascii=False)
+
+
+def _json_block(block: Block) -> dict[str, Any]:
+    if isinstance(block, Equation):
+        lines = [{**line._asdict(), "text": _aligned([line]).strip("\n")} for line in block.lines]
+        return {"type": "equation", "lines": lines, "values": block.values}
+    return {"type": type(block).__name__.lower(), **vars(block)}
+
+
+def _finite(thing: Any) -> Any:
+    """JSON knows no inf and no nan."""
+    if isinstance(thing, float):
+        return thing if isfinite(thing) else str(thing)
+    if isinstance(thing, dict):
+        return {key: _finite(value) for key, value in thing.items()}
+    return [_finite(x) for x in thing] if isinstance(thing, (list, tuple)) else thing
+
+
+FORMATS: dict[str, Callable[[Document], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "html": _html,
+    "json": _json,
+}
