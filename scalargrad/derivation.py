@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from scalargrad import ops
 from scalargrad.backward import backward_pass
@@ -65,19 +66,24 @@ def _update(sheet: Sheet, solution: Solution) -> None:
             "The problem gives no learning rate: with `learning_rate` in it, the updated parameters are here.", "note"
         )
         return
-    n, rate = sheet.n, sheet.problem.learning_rate or 0.0
+    n = sheet.n
     sheet.say(r"Gradient descent goes against the gradient: from each parameter, subtract $\alpha$ times its gradient.")
     for i, (layer, stepped) in enumerate(zip(solution.layers, solution.stepped, strict=True)):
-        old, gradient, new = (weights_and_bias(x, f) for x, f in ((layer, "data"), (layer, "grad"), (stepped, "data")))
-        for name, key, write, which in ((sheet.W(i), f"W{i + 1}", n.matrix, 0), (sheet.b(i), f"b{i + 1}", n.column, 1)):
-            symbolic = "=", rf"{name} - \alpha {derivative('L', name)}"
-            step = printed(ops.mul, n(rate), write(gradient[which]))  # type: ignore[operator]
-            substituted = n.side(f"{write(old[which])} - {step}")  # type: ignore[operator]
-            result = n.side(write(new[which]))  # type: ignore[operator]
-            sheet.show(
-                chain(f"{name}^{{\\mathrm{{new}}}}", symbolic, substituted, result), **{f"{key} new": new[which]}
-            )
+        old, gradient, new = (
+            weights_and_bias(source, field) for source, field in ((layer, "data"), (layer, "grad"), (stepped, "data"))
+        )
+        matrices = n.matrix(old[0]), n.matrix(gradient[0])
+        columns = n.column(old[1]), n.column(gradient[1])
+        _stepped(sheet, sheet.W(i), *matrices, n.matrix(new[0]), {f"W{i + 1} new": new[0]})
+        _stepped(sheet, sheet.b(i), *columns, n.column(new[1]), {f"b{i + 1} new": new[1]})
     _fall(sheet, solution)
+
+
+def _stepped(sheet: Sheet, name: str, old: str, gradient: str, new: str, values: dict[str, Any]) -> None:
+    rate = sheet.n(sheet.problem.learning_rate or 0.0)
+    symbolic = "=", rf"{name} - \alpha {derivative('L', name)}"
+    substituted = sheet.side(f"{old} - {printed(ops.mul, rate, gradient)}")
+    sheet.show(chain(rf"{name}^{{\mathrm{{new}}}}", symbolic, substituted, (substituted[0], new)), **values)
 
 
 def _fall(sheet: Sheet, solution: Solution) -> None:
@@ -129,7 +135,7 @@ def _step(sheet: Sheet, step: Solution, number: int) -> None:
     for s, sample in enumerate(step.samples, 1):
         mark, index = (f"^{{[{s}]}}", f"[{s}]") if sheet.batch else ("", "")
         lines: list[Line] = []
-        values = {}
+        values: dict[str, Any] = {}
         for i in range(sheet.depth):
             for name, numbers in ((sheet.Z(i), sample.z[i]), (sheet.H(i + 1), sample.h[i])):
                 lines += chain(name + mark, sheet.column(data(numbers)))
@@ -140,18 +146,18 @@ def _step(sheet: Sheet, step: Solution, number: int) -> None:
         sheet.show(lines, **values)
     assert step.loss is not None
     lines = [*chain("L", sheet.result(step.loss.data))]
-    values = {f"loss{key}": step.loss.data}
+    total = step.loss.data
     for i, layer in enumerate(step.layers):
         weights, bias = weights_and_bias(layer, "grad")
         lines += chain(derivative("L", sheet.W(i)), n.side(n.matrix(weights)))
         lines += chain(derivative("L", sheet.b(i)), sheet.column(bias))
-    sheet.show(lines, **values)
+    sheet.show(lines, **{f"loss{key}": total})
     _parameters(sheet, step, number)
 
 
 def _parameters(sheet: Sheet, step: Solution, number: int) -> None:
     lines: list[Line] = []
-    values = {}
+    values: dict[str, Any] = {}
     for i, (weights, bias) in enumerate(step.updated or ()):
         lines += chain(rf"{sheet.W(i)}^{{\mathrm{{new}}}}", sheet.n.side(sheet.n.matrix(weights)))
         lines += chain(rf"{sheet.b(i)}^{{\mathrm{{new}}}}", sheet.column(bias))

@@ -111,7 +111,9 @@ def _broken(right: str) -> list[str]:
     parts: list[str] = []
     for i, term in enumerate(right.split(" + ")):
         term = rf"{{}} + {term}" if i else term  # noqa: PLW2901
-        if (parts and box(parts[-1] + term).width <= WIDEST and _closed(parts[-1])) or (parts and not _closed(parts[-1])):
+        if (parts and box(parts[-1] + term).width <= WIDEST and _closed(parts[-1])) or (
+            parts and not _closed(parts[-1])
+        ):
             parts[-1] += term.removeprefix("{}")
         else:
             parts.append(term)

@@ -28,10 +28,12 @@ LETTERS |= {
     "ddots": "⋱",
     "ell": "ℓ",
 }
-FUNCTIONS = set(["sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp", "max", "min"])
+FUNCTIONS = set(
+    ["sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp", "max", "min"]
+)
 OPERATORS = {"-": "−", "*": "∗", "cdot": "·", "times": "×", "circ": "∘", "approx": "≈", "to": "→", "le": "≤", "ge": "≥"}
 OPERATORS |= {"ne": "≠", "sum": "∑", "mid": "∣", "in": "∈"}
-SPACES = {"quad": 1.0, "qquad": 2.0, ",": 0.1667, ";": 0.2778, " ": 0.25}
+SPACES = {"quad": 1.0, "qquad": 2.0, "thinspace": 0.1667, " ": 0.25}
 _SPACED = set("+−=≈∘×→≤≥≠<>∈∣")  # between their operands; as a sign, none
 _RAISED = dict(zip("0123456789+−=()nijT⊤′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵀᵀ′", strict=True))
 _LOWERED = dict(zip("0123456789+−=(),aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎,ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
@@ -97,9 +99,9 @@ class _Parser:
         if token.startswith(r"\begin"):
             return self.matrix(token.replace("begin", "end"))
         if "{" in token and token != r"\{":
-            kind, _, inside = token[1:-1].partition("{")
-            inside = re.sub(r"\\([A-Za-z]+) ?|\\(.)", lambda m: LETTERS.get(m[1] or "", m[1] or m[2]), inside)
-            return Node({"operatorname": "function"}.get(kind, "text"), inside)
+            kind, _, plain = token[1:-1].partition("{")
+            plain = re.sub(r"\\([A-Za-z]+) ?|\\(.)", lambda m: LETTERS.get(m[1] or "", m[1] or m[2]), plain)
+            return Node("function" if kind == "operatorname" else "text", plain)
         if token[0].isdigit():
             return Node("number", token)
         if name in SPACES and token != name:
@@ -174,23 +176,26 @@ def _element(node: Node, before: Node | None = None, after: Node | None = None) 
             return f'<mspace width="{SPACES[node.text]}em"/>'
         case "operator":
             form = ' form="prefix"' if node.text in "+−" and _is_sign(before) else ""
-            fence = ' stretchy="false"' if node.text in "()[]|" else ""
-            return f"<mo{form}{fence}>{escape(node.text)}</mo>"
+            exact = (
+                ' stretchy="false"' if node.text in "()[]|" else ' lspace="0" rspace="0"' if node.text in "/′" else ""
+            )
+            return f"<mo{form}{exact}>{escape(node.text)}</mo>"
         case "frac":
             return f"<mfrac>{''.join(inside)}</mfrac>"
         case "sqrt":
             return f"<msqrt>{inside[0]}</msqrt>"
         case "hat":
-            return f'<mover accent="true">{inside[0]}<mo>^</mo></mover>'
+            return f'<mover accent="true">{inside[0]}<mo stretchy="false">^</mo></mover>'
         case "fence":
-            opening, closing = (f"<mo>{escape(mark)}</mo>" if mark != "." else "" for mark in node.text)
+            size = "" if _is_tall(node.parts[0]) else ' stretchy="false"'
+            opening, closing = (f"<mo{size}>{escape(mark)}</mo>" if mark != "." else "" for mark in node.text)
             return f"<mrow>{opening}{inside[0]}{closing}</mrow>"
         case "matrix":
             rows = "".join(
                 f"<mtr>{''.join(f'<mtd>{_element(cell)}</mtd>' for cell in row.parts)}</mtr>" for row in node.parts
             )
             marks = ("<mo>(</mo>", "<mo>)</mo>") if node.text == "()" else ("", "")
-            return f"<mrow>{marks[0]}<mtable>{rows}</mtable>{marks[1]}</mrow>"
+            return f"<mrow>{marks[0]}<mtable columnalign='right'>{rows}</mtable>{marks[1]}</mrow>"
     base, below, above = node.parts
     limits = base.kind == "operator" and base.text == "∑"
     scripts = [_element(part) for part in (below, above) if part != Node("row")]
@@ -200,6 +205,10 @@ def _element(node: Node, before: Node | None = None, after: Node | None = None) 
     if base.kind == "function" and after is not None and not _opens(after):
         gap = '<mspace width="0.1667em"/>'
     return f"<{kind}>{_element(base)}{''.join(scripts)}</{kind}>{gap}"
+
+
+def _is_tall(node: Node) -> bool:
+    return node.kind in ("frac", "matrix") or node.text == "∑" or any(map(_is_tall, node.parts))
 
 
 @dataclass(frozen=True)
@@ -324,7 +333,7 @@ def _script(node: Node, small: dict[str, str], mark: str) -> str:
     compact = shown.replace(" ", "")
     if all(character in small for character in compact):
         return "".join(small[character] for character in compact)
-    return f"{mark}{shown}" if len(shown) == 1 or shown.isalnum() else f"{mark}({shown})"
+    return f"{mark}{shown}" if re.fullmatch(r"[\w.]+", shown) else f"{mark}({shown})"
 
 
 def _fenced(inside: Box, opening: str, closing: str) -> Box:

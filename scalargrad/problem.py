@@ -205,6 +205,10 @@ class Problem:
         pairs = zip(self.examples, rows, strict=True)
         return replace(self, examples=tuple(Example(example.input, row) for example, row in pairs))
 
+    def with_steps(self, steps: int) -> Problem:
+        """Return the same problem with a number of steps of gradient descent. Raises ProblemError."""
+        return replace(self, steps=steps)._checked()
+
 
 def _layers_of(model: nn.Module) -> list[nn.Layer]:
     if isinstance(model, nn.MLP):

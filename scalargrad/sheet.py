@@ -55,7 +55,7 @@ class Sheet:
 
     def say(self, text: str, kind: str = "") -> None:
         """Write a paragraph."""
-        self.blocks.append(Paragraph(text, kind))
+        self.blocks.append(Paragraph(plain(text) if kind == "kink" else text, kind))
 
     def show(self, *lines: Sequence[Line], **values: Any) -> None:
         """Write an equation: chains below each other, and the numbers that it gives."""
@@ -162,7 +162,8 @@ class Sheet:
 
     def operation(self, node: Value) -> str:
         """Print the operation of a node on its parents' numbers."""
-        return printed(node._operation, *(self.n(parent.data) for parent in node._prev))
+        op: Any = node._operation
+        return printed(op, *(self.n(parent.data) for parent in node._prev))
 
     @property
     def factor(self) -> str:
@@ -282,3 +283,12 @@ def sentence(text: str) -> str:
     'As is.'
     """
     return f"{text[0].upper()}{text[1:]}."
+
+
+def plain(text: str) -> str:
+    """Make a user's words fit for running text, where dollars would begin a formula.
+
+    >>> plain("5 $")
+    '5 ﹩'
+    """
+    return text.replace("$", "\N{SMALL DOLLAR SIGN}").replace("`", "'")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,22 @@ _NAMED = {
     math.pi: ("pi", r"\pi"),
     2 / math.sqrt(math.pi): ("2/sqrt(pi)", r"\frac{2}{\sqrt{\pi}}"),
 }
-_GREEK = re.compile(r"(alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega)(?!\w)")
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega"
+)
+_LATIN_CAPITALS = {
+    "Alpha",
+    "Beta",
+    "Epsilon",
+    "Zeta",
+    "Eta",
+    "Kappa",
+    "Mu",
+    "Nu",
+    "Rho",
+    "Tau",
+    "Chi",
+}  # TeX has no others
 
 
 def _reflected(op: Op) -> Callable[[Formula, Any], Formula]:
@@ -77,6 +93,7 @@ class Formula:
         """
         printed: dict[Formula, Text] = {}
         for node in steps(self):
+            text: str
             if isinstance(node.head, Op):
                 text = node.head.print(*(printed[x] for x in node._prev), style=style)
             elif isinstance(node.head, str):
@@ -208,15 +225,35 @@ def printed_number(x: float, style: str = "text") -> Text:
 
 
 def _printed_name(name: str, style: str) -> str:
-    if style != "latex":
-        return name
-    base = name.rstrip("0123456789").rstrip("_")
+    return name_in_latex(name) if style == "latex" else name
+
+
+def name_in_latex(name: str) -> str:
+    r"""Write any name in LaTeX: digits at its end as an index, Greek letters by their names.
+
+    >>> name_in_latex("w12"), name_in_latex("beta"), name_in_latex("my loss")
+    ('w_{12}', '\\beta', '\\mathrm{my\\ loss}')
+    """
+    base = name.rstrip("0123456789").rstrip("_") or name
     digits = name[len(base) :].lstrip("_")
     if _GREEK.fullmatch(base):
         base = f"\\{base}"
-    elif len(base) > 1:
-        base = rf"\mathrm{{{base}}}".replace("_", r"\_")
+    else:
+        letters = "".join(map(_letter, base))
+        base = letters.strip() if len(base) == 1 and base.isalpha() else rf"\mathrm{{{letters}}}"
     return f"{base}_{{{digits}}}" if digits else base
+
+
+def _letter(character: str) -> str:
+    if character.isascii():
+        return character if character.isalnum() else "\\" + character if character in "_ #%&" else "?"
+    kind, _, letter = unicodedata.name(character, "").partition(" LETTER ")
+    letter = letter.replace("LAMDA", "LAMBDA")  # Unicode's spelling
+    if kind in ("GREEK SMALL", "GREEK CAPITAL") and _GREEK.fullmatch(letter.lower()):
+        letter = letter.lower() if kind == "GREEK SMALL" else letter.capitalize()
+        return letter[0] if letter in _LATIN_CAPITALS else f"\\{letter} "
+    plain = unicodedata.normalize("NFKD", character)[0]
+    return plain if plain.isascii() and plain.isalnum() else "?"
 
 
 def steps(formula: Formula) -> list[Formula]:

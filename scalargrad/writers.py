@@ -17,9 +17,9 @@ _WIDTH = 100  # columns of text
 
 
 def write(document: Document, format: str) -> str:
-    """Write a document in one of FORMATS.
+    r"""Write a document in one of FORMATS.
 
-    >>> document = Document("Title", (Paragraph("A root: $\\\\sqrt{x}$."),))
+    >>> document = Document("Title", (Paragraph(r"A root: $\sqrt{x}$."),))
     >>> print(write(document, "text"))
     Title
     =====
@@ -107,7 +107,7 @@ def _markdown_text(running: str) -> str:
 def _for_markdown(latex: str) -> str:
     # A backslash before punctuation is Markdown's own, and a bar divides the cells of a table.
     latex = latex.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
-    return latex.replace(r" \\ ", r" \cr ").replace(r"\,", r"\thinspace ").replace(r"\_", "-").replace("<", r"\lt ")
+    return latex.replace(r" \\ ", r" \cr ").replace(r"\_", "-").replace("<", r"\lt ")
 
 
 def _markdown_block(block: Block) -> str:
@@ -147,12 +147,13 @@ def escape_latex(plain: str) -> str:
     return "".join("?" if ord(c) > 0x17F else _ESCAPES.get(c, c) for c in plain)
 
 
-_PREAMBLE = r"""\documentclass[11pt]{article}
+_PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 \usepackage{amsmath}
 \setlength{\textwidth}{17cm}
 \setlength{\textheight}{24cm}
-\setlength{\oddsidemargin}{-0.5cm}
+\setlength{\oddsidemargin}{-0.54cm}
 \setlength{\topmargin}{-1.5cm}
+\setlength{\mathindent}{1.5em}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{6pt plus 2pt}
 \setcounter{MaxMatrixCols}{20}
@@ -185,9 +186,9 @@ def _latex_block(block: Block) -> str:
         rows = " \\\\\n".join(f"{line.left} &{line.relation} {line.right}" for line in block.lines)
         return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
     if isinstance(block, Table):
-        rows = [" & ".join(map(_latex_text, row)) for row in block.rows]
+        body = [" & ".join(map(_latex_text, row)) for row in block.rows]
         head = " & ".join(rf"\textbf{{{_latex_text(cell)}}}" for cell in block.header)
-        inside = "\\\\\n".join([f"{head}\\\\ \\hline", *rows])
+        inside = "\\\\\n".join([f"{head}\\\\ \\hline", *body])
         return f"\\begin{{center}}\n\\begin{{tabular}}{{{'l' * len(block.header)}}}\n{inside}\n\\end{{tabular}}\n\\end{{center}}"
     return ""
 
@@ -195,6 +196,31 @@ def _latex_block(block: Block) -> str:
 # HTML.
 
 _STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --muted: #57606a; --page: #fff; --rule: #d0d7de; --tint: #f6f8fa;
+  --check: #0072b2; --kink: #d55e00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #f0f3f6; --muted: #9da7b1; --page: #0f1419; --rule: #30363d;
+  --tint: #1c232b; --check: #4fb3ff; --kink: #ff8c42; } }
+body { margin: 0; background: var(--page); color: var(--ink); font: 17px/1.55 Georgia, "DejaVu Serif", serif; }
+main { max-width: 52rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1, h2, h3, th { font-family: "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; line-height: 1.25; }
+h1 { font-size: 1.7rem; margin: 0 0 .5rem; }
+h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", math; }
+.equation, .table { margin: .7rem 0; overflow-x: auto; overflow-y: hidden; }
+.equation table { border-collapse: collapse; margin-left: 1.5rem; }
+.equation > table > tbody > tr > td { padding: .18rem 0; vertical-align: baseline; white-space: nowrap; }
+.equation > table > tbody > tr > td:first-child { text-align: right; }
+.equation mtd { text-align: -webkit-right; padding: .22em .5em; }
+.table table { border-collapse: collapse; font-size: .94em; }
+.table th, .table td { text-align: left; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid var(--rule); }
+.table th { font-size: .85em; color: var(--muted); }
+.check, .note, .kink { padding: .5rem .9rem; background: var(--tint); border-left: 3px solid var(--muted); }
+.check { border-color: var(--check); } .check strong { color: var(--check); }
+.kink { border-color: var(--kink); } .kink strong { color: var(--kink); }
+figure { margin: 1.5rem 0; background: #fff; } figure svg { display: block; width: 100%; height: auto; }
+@media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .equation, .table { overflow: visible; }
+  h2, h3 { break-after: avoid; } .equation, tr { break-inside: avoid; } }
 """
 
 
@@ -276,3 +302,4 @@ FORMATS: dict[str, Callable[[Document], str]] = {
     "html": _html,
     "json": _json,
 }
+ENDINGS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", ".json": "json"}
