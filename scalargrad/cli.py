@@ -85,12 +85,12 @@ def _write(path: str, text: str) -> None:
     """Write a file whole or not at all."""
     descriptor, beside = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
         mask = os.umask(0)
         os.umask(mask)
         Path(beside).chmod(0o666 & ~mask)  # as any new file; a temporary one is its owner's alone
-        os.replace(beside, path)
+        Path(beside).replace(path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 from scalargrad import ops
 from scalargrad.backward import backward_pass
 from scalargrad.document import LARGE, Document, Line, Picture, Table, chain
 from scalargrad.forward import equations, forward_pass, given
-from scalargrad.sheet import Sheet, data, derivative, grads, printed, sentence
+from scalargrad.sheet import Sheet, data, derivative, grads, printed
 from scalargrad.worked import Solution, solve, weights_and_bias
 
 SHOWN_STEPS = 3  # of gradient descent, with their numbers
@@ -88,11 +89,9 @@ def _stepped(sheet: Sheet, name: str, old: str, gradient: str, new: str, values:
 
 def _fall(sheet: Sheet, solution: Solution) -> None:
     """Compare how far the loss fell with what the gradients promise."""
-    assert solution.loss is not None and solution.stepped is not None
     n, problem = sheet.n, solution.problem
-    after = (*solution.following, None)[0] or solve(replace(problem, layers=solution.stepped, steps=1))
-    assert after.loss is not None
-    before, now = solution.loss.data, after.loss.data
+    following = solution.following or (solve(replace(problem, layers=solution.stepped or (), steps=1)),)
+    before, now = _total(solution), _total(following[0])
     squares = sum(p.grad**2 for layer in solution.layers for p in layer.parameters())
     promised = (problem.learning_rate or 0.0) * squares
     if not promised:
@@ -106,6 +105,10 @@ def _fall(sheet: Sheet, solution: Solution) -> None:
         "check",
     )
     n.rounded = False
+
+
+def _total(solution: Solution) -> float:
+    return solution.loss.data if solution.loss is not None else nan
 
 
 def _further_steps(sheet: Sheet, solution: Solution) -> None:
@@ -144,9 +147,8 @@ def _step(sheet: Sheet, step: Solution, number: int) -> None:
             lines += chain(sheet.delta(i) + mark, sheet.column(grads(sample.z[i])))
             values[f"δ{i + 1}{index}{key}"] = grads(sample.z[i])
         sheet.show(lines, **values)
-    assert step.loss is not None
-    lines = [*chain("L", sheet.result(step.loss.data))]
-    total = step.loss.data
+    total = _total(step)
+    lines = [*chain("L", sheet.result(total))]
     for i, layer in enumerate(step.layers):
         weights, bias = weights_and_bias(layer, "grad")
         lines += chain(derivative("L", sheet.W(i)), n.side(n.matrix(weights)))
@@ -181,7 +183,7 @@ def _kinks(sheet: Sheet, solution: Solution) -> None:
         "is defensible; these were used:"
     )
     for number, kink in found:
-        sheet.say(sentence(f"{kink}") if number == 1 else f"In step {number}: {kink}.", "kink")
+        sheet.say(f"{kink}." if number == 1 else f"In step {number}, {kink}.", "kink")
 
 
 def _results(sheet: Sheet, solution: Solution) -> None:

@@ -125,11 +125,11 @@ def _closed(latex: str) -> bool:
 
 
 class Numbers:
-    """Writes numbers for display, and knows whether one was rounded: then a side is approximate.
+    r"""Writes numbers for display, and knows whether one was rounded: then a side is approximate.
 
     >>> n = Numbers(2)
     >>> n.side(n(1.5)), n.side(n(1 / 3)), n.side(n(-2e-9))
-    (('=', '1.5'), ('\\\\approx', '0.33'), ('=', '-2 \\\\cdot 10^{-9}'))
+    (('=', '1.5'), ('\\approx', '0.33'), ('=', '-2 \\cdot 10^{-9}'))
     """
 
     def __init__(self, digits: int) -> None:

@@ -9,7 +9,7 @@ from scalargrad import ops
 from scalargrad.document import Document, Equation, Heading, Line, Numbers, Paragraph, chain
 from scalargrad.kinks import kinks
 from scalargrad.ops import Op, Text
-from scalargrad.sheet import derivative, plain, printed, sentence, total
+from scalargrad.sheet import derivative, plain, printed, total
 from scalargrad.symbolic import Formula, name_in_latex
 from scalargrad.value import Value, topological_order
 
@@ -103,7 +103,6 @@ class _Explanation:
             blocks += self._forward() + self._local() + self._backward()
             if shown:
                 blocks += self._formulas()
-        blocks += self._kinks()
         return Document(self.title or f"Worked derivative: {self.names.get(self.root, 'a constant')}", tuple(blocks))
 
     def result(self, x: float) -> tuple[str, str]:
@@ -139,6 +138,7 @@ class _Explanation:
             Heading("3. Local derivatives"),
             Paragraph("How each step changes when one of its operands does, the others held."),
             Equation(tuple(lines)),
+            *(Paragraph(plain(f"{kink}."), "kink") for kink in kinks(self.root)),
         ]
 
     def _slope(self, node: Value, parent: Value) -> float:
@@ -216,6 +216,3 @@ class _Explanation:
             Paragraph("The same local derivatives multiplied with names instead of numbers."),
             Equation(tuple(lines)),
         ]
-
-    def _kinks(self) -> list[Any]:
-        return [Paragraph(plain(sentence(str(kink))), "kink") for kink in kinks(self.root)]

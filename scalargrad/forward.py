@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.document import Line, Side, Table, chain
 from scalargrad.ops import ATOM, PRODUCT, Text
 from scalargrad.sheet import MOST, Sheet, data, printed, total
-from scalargrad.value import Value
 from scalargrad.worked import Sample, Solution, is_textbook, weights_and_bias
+
+if TYPE_CHECKING:
+    from scalargrad.value import Value
 
 TERMS = 12  # of a sum with numbers substituted; a longer one is shown by its first and last
 

@@ -1,8 +1,8 @@
 r"""Mathematics in the LaTeX that the records print, for where there is no TeX: as MathML, and as lines of text.
 
 >>> print(text(r"\delta_{1} = \begin{pmatrix} 0.5 \\ -2 \end{pmatrix} \approx \frac{x^{2}}{\sqrt{y}}"))
-     ⎛ 0.5 ⎞
-δ₁ = ⎝  −2 ⎠ ≈ x²/√y
+δ₁ = ⎛ 0.5 ⎞ ≈ x²/√y
+     ⎝  −2 ⎠
 """
 
 from __future__ import annotations
@@ -28,9 +28,22 @@ LETTERS |= {
     "ddots": "⋱",
     "ell": "ℓ",
 }
-FUNCTIONS = set(
-    ["sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp", "max", "min"]
-)
+FUNCTIONS = {
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "ln",
+    "log",
+    "exp",
+    "max",
+    "min",
+}
 OPERATORS = {"-": "−", "*": "∗", "cdot": "·", "times": "×", "circ": "∘", "approx": "≈", "to": "→", "le": "≤", "ge": "≥"}
 OPERATORS |= {"ne": "≠", "sum": "∑", "mid": "∣", "in": "∈"}
 SPACES = {"quad": 1.0, "qquad": 2.0, "thinspace": 0.1667, " ": 0.25}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
 from scalargrad.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
-from scalargrad.ops import Op, Text
-from scalargrad.problem import Problem
+from scalargrad.ops import Op, Text  # noqa: TC001 - the examples use them
+from scalargrad.problem import Problem  # noqa: TC001
 from scalargrad.symbolic import Formula, parse
-from scalargrad.value import Value
+from scalargrad.value import Value  # noqa: TC001
 from scalargrad.worked import error_factor
+
+if TYPE_CHECKING:
+    from scalargrad.worked import Sample, Solution
 
 MOST = 8  # equations of one kind in a row: the others are computed likewise, and are in the vector
 
@@ -148,6 +151,12 @@ class Sheet:
 
     # Numbers.
 
+    def samples(self, solution: Solution) -> list[tuple[Sample, str, str]]:
+        """List the samples, each with how values and vectors of it are marked: not at all where there is one."""
+        if not self.batch:
+            return [(solution.samples[0], "", "")]
+        return [(sample, f"[{s}]", f"^{{[{s}]}}") for s, sample in enumerate(solution.samples, 1)]
+
     def side(self, latex: str) -> Side:
         """Return a side of an equation, approximate where a number in it was rounded."""
         return self.n.side(latex)
@@ -274,15 +283,6 @@ def grads(values: Sequence[Value]) -> list[float]:
     [0.0]
     """
     return [value.grad for value in values]
-
-
-def sentence(text: str) -> str:
-    """Make a sentence of a phrase.
-
-    >>> sentence("as is")
-    'As is.'
-    """
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def plain(text: str) -> str:
