@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise, product
 from math import prod
+from typing import NamedTuple
 
 from scalargrad import ops
-from scalargrad.document import Table, chain
+from scalargrad.document import WIDEST, Side, Table, chain
 from scalargrad.forward import summed
+from scalargrad.notation import box
 from scalargrad.ops import Text
 from scalargrad.output_error import output_error
-from scalargrad.sheet import Sheet, data, derivative, grads, printed
+from scalargrad.sheet import Sheet, data, derivative, grads, printed, total
 from scalargrad.slopes import product_with_slope, slopes
 from scalargrad.worked import Sample, Solution, weights_and_bias
 
@@ -43,7 +45,7 @@ def _idea(sheet: Sheet) -> None:
     if not last:
         return
     Z, H, W = sheet.Z(last - 1), sheet.H(last), sheet.W(last)
-    slope = rf"\operatorname{{diag}}\left({sheet.f(last - 1, Z, chr(39))}\right) "
+    slope = rf"\operatorname{{diag}}\left({sheet.df(last - 1, Z)}\right) "
     linear = sheet.problem.activations[last - 1] == "linear"
     sheet.say(
         "From one layer to the layer before it, the chain rule multiplies by the Jacobians of the two steps between:"
@@ -66,7 +68,7 @@ def _idea(sheet: Sheet) -> None:
 
 
 def _pulled_back(sheet: Sheet, i: int) -> str:
-    slope = rf" \circ {sheet.f(i, sheet.Z(i), chr(39))}" if sheet.has_slope(i) else ""
+    slope = rf" \circ {sheet.df(i, sheet.Z(i))}" if sheet.has_slope(i) else ""
     return rf"{sheet.W(i + 1)}^{{\top}} {sheet.delta(i + 1)}{slope}"
 
 
@@ -155,40 +157,52 @@ def _paths(sheet: Sheet, solution: Solution) -> None:
         f"The same number without matrices. The weight ${name}$ reaches the loss on every path from its neuron to an output. "
         "The chain rule multiplies the local derivatives along a path, and adds the paths."
     )
-    found = []
+    found: list[tuple[_Path, str]] = []
     for sample, key, _ in sheet.samples(solution):
         paths = product([r], *(range(size) for size in sizes[layer + 2 :]))
         found += [(_along(sheet, solution, sample, layer, c, path), key) for path in paths]
-    found.sort(key=lambda item: -abs(item[0][2]) if len(found) > PATHS else 0)
-    head = ("path", "local derivatives", "product")
-    rows = [
-        ((f"sample {key.strip('[]')}: " if key else "") + route, factors, value)
-        for (route, factors, _, value), key in found
-    ]
-    shown = rows[:PATHS]
-    if len(rows) > PATHS:
-        rest = sum(number for (_, _, number, _), _ in found[PATHS:])
-        shown.append((f"the other {len(rows) - PATHS} paths", "", f"${sheet.n(rest)}$"))
-    sheet.blocks.append(Table(head, tuple(shown)))
+    if len(found) > PATHS:
+        found.sort(key=lambda item: -abs(item[0].value))
+        sheet.say(f"There are {len(found):,} paths; here are the {PATHS} that bring most.")
+    first = found[0][0]
+    shown = [" ".join([*path.route, *path.names, *path.numbers]) for path, _ in found[:PATHS]]
+    short = max(box(line).width for line in shown) < WIDEST
+    if not short:
+        sheet.say("The local derivatives along the first of them; the others have theirs in the same places:")
+        sheet.show(chain(r" \cdot ".join(first.names), first.numbers, sheet.result(first.value)))
+    rows = []
+    for path, key in found[:PATHS]:
+        route = f"sample {key.strip('[]')}: " * bool(key) + r" $\to$ ".join(f"${name}$" for name in (*path.route, "L"))
+        factors = " ".join([r" \cdot ".join(path.names), *path.numbers])
+        rows.append((route, *[f"${factors}$"] * short, f"${sheet.n(path.value)}$"))
+    values = [path.value for path, _ in found[:PATHS]]
+    if len(found) > PATHS:
+        values.append(sum(path.value for path, _ in found[PATHS:]))
+        rows.append((f"the other {len(found) - PATHS:,} paths", *[""] * short, f"${sheet.n(values[-1])}$"))
+    sheet.blocks.append(Table(("path", *["local derivatives"] * short, "product"), tuple(rows)))
     gradient = weights[r][c]
     sheet.n.rounded = False
-    values = [number for (_, _, number, _), _ in found]
-    terms = [sheet.n(x) for x in values[:PATHS]] + ([sheet.n(sum(values[PATHS:]))] if len(values) > PATHS else [])
-    sheet.show(chain(derivative("L", name), sheet.side(summed(terms)), sheet.result(gradient)))
+    terms = [sheet.n(x) for x in values]
+    sheet.show(chain(derivative("L", name), sheet.side(total(terms)), sheet.result(gradient)))
     place = f"row {r + 1}, column {c + 1} of ${derivative('L', sheet.W(layer))}$"
     sheet.say(f"It is the entry in {place} above.", "check")
 
 
-def _along(
-    sheet: Sheet, solution: Solution, sample: Sample, layer: int, c: int, path: Sequence[int]
-) -> tuple[str, str, float, str]:
-    """Return a path, its factors as symbols and numbers, and their product."""
+class _Path(NamedTuple):
+    route: list[str]
+    names: list[str]
+    numbers: Side
+    value: float
+
+
+def _along(sheet: Sheet, solution: Solution, sample: Sample, layer: int, c: int, path: Sequence[int]) -> _Path:
+    """Multiply the local derivatives from a weight (of input c) along a path of neurons."""
     taken = sample.h[layer - 1] if layer else sample.x
     names, factors = [sheet.h(layer, c)], [taken[c].data]
     route = [sheet.w(layer, path[0], c), sheet.z(layer, path[0])]
     for i, (here, after) in enumerate(pairwise(path), layer):
         if sheet.has_slope(i):
-            names.append(sheet.f(i, sheet.z(i, here), "'"))
+            names.append(sheet.df(i, sheet.z(i, here)))
             factors.append(sample.slopes[i][here])
             route.append(sheet.h(i + 1, here))
         names.append(sheet.w(i + 1, after, here))
@@ -197,13 +211,7 @@ def _along(
     last = sheet.depth - 1
     names.append(sheet.d(last, path[-1]))
     factors.append(sample.z[last][path[-1]].grad)
-    value = prod(factors)
-    symbols = r" \cdot ".join(names)
-    relation, numbers = sheet.side(_product([sheet.n(x) for x in factors]))
-    shown = r"$\to$ ".join(f"${name}$ " for name in [*route, "L"]).strip()
-    result = sheet.n(value)
-    sheet.n.rounded = False
-    return shown, f"${symbols} {relation} {numbers}$", value, f"${result}$"
+    return _Path(route, names, sheet.side(_product([sheet.n(x) for x in factors])), prod(factors))
 
 
 def _product(factors: Sequence[Text]) -> str:

@@ -191,9 +191,7 @@ def _results(sheet: Sheet, solution: Solution) -> None:
     n, rows = sheet.n, []
 
     def row(name: str, numbers: Sequence[float]) -> None:
-        shown = sheet.n.entries([numbers])[0]
-        inside = ", ".join(shown if len(shown) <= LARGE else [*shown[: LARGE - 2], r"\ldots", shown[-1]])
-        rows.append((f"${name}$", f"${inside}$" if len(shown) == 1 else f"$({inside})$"))
+        rows.append((f"${name}$", f"${n.tuple(numbers)}$"))
 
     sheet.section("Results")
     for s, sample in enumerate(solution.samples, 1):

@@ -5,6 +5,7 @@ Mathematics is LaTeX, between dollars in running text; `writers` set it as text,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isclose, isfinite
@@ -15,7 +16,7 @@ from scalargrad.notation import box
 from scalargrad.ops import PRODUCT, SUM, Text
 from scalargrad.worked import fixed
 
-WIDEST = 78  # columns of text; what is wider goes on in a new line
+WIDEST = 84  # columns of text; what is wider goes on in a new line, or a printed page would not hold it
 
 
 @dataclass(frozen=True)
@@ -91,37 +92,57 @@ def chain(left: str, *sides: Side) -> tuple[Line, ...]:
     >>> chain("z", ("=", "1 + 1"), ("=", "2"))
     (Line(left='z', relation='=', right='1 + 1 = 2'),)
     """
+    room = WIDEST - _width(left)
     lines: list[Line] = []
     for relation, right in sides:
         if lines:
             joined = f"{lines[-1].right} {relation} {right}"
-            if box(joined).width + box(left).width < WIDEST:
+            if _width(joined) <= room:
                 lines[-1] = lines[-1]._replace(right=joined)
                 continue
-        first, *rest = _broken(right)
+        first, *others = _broken(right, room)
         lines.append(Line("" if lines else left, relation, first))
-        lines += [Line("", "", part) for part in rest]
+        lines += [Line("", "", other) for other in others]
     return tuple(lines)
 
 
-def _broken(right: str) -> list[str]:
-    """Break a long sum in front of its plus signs."""
-    if box(right).width <= WIDEST or r"\begin" in right:
+def _width(latex: str) -> float:
+    shown = box(latex)
+    return shown.width + 0.4 * max(line.count("·") for line in shown.lines)  # which TeX sets wider
+
+
+def _broken(right: str, room: float) -> list[str]:
+    """Break what is too wide in front of its plus and minus signs, and between matrices."""
+    if _width(right) <= room:
         return [right]
-    parts: list[str] = []
-    for i, term in enumerate(right.split(" + ")):
-        term = rf"{{}} + {term}" if i else term  # noqa: PLW2901
-        if (parts and box(parts[-1] + term).width <= WIDEST and _closed(parts[-1])) or (
-            parts and not _closed(parts[-1])
-        ):
-            parts[-1] += term.removeprefix("{}")
+    lines: list[str] = []
+    parts = [
+        piece for part in _parts(right, _SUM) for piece in ([part] if _width(part) <= room else _parts(part, _PRODUCT))
+    ]
+    for part in parts:
+        if lines and _width(lines[-1] + part) <= room:
+            lines[-1] += part
         else:
-            parts.append(term)
-    return parts
+            lines.append(rf"\quad {part.lstrip()}" if lines else part)
+    return lines
 
 
-def _closed(latex: str) -> bool:
-    return all(latex.count(a) == latex.count(b) for a, b in ("()", "{}", "[]", (r"\left", r"\right")))
+_UNBROKEN = (("{", "}"), (r"\left", r"\right"), (r"\begin", r"\end"))
+_SUM = re.compile(r" (?=[+-] )|(?<=pmatrix\}) (?=\\begin)|(?<= \\cdot) (?=\\begin)")
+_PRODUCT = re.compile(r" (?=\\cdot )")
+
+
+def _parts(latex: str, places: re.Pattern[str]) -> list[str]:
+    """Split where a line may end: not inside of braces, stretched fences or matrices, nor deep in parentheses."""
+    parts, start = [], 0
+    for place in places.finditer(latex):
+        before = latex[: place.start()]
+        loose = before.count("(") - before.count(")")
+        inside = (before.count(opening) - before.count(closing) for opening, closing in _UNBROKEN)
+        if loose <= 1 and not any(inside):
+            parts.append(latex[start : place.start()])
+            start = place.start()
+    return [*parts, latex[start:]]
 
 
 class Numbers:
@@ -171,10 +192,20 @@ class Numbers:
         if len(rows) > LARGE:
             cut = [r"\vdots"] * len(rows[0])
             rows = [*rows[: LARGE - 2], cut, rows[-1]]
-        if len(rows[0]) > LARGE:
-            rows = [[*row[: LARGE - 2], r"\ddots" if row[0] == r"\vdots" else r"\cdots", row[-1]] for row in rows]
+        widest = max(len(entry) for row in rows for entry in row if entry != r"\vdots") + 2
+        fit = max(3, min(LARGE, 64 // widest))
+        if len(rows[0]) > fit:
+            rows = [[*row[: fit - 2], r"\ddots" if row[0] == r"\vdots" else r"\cdots", row[-1]] for row in rows]
         inside = r" \\ ".join(" & ".join(row) for row in rows)
         return rf"\begin{{pmatrix}} {inside} \end{{pmatrix}}"
+
+    def tuple(self, numbers: Sequence[float]) -> str:
+        """Write numbers in one line; of many, the first ones and the last."""
+        (shown,) = self.entries([numbers])
+        fit = max(3, min(LARGE, 64 // (max(map(len, shown)) + 2)))
+        if len(shown) > fit:
+            shown = [*shown[: fit - 2], r"\ldots", shown[-1]]
+        return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
 
     def column(self, numbers: Sequence[float]) -> str:
         """Write a column vector."""

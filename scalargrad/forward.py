@@ -67,9 +67,10 @@ def equations(sheet: Sheet) -> None:
                 rf"$\hat{{y}}_{{k}} = {printed(ops.div, *exponential)}$."
             )
         elif problem.activations[i] != "linear":
-            formula = sheet.formula(i)
-            shown = rf"${sheet.f(i, 'z')} = {formula.print('latex')}$" if formula else rf"${sheet.f(i, 'z')}$"
-            sheet.say(f"The activation {shown} is applied to every entry.")
+            formula, shown = sheet.formula(i), sheet.f(i, "z")
+            if formula and formula.print("latex") != shown:
+                shown += f" = {formula.print('latex')}"
+            sheet.say(f"The activation ${shown}$ is applied to every entry.")
     sheet.say(
         "Layer by layer: a row of weights for each neuron, a column for each of its inputs."
         if depth > 1
@@ -98,7 +99,7 @@ def loss_formula(sheet: Sheet) -> str:
     log = printed(ops.log, p)
     return {
         "cross-entropy": rf"-{summed}{y} \cdot {log}",
-        "binary-cross-entropy": rf"-{mean}{summed}\left({y} \cdot {log} + (1 - {y}) \cdot {printed(ops.log, f'1 - {p}')}\right)",
+        "binary-cross-entropy": rf"-{mean}{summed}({y} \cdot {log} + (1 - {y}) \cdot {printed(ops.log, f'1 - {p}')})",
         "mse": rf"{mean}{summed}({p} - {y})^{{2}}",
     }[sheet.problem.loss]
 
@@ -119,7 +120,7 @@ def forward_pass(sheet: Sheet, solution: Solution) -> None:
         sheet.subsection("The loss of the batch")
         sheet.say("The loss is the mean over the samples.")
         terms = summed([sheet.n(x) for x in losses])
-        side = sheet.side(rf"{sheet.mean}\left({terms}\right)")
+        side = sheet.side(f"{sheet.mean}({terms})")
         sheet.show(chain("L", side, sheet.result(solution.loss.data)), loss=solution.loss.data)
 
 
@@ -245,4 +246,4 @@ def _loss_substituted(sheet: Sheet, sample: Sample) -> list[Side]:
             ]
         )
     sign = "-" if sheet.problem.loss == "binary-cross-entropy" else ""
-    return [n.side(rf"{sign}{mean}\left({terms}\right)" if mean or sign else terms)]
+    return [n.side(f"{sign}{mean}({terms})" if mean or sign else terms)]

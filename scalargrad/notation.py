@@ -346,7 +346,7 @@ def _script(node: Node, small: dict[str, str], mark: str) -> str:
     compact = shown.replace(" ", "")
     if all(character in small for character in compact):
         return "".join(small[character] for character in compact)
-    return f"{mark}{shown}" if re.fullmatch(r"[\w.]+", shown) else f"{mark}({shown})"
+    return f"{mark}{shown}" if re.fullmatch(r"[\w.]+|\[\w+\]", shown) else f"{mark}({shown})"
 
 
 def _fenced(inside: Box, opening: str, closing: str) -> Box:

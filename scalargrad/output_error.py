@@ -168,9 +168,10 @@ def _expanded_softmax(sheet: Sheet, solution: Solution) -> None:
                 )
             )
         terms = [printed(ops.mul, n(p.grad), n(p.local_gradients[1])) for p in outputs]
+        p_k = r"\hat{y}_{k}"
         symbol = (
             "=",
-            rf"\sum_{{k}} {derivative('L', f'{chr(92)}hat{{y}}_{{k}}')} \cdot \left(-\frac{{a_{{k}}}}{{S^{{2}}}}\right)",
+            rf"\sum_{{k}} {derivative('L', p_k)} \cdot \left(-\frac{{a_{{k}}}}{{S^{{2}}}}\right)",
         )
         middle = chain(derivative("L", "S"), symbol, sheet.side(summed(terms)), sheet.result(S.grad))
         sheet.show_each(first)
@@ -200,7 +201,7 @@ def _expanded_sigmoid(sheet: Sheet, solution: Solution) -> None:
                 chain(derivative("L", p_name), ("=", slope_of_loss(p_name, y_name)), substituted, sheet.result(p.grad))
             )
             factors = printed(ops.mul, n(p.grad), n(sample.slopes[-1][r]))
-            symbol = "=", rf"{derivative('L', p_name)} \cdot {sheet.f(last, sheet.z(last, r), chr(39))}"
+            symbol = "=", rf"{derivative('L', p_name)} \cdot {sheet.df(last, sheet.z(last, r))}"
             second.append(chain(sheet.d(last, r), symbol, sheet.side(factors), sheet.result(z.grad)))
         sheet.show_each(first)
         sheet.show_each(second)
@@ -230,7 +231,7 @@ def _power(x: float) -> str:
 
 def _squares(sheet: Sheet, solution: Solution) -> None:
     last, c = sheet.depth - 1, sheet.factor
-    slope = sheet.f(last, sheet.Z(last), "'") if sheet.has_slope(last) else ""
+    slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
     inner = rf"{c}(\hat{{y}} - y)"
     sheet.say(
         r"Each square $(\hat{y}_{k} - y_{k})^{2}$ has the derivative $2 (\hat{y}_{k} - y_{k})$, and the mean divides by "

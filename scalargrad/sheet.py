@@ -132,8 +132,12 @@ class Sheet:
 
     # Functions.
 
+    def df(self, i: int, argument: str) -> str:
+        """Apply the derivative of layer i's activation to what is printed."""
+        return self.f(i, argument, "'")
+
     def f(self, i: int, argument: str, prime: str = "") -> str:
-        """Apply layer i's activation, or its derivative, to what is printed."""
+        """Apply layer i's activation to what is printed."""
         activation = self.problem.activations[i]
         if activation == "linear":
             return argument

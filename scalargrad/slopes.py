@@ -30,7 +30,7 @@ def slopes(sheet: Sheet, solution: Solution) -> None:
         if not sheet.has_slope(i):
             continue
         if activations[i] not in written:
-            sheet.subsection(f"The derivative ${sheet.f(i, 'z', chr(39))}$")
+            sheet.subsection(f"The derivative ${sheet.df(i, 'z')}$")
             _derived(sheet, i)
             written.append(activations[i])
         _evaluated(sheet, solution, i)
@@ -52,7 +52,7 @@ def _derived(sheet: Sheet, i: int) -> None:
         sheet.show(*(chain(left, ("=", right)) for left, right in rules))
         sheet.say("Together:")
     slope = formula.derivative("z")
-    sheet.show(chain(sheet.f(i, "z", "'"), ("=", slope.print("latex"))))
+    sheet.show(chain(sheet.df(i, "z"), ("=", slope.print("latex"))))
     used = {node.head for node in steps(formula)}
     remarks = []
     if any(node.head in (ops.greater, ops.equal) for node in steps(slope)):
@@ -98,7 +98,7 @@ def _evaluated(sheet: Sheet, solution: Solution, i: int) -> None:
                         values = [sheet.n(x(z=z.data)) for x in slope.operands]
                     sides.append(sheet.side(printed(slope.head, *values)))
             sheet.n.rounded = False
-            chains.append(chain(sheet.f(i, sheet.z(i, r), "'"), *sides, sheet.result(number)))
+            chains.append(chain(sheet.df(i, sheet.z(i, r)), *sides, sheet.result(number)))
         if sheet.batch:
             sheet.say(f"At the sums ${sheet.Z(i)}{mark}$ of sample {key.strip('[]')}:")
         else:
@@ -124,7 +124,7 @@ def _between(h: Value, z: Value) -> set[Value]:
 def product_with_slope(sheet: Sheet, sample: Sample, i: int, incoming: str, key: str, mark: str) -> None:
     """Write δ as the product, entry by entry, of what comes from above and of f'(Z)."""
     n, slopes, delta = sheet.n, sample.slopes[i], grads(sample.z[i])
-    formula = rf"{incoming} \circ {sheet.f(i, sheet.Z(i), chr(39))}"
+    formula = rf"{incoming} \circ {sheet.df(i, sheet.Z(i))}"
     above = n.column(grads(sample.h[i]))
     sides = [sheet.side(rf"{above} \circ {n.column(slopes)}"), sheet.column(delta)]
     sheet.show(chain(sheet.delta(i) + mark, ("=", formula), *sides), **{f"δ{i + 1}{key}": delta})

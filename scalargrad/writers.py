@@ -186,11 +186,15 @@ def _latex_block(block: Block) -> str:
         rows = " \\\\\n".join(f"{line.left} &{line.relation} {line.right}" for line in block.lines)
         return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
     if isinstance(block, Table):
-        body = [" & ".join(map(_latex_text, row)) for row in block.rows]
-        head = " & ".join(rf"\textbf{{{_latex_text(cell)}}}" for cell in block.header)
-        inside = "\\\\\n".join([f"{head}\\\\ \\hline", *body])
-        return f"\\begin{{center}}\n\\begin{{tabular}}{{{'l' * len(block.header)}}}\n{inside}\n\\end{{tabular}}\n\\end{{center}}"
+        head = " & ".join(rf"\textbf{{{_latex_text(cell)}}}" for cell in block.header) + r"\\ \hline"
+        rows = [" & ".join(map(_latex_text, row)) for row in block.rows]
+        pages = (rows[i : i + _TALLEST] for i in range(0, len(rows), _TALLEST))
+        return "\n\n".join(_TABULAR.format("l" * len(block.header), "\\\\\n".join([head, *page])) for page in pages)
     return ""
+
+
+_TALLEST = 35  # rows of a table that fit on a page
+_TABULAR = "\\begin{{center}}\\small\n\\begin{{tabular}}{{{}}}\n{}\n\\end{{tabular}}\n\\end{{center}}"
 
 
 # HTML.
@@ -255,7 +259,8 @@ def _html_block(block: Block) -> str:
     if isinstance(block, Paragraph):
         mark = {"kink": "Kink", "check": "Check", "note": "Note"}.get(block.kind)
         lead = f"<strong>{mark}.</strong> " if mark else ""
-        return f"<p{f' class={block.kind}' if block.kind else ''}>{lead}{_html_text(block.text)}</p>"
+        kind = f' class="{block.kind}"' if block.kind else ""
+        return f"<p{kind}>{lead}{_html_text(block.text)}</p>"
     if isinstance(block, Equation):
         rows = "".join(
             f"<tr><td>{mathml(line.left, display=True) if line.left else ''}</td>"
