@@ -83,7 +83,11 @@ def _print(text: str) -> None:
 
 def _write(path: str, text: str) -> None:
     """Write a file whole or not at all."""
-    descriptor, beside = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
+    try:
+        descriptor, beside = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
+    except OSError as error:
+        error.filename = path
+        raise
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")

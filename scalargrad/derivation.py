@@ -82,7 +82,7 @@ def _update(sheet: Sheet, solution: Solution) -> None:
 
 def _stepped(sheet: Sheet, name: str, old: str, gradient: str, new: str, values: dict[str, Any]) -> None:
     rate = sheet.n(sheet.problem.learning_rate or 0.0)
-    symbolic = "=", rf"{name} - \alpha {derivative('L', name)}"
+    symbolic = "=", rf"{name} - \alpha \cdot {derivative('L', name)}"
     substituted = sheet.side(f"{old} - {printed(ops.mul, rate, gradient)}")
     sheet.show(chain(rf"{name}^{{\mathrm{{new}}}}", symbolic, substituted, (substituted[0], new)), **values)
 

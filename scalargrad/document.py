@@ -220,7 +220,9 @@ class Numbers:
         mantissa, e, exponent = shown.partition("e")
         negative = shown.startswith("-")
         if e:
-            return Text(rf"{_short(mantissa)} \cdot 10^{{{int(exponent)}}}", SUM if negative else PRODUCT)
+            power = f"10^{{{int(exponent)}}}"
+            shown = {"1": power, "-1": f"-{power}"}.get(_short(mantissa), rf"{_short(mantissa)} \cdot {power}")
+            return Text(shown, SUM if negative else PRODUCT)
         shown = shown.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
         return Text(shown, SUM if negative else ops.ATOM)
 

@@ -202,13 +202,20 @@ class _Explanation:
             return ""
         return shown if len(shown) <= _LONGEST else ""
 
+    def _derived(self, name: str) -> str:
+        try:
+            return self._printed(self.formula.derivative(name)) if self.formula else ""
+        except Exception:  # noqa: BLE001 - as above
+            return ""
+
     def _formulas(self) -> list[Any]:
         lines: list[Line] = []
         for node in self.leaves:
-            slope = self._printed(self.formula.derivative(self.names[node])) if self.formula else ""
+            slope = self._derived(self.names[node])
             if slope:
                 left = derivative(self.latex(self.root), self.latex(node))
-                lines += chain(left, ("=", slope), self.result(node.grad))
+                sides = [("=", slope), self.result(node.grad)]
+                lines += chain(left, *dict.fromkeys(sides))
         if not lines:
             return []
         return [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.document import Line, Side, Table, chain
 from scalargrad.ops import ATOM, PRODUCT, Text
-from scalargrad.sheet import MOST, Sheet, data, printed, total
+from scalargrad.sheet import MOST, Sheet, data, fraction, printed, total
 from scalargrad.worked import Sample, Solution, is_textbook, weights_and_bias
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def loss_formula(sheet: Sheet) -> str:
     count = sheet.sizes[-1]
     y, p = ("y", r"\hat{y}") if count == 1 else ("y_{k}", r"\hat{y}_{k}")
     summed = "" if count == 1 else r"\sum_{k} "
-    mean = "" if count == 1 else rf"\frac{{1}}{{{count}}} "
+    mean = fraction(Fraction(1, count))
     log = printed(ops.log, p)
     return {
         "cross-entropy": rf"-{summed}{y} \cdot {log}",
@@ -222,7 +223,7 @@ def _softmax(sheet: Sheet, sample: Sample) -> None:
 def _loss_substituted(sheet: Sheet, sample: Sample) -> list[Side]:
     """Substitute y and ŷ in the loss."""
     n, count = sheet.n, sheet.sizes[-1]
-    mean = "" if count == 1 else rf"\frac{{1}}{{{count}}} "
+    mean = fraction(Fraction(1, count))
     pairs = [(n(y.data), n(p.data)) for y, p in zip(sample.y, sample.h[-1], strict=True)]
     if not is_textbook(sheet.problem, sample.h[-1]):
         n.rounded = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from itertools import pairwise
 
@@ -263,6 +264,7 @@ def text(latex: str) -> str:
     return "\n".join(line.rstrip() for line in box(latex).lines)
 
 
+@lru_cache(maxsize=4096)  # lines are measured where they are made, and laid out where they are written
 def box(latex: str) -> Box:
     """Lay LaTeX out as a box of text.
 

@@ -186,18 +186,17 @@ class Sheet:
     @property
     def mean(self) -> str:
         """The 1/m of a batch."""
-        return rf"\frac{{1}}{{{len(self.problem.examples)}}} " if self.batch else ""
+        return fraction(Fraction(1, len(self.problem.examples)))
 
 
 def fraction(x: Fraction) -> str:
-    r"""Write a factor, with the space after it; nothing for 1.
+    r"""Write a factor, with the sign after it; nothing for 1.
 
     >>> fraction(Fraction(2, 3)), fraction(Fraction(2)), fraction(Fraction(1))
-    ('\\frac{2}{3} ', '2 ', '')
+    ('\\frac{2}{3} \\cdot ', '2 \\cdot ', '')
     """
-    if x.denominator == 1:
-        return f"{x} " if x != 1 else ""
-    return rf"\frac{{{x.numerator}}}{{{x.denominator}}} "
+    shown = f"{x}" if x.denominator == 1 else rf"\frac{{{x.numerator}}}{{{x.denominator}}}"
+    return rf"{shown} \cdot " if x != 1 else ""
 
 
 def printed(op: Op, *operands: Text | str) -> Text:

@@ -252,8 +252,7 @@ def _letter(character: str) -> str:
     if kind in ("GREEK SMALL", "GREEK CAPITAL") and _GREEK.fullmatch(letter.lower()):
         letter = letter.lower() if kind == "GREEK SMALL" else letter.capitalize()
         return letter[0] if letter in _LATIN_CAPITALS else f"\\{letter} "
-    plain = unicodedata.normalize("NFKD", character)[0]
-    return plain if plain.isascii() and plain.isalnum() else "?"
+    return character if character.isalnum() else "?"
 
 
 def steps(formula: Formula) -> list[Formula]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterable
 from html import escape
 from math import isfinite
@@ -168,7 +169,12 @@ def _latex(document: Document) -> str:
 
 
 def _latex_text(running: str) -> str:
-    return "".join(f"${part}$" if maths else _code(part) for maths, part in _split(running))
+    return "".join(f"${_ascii(part)}$" if maths else _code(part) for maths, part in _split(running))
+
+
+def _ascii(latex: str) -> str:
+    """Take the accents off letters in mathematics, which plain TeX cannot set there; others become question marks."""
+    return latex if latex.isascii() else unicodedata.normalize("NFKD", latex).encode("ascii", "replace").decode()
 
 
 def _code(part: str) -> str:
@@ -183,12 +189,12 @@ def _latex_block(block: Block) -> str:
         mark = {"kink": "Kink", "check": "Check", "note": "Note"}.get(block.kind)
         return (rf"\textbf{{{mark}.}} " if mark else "") + _latex_text(block.text)
     if isinstance(block, Equation):
-        rows = " \\\\\n".join(f"{line.left} &{line.relation} {line.right}" for line in block.lines)
+        rows = " \\\\\n".join(_ascii(f"{line.left} &{line.relation} {line.right}") for line in block.lines)
         return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
     if isinstance(block, Table):
         head = " & ".join(rf"\textbf{{{_latex_text(cell)}}}" for cell in block.header) + r"\\ \hline"
-        rows = [" & ".join(map(_latex_text, row)) for row in block.rows]
-        pages = (rows[i : i + _TALLEST] for i in range(0, len(rows), _TALLEST))
+        lines = [" & ".join(map(_latex_text, row)) for row in block.rows]
+        pages = (lines[i : i + _TALLEST] for i in range(0, len(lines), _TALLEST))
         return "\n\n".join(_TABULAR.format("l" * len(block.header), "\\\\\n".join([head, *page])) for page in pages)
     return ""
 
