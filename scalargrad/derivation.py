@@ -176,10 +176,10 @@ def _kinks(sheet: Sheet, solution: Solution) -> None:
     found = [(number, kink) for number, step in enumerate(steps, 1) for kink in step.kinks]
     which = "relu, abs, maximum or minimum"
     if not found:
-        sheet.say(f"No {which} was evaluated exactly at its kink: every derivative here is the only one there is.")
+        sheet.say(f"No {which} was evaluated at its kink: every derivative here is the only one there is.")
         return
     sheet.say(
-        f"Where {which} is evaluated exactly at its kink it has no derivative. Any number between the slopes on both sides "
+        f"At its kink a {which} has no derivative. Any number between the slopes on both sides "
         "is defensible; these were used:"
     )
     for number, kink in found:

@@ -75,7 +75,8 @@ def _has_plain_softmax(solution: Solution) -> bool:
 
 
 def _mean_note(sheet: Sheet) -> str:
-    return f" (The loss is a mean over {len(sheet.problem.examples)} samples: hence the factor.)" if sheet.batch else ""
+    count = len(sheet.problem.examples)
+    return rf"The mean over the {count} samples brings the factor $\frac{{1}}{{{count}}}$. " if sheet.batch else ""
 
 
 def _fused_softmax(sheet: Sheet) -> None:
@@ -97,10 +98,7 @@ def _fused_softmax(sheet: Sheet) -> None:
         )
     )
     sheet.say(
-        "Its derivative by one entry $z_{i}$, with $\\ln'(u) = "
-        + _rule(ops.log)
-        + "$ and the chain rule:"
-        + _mean_note(sheet)
+        f"{_mean_note(sheet)}Its derivative by one entry $z_{{i}}$, with $\\ln'(u) = {_rule(ops.log)}$ and the chain rule:"
     )
     quotient = printed(ops.div, printed(ops.exp, "z_{i}"), total)
     inner, result = rf"{quotient} - y_{{i}}", r"\hat{y}_{i} - y_{i}"
@@ -118,8 +116,9 @@ def _fused_sigmoid(sheet: Sheet) -> None:
     )  # fmt: skip
     sheet.show(chain(r"L_{k}", ("=", r"y_{k} \cdot \ln(1 + e^{-z_{k}}) + (1 - y_{k}) \cdot \ln(1 + e^{z_{k}})")))
     sheet.say(
-        r"The derivative of $\ln(1 + e^{z})$ is $\sigma(z) = \hat{y}$, that of $\ln(1 + e^{-z})$ is "
-        r"$-\sigma(-z) = -(1 - \hat{y})$:" + _mean_note(sheet)
+        _mean_note(sheet)
+        + r"The derivative of $\ln(1 + e^{z})$ is $\sigma(z) = \hat{y}$, that of $\ln(1 + e^{-z})$ is "
+        r"$-\sigma(-z) = -(1 - \hat{y})$:"
     )
     inner, result = r"-y_{k} \cdot (1 - \hat{y}_{k}) + (1 - y_{k}) \cdot \hat{y}_{k}", r"\hat{y}_{k} - y_{k}"
     if c:
@@ -232,12 +231,13 @@ def _power(x: float) -> str:
 def _squares(sheet: Sheet, solution: Solution) -> None:
     last, c = sheet.depth - 1, sheet.factor
     slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
-    inner = rf"{c}(\hat{{y}} - y)"
+    inner = rf"{c}(\hat{{y}} - y)" if c else r"\hat{y} - y"
     sheet.say(
-        r"Each square $(\hat{y}_{k} - y_{k})^{2}$ has the derivative $2 (\hat{y}_{k} - y_{k})$, and the mean divides by "
-        f"{sheet.sizes[-1]}." + _mean_note(sheet)
+        _mean_note(sheet)
+        + r"Each square $(\hat{y}_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat{y}_{k} - y_{k})$, and the mean divides by "
+        f"{sheet.sizes[-1]}."
         if sheet.sizes[-1] > 1
-        else r"The square $(\hat{y} - y)^{2}$ has the derivative $2 (\hat{y} - y)$." + _mean_note(sheet)
+        else r"The square $(\hat{y} - y)^{2}$ has the derivative $2 \cdot (\hat{y} - y)$."
     )
     sheet.show(chain(derivative("L", r"\hat{y}"), ("=", inner)))
     if slope:
@@ -245,14 +245,15 @@ def _squares(sheet: Sheet, solution: Solution) -> None:
             f"Through the activation $\\hat{{y}} = {sheet.f(last, sheet.Z(last))}$, whose derivative is found below, "
             "the chain rule brings the factor that is missing:"
         )
-    formula = rf"{inner} \circ {slope}" if slope else inner
+    formula = rf"{c}(\hat{{y}} - y) \circ {slope}" if slope else inner
     sheet.show(chain(rf"{sheet.delta(last)} = {derivative('L', sheet.Z(last))}", ("=", formula)))
     if solution.loss is None:
         _open_target(sheet, solution, inner)
         return
     for sample, key, mark in sheet.samples(solution):
         outputs, targets = (sheet.n.column(data(values)) for values in (sample.h[-1], sample.y))
-        substituted = sheet.side(rf"{c}\left({outputs} - {targets}\right)")
+        difference = f"{outputs} - {targets}"
+        substituted = sheet.side(rf"{c}\left({difference}\right)" if c else difference)
         numbers = grads(sample.h[-1])
         if not slope:
             lines = chain(sheet.delta(last) + mark, ("=", inner), substituted, sheet.column(numbers))

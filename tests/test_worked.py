@@ -472,3 +472,13 @@ def test_formulas_without_empty_factors():
     layers[1]["activation"] = "tanh"
     text = report(solve(Problem.from_dict({"input": [1, 2], "target": [0, 0], "layer": layers})))
     assert "  δ2 = (ŷ - y) ∘ tanh'(Z2)  " in text
+
+
+def test_a_kink_that_rounding_hides_is_found():
+    layer = {"weights": [[0.5, -0.3]], "bias": [-0.35], "activation": "relu"}
+    (kink,) = solve(Problem.from_dict({"input": [1, 0.5], "layer": [layer]})).kinks  # 2.8e-17, where 0 is meant
+    assert not kink.exact
+    assert "in layer 1, neuron 1 is at its kink but for the rounding of floats" in str(kink)
+    shown = lambda x, y: [kink.exact for kink in kinks(Value(x).maximum(Value(y)))]
+    assert shown(0.3, 0.1 + 0.2) == [False]
+    assert shown(1e-20, 0.0) == shown(1.0, 1.0 + 1e-14) == []

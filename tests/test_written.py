@@ -219,7 +219,7 @@ def test_steps_and_batches_are_written_out():
     for heading in ("3.2 Sample 2 of 2", "3.3 The loss of the batch", "7.1 Step 2", "7.2 Step 3", "7.3 After step 4"):
         assert heading in headings
     shown = write(document, "text")
-    assert "x^[2] = ( 3 )" in shown
+    assert "x^[2] = 3" in shown
     assert "sample 2: w" in shown
     assert document.values["W1 after step 4"] == solve(Problem.from_dict(problem)).following[-1].updated[0][0]
 
