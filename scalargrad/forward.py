@@ -65,7 +65,7 @@ def equations(sheet: Sheet) -> None:
             exponential = printed(ops.exp, "z_{k}"), rf"\sum_{{j}} {printed(ops.exp, 'z_{j}')}"
             sheet.say(
                 rf"The softmax turns the {sheet.sizes[-1]} outputs into probabilities: "
-                rf"$\hat{{y}}_{{k}} = {printed(ops.div, *exponential)}$."
+                rf"$\hat y_{{k}} = {printed(ops.div, *exponential)}$."
             )
         elif problem.activations[i] != "linear":
             formula, shown = sheet.formula(i), sheet.f(i, "z")
@@ -94,7 +94,7 @@ def equations(sheet: Sheet) -> None:
 def loss_formula(sheet: Sheet) -> str:
     """Print the loss of one sample over y and ŷ."""
     count = sheet.sizes[-1]
-    y, p = ("y", r"\hat{y}") if count == 1 else ("y_{k}", r"\hat{y}_{k}")
+    y, p = ("y", r"\hat y") if count == 1 else ("y_{k}", r"\hat y_{k}")
     summed = "" if count == 1 else r"\sum_{k} "
     mean = fraction(Fraction(1, count))
     log = printed(ops.log, p)

@@ -157,8 +157,8 @@ def _opens(node: Node | None) -> bool:
     return node is not None and (node.kind == "fence" or (node.kind == "operator" and node.text in "(["))
 
 
-def _core(node: Node | None) -> Node | None:
-    return node.parts[0] if node is not None and node.kind == "scripts" else node
+def _core(node: Node) -> Node:
+    return node.parts[0] if node.kind == "scripts" else node
 
 
 def mathml(latex: str, *, display: bool = False) -> str:
@@ -305,18 +305,8 @@ def _box(node: Node) -> Box:
 
 def _spaced(node: Node) -> Iterator[Box]:
     for before, part, after in _with_neighbours(node):
-        here, left = _core(part), _core(before)
-        if left is not None and here is not None:
-            names = (
-                left.kind in ("name", "hat", "text")
-                and here.kind in ("name", "hat", "function")
-                and left.text not in ("∂", "d")
-            )
-            function = left.kind == "function" and not _opens(part) and here.kind != "space"
-            big = "matrix" in (left.kind, here.kind) and "operator" not in (left.kind, here.kind)
-            total = left.text == "∑" and here.kind != "space"
-            if names or function or big or total:
-                yield _line(" ")
+        if before is not None and _is_gap(before, part):
+            yield _line(" ")
         if part.kind == "operator" and part.text in _SPACED and not _is_sign(before):
             yield _line(f" {part.text} ")
         elif part.kind == "operator" and part.text in _SPACED - set("+−"):
@@ -325,6 +315,20 @@ def _spaced(node: Node) -> Iterator[Box]:
             yield _line(", ")
         else:
             yield _box(part)
+
+
+def _is_gap(before: Node, after: Node) -> bool:
+    """Say whether text needs a space between two things, which mathematics sets apart by other means."""
+    left, right = _core(before), _core(after)
+    if right.kind in ("space", "operator"):
+        return left.kind == "function" and right.text not in "([,"
+    if left.kind in ("name", "hat", "text"):
+        return right.kind not in ("fence", "number", "frac") and left.text not in ("∂", "d")
+    if left.kind == "fence":
+        return before.kind == "scripts" or right.kind != "fence"
+    return (
+        (left.kind == "function" and right.kind != "fence") or left.text == "∑" or "matrix" in (left.kind, right.kind)
+    )
 
 
 def _flat(node: Node) -> str:

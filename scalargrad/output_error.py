@@ -26,7 +26,7 @@ def output_error(sheet: Sheet, solution: Solution) -> None:
     sheet.subsection(f"${delta}$, by the formula of the loss")
     (_fused_softmax if loss == "cross-entropy" else _fused_sigmoid)(sheet)
     c = sheet.factor
-    formula = rf"{c}(\hat{{y}} - y)" if c else r"\hat{y} - y"
+    formula = rf"{c}(\hat y - y)" if c else r"\hat y - y"
     if solution.loss is None:
         _open_target(sheet, solution, formula)
         return
@@ -83,7 +83,7 @@ def _fused_softmax(sheet: Sheet) -> None:
     z, m = "z_{k}", sheet.mean
     total = rf"\sum_{{j}} {printed(ops.exp, 'z_{j}')}"
     log_total = printed(ops.log, total)
-    log_p, log_quotient = printed(ops.log, r"\hat{y}_{k}"), f"{z} - {log_total}"
+    log_p, log_quotient = printed(ops.log, r"\hat y_{k}"), f"{z} - {log_total}"
     sheet.say(
         f"Insert the softmax into the loss (the $z$ are the entries of ${sheet.Z(sheet.depth - 1)}$). The logarithm turns "
         f"its quotient into a difference, ${log_p} = {log_quotient}$, and $\\sum_{{k}} y_{{k}} = 1$:"
@@ -101,7 +101,7 @@ def _fused_softmax(sheet: Sheet) -> None:
         f"{_mean_note(sheet)}Its derivative by one entry $z_{{i}}$, with $\\ln'(u) = {_rule(ops.log)}$ and the chain rule:"
     )
     quotient = printed(ops.div, printed(ops.exp, "z_{i}"), total)
-    inner, result = rf"{quotient} - y_{{i}}", r"\hat{y}_{i} - y_{i}"
+    inner, result = rf"{quotient} - y_{{i}}", r"\hat y_{i} - y_{i}"
     if m:
         inner, result = rf"{m}\left({inner}\right)", rf"{m}\left({result}\right)"
     sheet.show(chain(derivative("L", "z_{i}"), ("=", inner), ("=", result)))
@@ -110,17 +110,16 @@ def _fused_softmax(sheet: Sheet) -> None:
 def _fused_sigmoid(sheet: Sheet) -> None:
     n, c = sheet.sizes[-1], sheet.factor
     sheet.say(
-        r"With $\hat{y} = \sigma(z)$, the logarithms are $\ln \sigma(z) = -\ln(1 + e^{-z})$ and "
+        r"With $\hat y = \sigma(z)$, the logarithms are $\ln \sigma(z) = -\ln(1 + e^{-z})$ and "
         r"$\ln(1 - \sigma(z)) = -\ln(1 + e^{z})$. For one output, the loss is"
         + (f" the mean of {n} terms" if n > 1 else "") + ":"
     )  # fmt: skip
     sheet.show(chain(r"L_{k}", ("=", r"y_{k} \cdot \ln(1 + e^{-z_{k}}) + (1 - y_{k}) \cdot \ln(1 + e^{z_{k}})")))
     sheet.say(
-        _mean_note(sheet)
-        + r"The derivative of $\ln(1 + e^{z})$ is $\sigma(z) = \hat{y}$, that of $\ln(1 + e^{-z})$ is "
-        r"$-\sigma(-z) = -(1 - \hat{y})$:"
+        _mean_note(sheet) + r"The derivative of $\ln(1 + e^{z})$ is $\sigma(z) = \hat y$, that of $\ln(1 + e^{-z})$ is "
+        r"$-\sigma(-z) = -(1 - \hat y)$:"
     )
-    inner, result = r"-y_{k} \cdot (1 - \hat{y}_{k}) + (1 - y_{k}) \cdot \hat{y}_{k}", r"\hat{y}_{k} - y_{k}"
+    inner, result = r"-y_{k} \cdot (1 - \hat y_{k}) + (1 - y_{k}) \cdot \hat y_{k}", r"\hat y_{k} - y_{k}"
     if c:
         inner, result = rf"{c}\left({inner}\right)", rf"{c}\left({result}\right)"
     sheet.show(chain(derivative("L", "z_{k}"), ("=", inner), ("=", result)))
@@ -134,8 +133,8 @@ def _expanded_softmax(sheet: Sheet, solution: Solution) -> None:
     by_a, by_s = (Formula(ops.div, "a", "S").derivative(x).print("latex", {"a": "a_{k}"}) for x in "aS")
     sheet.say(
         r"Now without the shortcut: back through every operation that the forward pass recorded, from the loss to "
-        rf"$\hat{{y}}_{{k}} = a_{{k}}/S$, to $S = \sum_{{k}} a_{{k}}$ and to $a_{{k}} = {printed(ops.exp, 'z_{k}')}$. "
-        rf"The local derivatives are $-y_{{k}}/\hat{{y}}_{{k}}$ for the loss, ${by_a}$ and ${by_s}$ for the quotient, 1 for "
+        rf"$\hat y_{{k}} = a_{{k}}/S$, to $S = \sum_{{k}} a_{{k}}$ and to $a_{{k}} = {printed(ops.exp, 'z_{k}')}$. "
+        rf"The local derivatives are $-y_{{k}}/\hat y_{{k}}$ for the loss, ${by_a}$ and ${by_s}$ for the quotient, 1 for "
         rf"the sum and $a_{{k}}$ for the exponential. What reaches a quantity on several ways is added."
     )
     n, last = sheet.n, sheet.depth - 1
@@ -167,7 +166,7 @@ def _expanded_softmax(sheet: Sheet, solution: Solution) -> None:
                 )
             )
         terms = [printed(ops.mul, n(p.grad), n(p.local_gradients[1])) for p in outputs]
-        p_k = r"\hat{y}_{k}"
+        p_k = r"\hat y_{k}"
         symbol = (
             "=",
             rf"\sum_{{k}} {derivative('L', p_k)} \cdot \left(-\frac{{a_{{k}}}}{{S^{{2}}}}\right)",
@@ -183,8 +182,8 @@ def _expanded_sigmoid(sheet: Sheet, solution: Solution) -> None:
     n, last, c = sheet.n, sheet.depth - 1, sheet.factor
     slope = Formula(ops.sigmoid, "z").derivative("z").print("latex")
     sheet.say(
-        r"Now without the shortcut: back from the loss to $\hat{y}$, and from there through the sigmoid, whose derivative is "
-        rf"${slope} = \hat{{y}} \cdot (1 - \hat{{y}})$."
+        r"Now without the shortcut: back from the loss to $\hat y$, and from there through the sigmoid, whose derivative is "
+        rf"${slope} = \hat y \cdot (1 - \hat y)$."
     )
     for sample, _, _mark in sheet.samples(solution):
         first, second = [], []
@@ -216,9 +215,9 @@ def _agreement(sheet: Sheet, solution: Solution) -> None:
     )
     rounding = "exactly equal" if gap == 0 else f"equal up to the rounding of floats, ${_power(gap)}$"
     general = (
-        r" In general: $-\frac{y_{i}}{\hat{y}_{i}} \cdot \frac{a_{i}}{S} + \frac{a_{i}}{S} \cdot \sum_{k} y_{k} = \hat{y}_{i} - y_{i}$."
+        r" In general: $-\frac{y_{i}}{\hat y_{i}} \cdot \frac{a_{i}}{S} + \frac{a_{i}}{S} \cdot \sum_{k} y_{k} = \hat y_{i} - y_{i}$."
         if sheet.problem.loss == "cross-entropy"
-        else r" In general: $\left(\frac{1 - y}{1 - \hat{y}} - \frac{y}{\hat{y}}\right) \cdot \hat{y} \cdot (1 - \hat{y}) = \hat{y} - y$."
+        else r" In general: $\left(\frac{1 - y}{1 - \hat y} - \frac{y}{\hat y}\right) \cdot \hat y \cdot (1 - \hat y) = \hat y - y$."
     )
     sheet.say(f"Both ways give the same ${sheet.delta(sheet.depth - 1)}$: {rounding}.{general}", "check")
 
@@ -231,21 +230,21 @@ def _power(x: float) -> str:
 def _squares(sheet: Sheet, solution: Solution) -> None:
     last, c = sheet.depth - 1, sheet.factor
     slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
-    inner = rf"{c}(\hat{{y}} - y)" if c else r"\hat{y} - y"
+    inner = rf"{c}(\hat y - y)" if c else r"\hat y - y"
     sheet.say(
         _mean_note(sheet)
-        + r"Each square $(\hat{y}_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat{y}_{k} - y_{k})$, and the mean divides by "
+        + r"Each square $(\hat y_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat y_{k} - y_{k})$, and the mean divides by "
         f"{sheet.sizes[-1]}."
         if sheet.sizes[-1] > 1
-        else r"The square $(\hat{y} - y)^{2}$ has the derivative $2 \cdot (\hat{y} - y)$."
+        else r"The square $(\hat y - y)^{2}$ has the derivative $2 \cdot (\hat y - y)$."
     )
-    sheet.show(chain(derivative("L", r"\hat{y}"), ("=", inner)))
+    sheet.show(chain(derivative("L", r"\hat y"), ("=", inner)))
     if slope:
         sheet.say(
-            f"Through the activation $\\hat{{y}} = {sheet.f(last, sheet.Z(last))}$, whose derivative is found below, "
+            f"Through the activation $\\hat y = {sheet.f(last, sheet.Z(last))}$, whose derivative is found below, "
             "the chain rule brings the factor that is missing:"
         )
-    formula = rf"{c}(\hat{{y}} - y) \circ {slope}" if slope else inner
+    formula = rf"{c}(\hat y - y) \circ {slope}" if slope else inner
     sheet.show(chain(rf"{sheet.delta(last)} = {derivative('L', sheet.Z(last))}", ("=", formula)))
     if solution.loss is None:
         _open_target(sheet, solution, inner)
@@ -259,4 +258,4 @@ def _squares(sheet: Sheet, solution: Solution) -> None:
             lines = chain(sheet.delta(last) + mark, ("=", inner), substituted, sheet.column(numbers))
             sheet.show(lines, **{f"δ{last + 1}{key}": numbers})
         else:
-            sheet.show(chain(derivative("L", r"\hat{y}") + mark, ("=", inner), substituted, sheet.column(numbers)))
+            sheet.show(chain(derivative("L", r"\hat y") + mark, ("=", inner), substituted, sheet.column(numbers)))

@@ -26,7 +26,7 @@ class Sheet:
     >>> layers = [{"weights": [[1], [2]], "bias": [0, 0], "activation": "tanh"}, {"weights": [[1, 2]], "bias": [0]}]
     >>> sheet = Sheet(Problem.from_dict({"input": [1], "layer": layers}), digits=4)
     >>> sheet.z(0, 1), sheet.h(1, 1), sheet.h(2, 0), sheet.w(1, 0, 1)
-    ('z^{(1)}_{2}', 'h_{2}', '\\hat{y}', 'w^{(2)}_{12}')
+    ('z_{2}^{(1)}', 'h_{2}', '\\hat y', 'w_{12}^{(2)}')
 
     Layers and entries are counted from 0 here, and printed from 1; H_0 is the input, the last H the output.
     """
@@ -95,12 +95,12 @@ class Sheet:
     def H(self, i: int) -> str:
         """Name what layer i takes."""
         if i in (0, self.depth):
-            return r"\hat{y}" if i else "x"
+            return r"\hat y" if i else "x"
         return "H" if self.depth == 2 else f"H_{{{i}}}"
 
     def _entry(self, letter: str, i: int, index: str) -> str:
         layer = f"^{{({i + 1})}}" if self.depth > 1 else ""
-        return f"{letter}{layer}_{{{index}}}"
+        return f"{letter}_{{{index}}}{layer}"
 
     def z(self, i: int, r: int) -> str:
         """Name an entry of Z."""
@@ -122,9 +122,9 @@ class Sheet:
     def h(self, i: int, r: int) -> str:
         """Name an entry of what layer i takes."""
         if i in (0, self.depth):
-            letter = r"\hat{y}" if i else "x"
+            letter = r"\hat y" if i else "x"
             return letter if i and self.sizes[i] == 1 else f"{letter}_{{{r + 1}}}"
-        return f"h_{{{r + 1}}}" if self.depth == 2 else f"h^{{({i})}}_{{{r + 1}}}"
+        return f"h_{{{r + 1}}}" if self.depth == 2 else f"h_{{{r + 1}}}^{{({i})}}"
 
     def y(self, r: int) -> str:
         """Name an entry of the target."""

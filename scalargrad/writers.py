@@ -107,6 +107,9 @@ def _markdown_text(running: str) -> str:
 
 def _for_markdown(latex: str) -> str:
     # A backslash before punctuation is Markdown's own, and a bar divides the cells of a table.
+    # Nor does GitHub take \operatorname, or a subscript after a brace, which may begin Markdown's emphasis.
+    latex = _tight(latex).replace(r"\operatorname", r"\mathrm")
+    latex = re.sub(r"(\\mathrm\{[^{}]*)\}_\{(\d+)\}", r"\1\2}", latex)
     latex = latex.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
     return latex.replace(r" \\ ", r" \cr ").replace(r"\_", "-").replace("<", r"\lt ")
 
@@ -172,8 +175,19 @@ def _latex_text(running: str) -> str:
     return "".join(f"${_ascii(part)}$" if maths else _code(part) for maths, part in _split(running))
 
 
+# Parentheses that need not grow: TeX sets a space around those that could.
+_LOW = re.compile(r"\\left\(((?:(?!\\left|\\right|\\frac|\\sum|\\begin).)*)\\right\)")
+
+
+def _tight(latex: str) -> str:
+    while (tighter := _LOW.sub(r"(\1)", latex)) != latex:
+        latex = tighter
+    return latex
+
+
 def _ascii(latex: str) -> str:
     """Take the accents off letters in mathematics, which plain TeX cannot set there; others become question marks."""
+    latex = _tight(latex)
     return latex if latex.isascii() else unicodedata.normalize("NFKD", latex).encode("ascii", "replace").decode()
 
 
@@ -200,7 +214,7 @@ def _latex_block(block: Block) -> str:
 
 
 _TALLEST = 35  # rows of a table that fit on a page
-_TABULAR = "\\begin{{center}}\\small\n\\begin{{tabular}}{{{}}}\n{}\n\\end{{tabular}}\n\\end{{center}}"
+_TABULAR = "\\begin{{center}}\\small\\renewcommand{{\\arraystretch}}{{1.35}}\n\\begin{{tabular}}{{{}}}\n{}\n\\end{{tabular}}\n\\end{{center}}"
 
 
 # HTML.
