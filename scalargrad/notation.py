@@ -326,9 +326,9 @@ def _is_gap(before: Node, after: Node) -> bool:
         return right.kind not in ("fence", "number", "frac") and left.text not in ("∂", "d")
     if left.kind == "fence":
         return before.kind == "scripts" or right.kind != "fence"
-    return (
-        (left.kind == "function" and right.kind != "fence") or left.text == "∑" or "matrix" in (left.kind, right.kind)
-    )
+    if left.kind == "operator":
+        return left.text == "∑"
+    return (left.kind == "function" and right.kind != "fence") or "matrix" in (left.kind, right.kind)
 
 
 def _flat(node: Node) -> str:
