@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
 from scalargrad.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
-from scalargrad.ops import Op, Text  # noqa: TC001 - the examples use them
-from scalargrad.problem import Problem  # noqa: TC001
+from scalargrad.ops import Op, Text
+from scalargrad.problem import Problem
 from scalargrad.symbolic import Formula, parse
-from scalargrad.value import Value  # noqa: TC001
+from scalargrad.value import Value
 from scalargrad.worked import error_factor
 
 if TYPE_CHECKING:

@@ -374,6 +374,10 @@ class _Simplifier:
     def power_rule(self, a: Formula, b: Formula) -> Formula:
         return self(ops.mul, b, self(ops.pow, a, self(ops.sub, b, self.leaf(1.0))))
 
+    def where(self, condition: Formula, a: Formula, b: Formula) -> Formula | None:
+        is_number = condition._is(ops.greater) or condition._is(ops.equal)
+        return condition if is_number and (a.head, b.head) == (1, 0) else None
+
     def log(self, a: Formula) -> Formula | None:
         # The guard of d(x**y)/dy at x = 0.
         if a._is(ops.add) and a._prev[1]._is(ops.equal) and a._prev[1]._prev[0] is a._prev[0]:

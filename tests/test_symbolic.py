@@ -15,7 +15,7 @@ PARTIALS = [(op, i) for op in ops.TABLE.values() for i in range(len(op.partials)
 
 @pytest.mark.parametrize(("op", "index"), PARTIALS, ids=lambda x: getattr(x, "name", x))
 def test_the_derivative_of_every_operation_is_its_partial(op, index):
-    names = ("x", "y")[: len(op.partials)]
+    names = ("x", "y", "z")[: len(op.partials)]
     slope = Formula(op, *names).derivative(names[index])
     compared = 0
     for point in POINTS[op.name]:
@@ -34,7 +34,7 @@ def test_the_derivative_of_every_operation_is_its_partial(op, index):
 
 @pytest.mark.parametrize(("op", "index"), PARTIALS, ids=lambda x: getattr(x, "name", x))
 def test_a_derivative_reads_back_as_what_it_prints(op, index):
-    names = ("x", "y")[: len(op.partials)]
+    names = ("x", "y", "z")[: len(op.partials)]
     slope = Formula(op, *names).derivative(names[index])
     again = parse(slope.print())
     assert again.print() == slope.print()
