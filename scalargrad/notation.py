@@ -323,7 +323,8 @@ def _is_gap(before: Node, after: Node) -> bool:
     if right.kind in ("space", "operator"):
         return left.kind == "function" and right.text not in "([,"
     if left.kind in ("name", "hat", "text"):
-        return right.kind not in ("fence", "number", "frac") and left.text not in ("∂", "d")
+        spaced = left.text.endswith(" ") or right.text.startswith(" ")
+        return right.kind not in ("fence", "number", "frac") and left.text not in ("∂", "d") and not spaced
     if left.kind == "fence":
         return before.kind == "scripts" or right.kind != "fence"
     if left.kind == "operator":

@@ -181,6 +181,12 @@ def test_the_assignment_is_derived():
     assert "the loss fell from 1.5221 to 1.5001" in shown
 
 
+def test_the_readme_shows_lines_of_it():
+    (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    written_out = write(written(assignment()), "text").splitlines()
+    assert [line for line in shown.splitlines() if line not in written_out] == []
+
+
 def test_without_a_target_the_derivation_stays_symbolic_and_says_so():
     shown = write(written(solve(Problem.load(ASSIGNMENT))), "text")
     assert "The problem gives no target y" in shown
