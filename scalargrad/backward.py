@@ -81,11 +81,14 @@ def _hidden_error(sheet: Sheet, solution: Solution, i: int) -> None:
         f"Entry $j$ of ${H}$ enters every sum of the next layer, with the weights of column $j$ of ${sheet.W(i + 1)}$; what "
         f"comes back along these ways is added: that is the product with ${sheet.W(i + 1)}^{{\\top}}$."
     )
-    if solution.loss is None:
-        sheet.show(chain(delta, ("=", _pulled_back(sheet, i))))
-        return
     weights, _ = weights_and_bias(solution.layers[i + 1], "data")
     transposed = [list(row) for row in zip(*weights, strict=True)]
+    if solution.loss is None:
+        for sample, _, mark in sheet.samples(solution):
+            slope = rf" \circ {n.vector(sample.slopes[i])}" if sheet.has_slope(i) else ""
+            substituted = sheet.side(f"{n.matrix(transposed)} {above}{mark}{slope}")
+            sheet.show(chain(delta + mark, ("=", _pulled_back(sheet, i)), substituted))
+        return
     for sample, key, mark in sheet.samples(solution):
         deltas, back = grads(sample.z[i + 1]), grads(sample.h[i])
         substituted = sheet.side(f"{n.matrix(transposed)} {n.column(deltas)}")
@@ -111,36 +114,30 @@ def _gradients(sheet: Sheet, solution: Solution) -> None:
         "gradients of a layer are one outer product, a column times a row."
         + (" In a batch, the samples' products are added." if sheet.batch else "")
     )
-    n = sheet.n
+    n, solved = sheet.n, solution.loss is not None
     for i, layer in enumerate(solution.layers):
         by_w, by_b = derivative("L", sheet.W(i)), derivative("L", sheet.b(i))
-        sign = r"\sum_{s} " if sheet.batch else ""
-        formula = f"{sign}{sheet.delta(i)} {sheet.H(i)}^{{\\top}}"
+        delta, taken = sheet.delta(i), f"{sheet.H(i)}^{{\\top}}"
         if sheet.batch:
-            formula = rf"\sum_{{s}} {sheet.delta(i)}^{{[s]}} \left({sheet.H(i)}^{{[s]}}\right)^{{\top}}"
-        if solution.loss is None:
-            bias = f"{sign}{sheet.delta(i)}" + "^{[s]}" * sheet.batch
-            sheet.show(chain(by_w, ("=", formula)), chain(by_b, ("=", bias)))
-            continue
-        weights, bias_grad = weights_and_bias(layer, "grad")
+            delta, taken = rf"\sum_{{s}} {delta}^{{[s]}}", rf"\left({sheet.H(i)}^{{[s]}}\right)^{{\top}}"
+        weights, bias = weights_and_bias(layer, "grad")
         products = []
-        for sample in solution.samples:
-            taken = data(sample.h[i - 1] if i else sample.x)
-            products.append(Text(f"{n.column(grads(sample.z[i]))} {n.row(taken)}"))
-        substituted = sheet.side(_few(products))
-        numbers = n.side(n.matrix(weights))
-        sheet.show(chain(by_w, ("=", formula), substituted, numbers), **{f"∂loss/∂W{i + 1}": weights})
-        sides = [sheet.column(bias_grad)]
+        for sample, _, mark in sheet.samples(solution):
+            error = n.column(grads(sample.z[i])) if solved else sheet.delta(i) + mark
+            products.append(Text(f"{error} {n.row(data(sample.h[i - 1] if i else sample.x))}"))
+        to_w, to_b = [("=", f"{delta} {taken}"), sheet.side(_few(products))], [("=", delta)]
+        if not solved:
+            sheet.show(chain(by_w, *to_w), chain(by_b, *to_b))
+            continue
+        to_w.append(n.side(n.matrix(weights)))
+        sheet.show(chain(by_w, *to_w), **{f"∂loss/∂W{i + 1}": weights})
         if sheet.batch:
-            columns = [Text(n.column(grads(sample.z[i]))) for sample in solution.samples]
-            sides.insert(0, sheet.side(_few(columns)))
-        name = f"{sign}{sheet.delta(i)}" + "^{[s]}" * sheet.batch
-        sheet.show(chain(by_b, ("=", name), *sides), **{f"∂loss/∂b{i + 1}": bias_grad})
+            to_b.append(sheet.side(_few([n.vector(grads(sample.z[i])) for sample in solution.samples])))
+        sheet.show(chain(by_b, *to_b, sheet.column(bias)), **{f"∂loss/∂b{i + 1}": bias})
 
 
 def _few(terms: Sequence[Text]) -> str:
-    terms = terms if len(terms) <= 4 else [*terms[:2], Text(r"\cdots"), terms[-1]]
-    return " + ".join(terms)
+    return total(terms if len(terms) <= 4 else [*terms[:2], Text(r"\cdots"), terms[-1]])
 
 
 def _paths(sheet: Sheet, solution: Solution) -> None:

@@ -74,16 +74,16 @@ def _update(sheet: Sheet, solution: Solution) -> None:
             weights_and_bias(source, field) for source, field in ((layer, "data"), (layer, "grad"), (stepped, "data"))
         )
         matrices = n.matrix(old[0]), n.matrix(gradient[0])
-        columns = n.column(old[1]), n.column(gradient[1])
+        vectors = n.vector(old[1]), n.vector(gradient[1])
         _stepped(sheet, sheet.W(i), *matrices, n.matrix(new[0]), {f"W{i + 1} new": new[0]})
-        _stepped(sheet, sheet.b(i), *columns, n.column(new[1]), {f"b{i + 1} new": new[1]})
+        _stepped(sheet, sheet.b(i), *vectors, n.vector(new[1]), {f"b{i + 1} new": new[1]})
     _fall(sheet, solution)
 
 
 def _stepped(sheet: Sheet, name: str, old: str, gradient: str, new: str, values: dict[str, Any]) -> None:
     rate = sheet.n(sheet.problem.learning_rate or 0.0)
     symbolic = "=", rf"{name} - \alpha \cdot {derivative('L', name)}"
-    substituted = sheet.side(f"{old} - {printed(ops.mul, rate, gradient)}")
+    substituted = sheet.side(printed(ops.sub, old, printed(ops.mul, rate, gradient)))
     sheet.show(chain(rf"{name}^{{\mathrm{{new}}}}", symbolic, substituted, (substituted[0], new)), **values)
 
 

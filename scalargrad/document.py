@@ -211,6 +211,10 @@ class Numbers:
         """Write a column vector."""
         return self.matrix([[x] for x in numbers])
 
+    def vector(self, numbers: Sequence[float]) -> Text:
+        """Write a column vector as an operand; one of a single entry as a number."""
+        return Text(self.column(numbers)) if len(numbers) > 1 else self(numbers[0])
+
     def row(self, numbers: Sequence[float]) -> str:
         """Write a row vector."""
         return self.matrix([numbers])

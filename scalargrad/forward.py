@@ -58,8 +58,10 @@ def equations(sheet: Sheet) -> None:
     for i in range(depth):
         lines += chain(sheet.Z(i), ("=", f"{sheet.W(i)} {sheet.H(i)} + {sheet.b(i)}"))
         lines += chain(sheet.H(i + 1), ("=", sheet.f(i, sheet.Z(i))))
-    lines += chain("L", ("=", loss_formula(sheet)))
+    lines += chain(r"L^{[s]}" if sheet.batch else "L", ("=", loss_formula(sheet)))
     sheet.show(lines)
+    if sheet.batch:
+        sheet.say(rf"These hold for every sample $s$; the loss is the mean, $L = {sheet.mean}\sum_{{s}} L^{{[s]}}$.")
     for i in dict.fromkeys(map(problem.activations.index, problem.activations)):
         if problem.activations[i] == "softmax":
             exponential = printed(ops.exp, "z_{k}"), rf"\sum_{{j}} {printed(ops.exp, 'z_{j}')}"
@@ -130,7 +132,7 @@ def _sample(sheet: Sheet, solution: Solution, sample: Sample, index: str) -> Non
     for i, layer in enumerate(solution.layers):
         inputs = sample.h[i - 1] if i else sample.x
         weights, bias = weights_and_bias(layer, "data")
-        product = f"{n.matrix(weights)} {n.column(data(inputs))} + {n.column(bias)}"
+        product = printed(ops.add, f"{n.matrix(weights)} {n.column(data(inputs))}", n.vector(bias))
         symbolic = "=", f"{sheet.W(i)} {sheet.H(i)} + {sheet.b(i)}"
         sums = data(sample.z[i])
         sheet.show(chain(sheet.Z(i), symbolic, n.side(product), sheet.column(sums)), **{f"Z{i + 1}{index}": sums})

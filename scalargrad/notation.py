@@ -323,8 +323,10 @@ def _is_gap(before: Node, after: Node) -> bool:
     if right.kind in ("space", "operator"):
         return left.kind == "function" and right.text not in "([,"
     if left.kind in ("name", "hat", "text"):
+        if right.kind == "fence":
+            return before.kind == after.kind == "scripts"
         spaced = left.text.endswith(" ") or right.text.startswith(" ")
-        return right.kind not in ("fence", "number", "frac") and left.text not in ("∂", "d") and not spaced
+        return right.kind not in ("number", "frac") and left.text not in ("∂", "d") and not spaced
     if left.kind == "fence":
         return before.kind == "scripts" or right.kind != "fence"
     if left.kind == "operator":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import chain
+from scalargrad.document import Side, chain
 from scalargrad.forward import summed
 from scalargrad.sheet import Sheet, column, data, derivative, grads, printed
 from scalargrad.symbolic import Formula
-from scalargrad.worked import Solution, error_factor, is_textbook
+from scalargrad.worked import Sample, Solution, error_factor, is_textbook
 
 if TYPE_CHECKING:
     from scalargrad.ops import Op
@@ -31,9 +31,7 @@ def output_error(sheet: Sheet, solution: Solution) -> None:
         _open_target(sheet, solution, formula)
         return
     for sample, key, mark in sheet.samples(solution):
-        outputs, targets = (sheet.n.column(data(values)) for values in (sample.h[-1], sample.y))
-        difference = f"{outputs} - {targets}"
-        substituted = sheet.side(rf"{c}\left({difference}\right)" if c else difference)
+        substituted = _difference(sheet, sample)
         numbers = grads(sample.z[-1])
         lines = chain(delta + mark, ("=", formula), substituted, sheet.column(numbers))
         sheet.show(lines, **{f"δ{last + 1}{key}": numbers})
@@ -51,6 +49,13 @@ def output_error(sheet: Sheet, solution: Solution) -> None:
     _agreement(sheet, solution)
 
 
+def _difference(sheet: Sheet, sample: Sample) -> Side:
+    """Substitute the numbers in ŷ - y, with its factor."""
+    outputs, targets = (sheet.n.vector(data(values)) for values in (sample.h[-1], sample.y))
+    difference = printed(ops.sub, outputs, targets)
+    return sheet.side(rf"{sheet.factor}\left({difference}\right)" if sheet.factor else difference)
+
+
 def _open_target(sheet: Sheet, solution: Solution, formula: str) -> None:
     last = sheet.depth - 1
     sheet.say(
@@ -59,10 +64,9 @@ def _open_target(sheet: Sheet, solution: Solution, formula: str) -> None:
         "note",
     )
     for sample, _, mark in sheet.samples(solution):
-        entries = []
-        for r, p in enumerate(sample.h[-1]):
-            entries.append(f"{sheet.n(p.data)} - {sheet.y(r)}")
-        sheet.show(chain(sheet.delta(last) + mark, ("=", formula), sheet.side(f"{sheet.factor}{column(entries)}")))
+        entries = [f"{sheet.n(p.data)} - {sheet.y(r)}" for r, p in enumerate(sample.h[-1])]
+        vector = column(entries) if len(entries) > 1 else f"({entries[0]})" if sheet.factor else entries[0]
+        sheet.show(chain(sheet.delta(last) + mark, ("=", formula), sheet.side(f"{sheet.factor}{vector}")))
 
 
 def _has_plain_softmax(solution: Solution) -> bool:
@@ -231,13 +235,14 @@ def _squares(sheet: Sheet, solution: Solution) -> None:
     last, c = sheet.depth - 1, sheet.factor
     slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
     inner = rf"{c}(\hat y - y)" if c else r"\hat y - y"
-    sheet.say(
-        _mean_note(sheet)
-        + r"Each square $(\hat y_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat y_{k} - y_{k})$, and the mean divides by "
-        f"{sheet.sizes[-1]}."
-        if sheet.sizes[-1] > 1
+    count = sheet.sizes[-1]
+    squares = (
+        r"Each square $(\hat y_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat y_{k} - y_{k})$, and the mean "
+        f"over the {count} outputs divides by {count}."
+        if count > 1
         else r"The square $(\hat y - y)^{2}$ has the derivative $2 \cdot (\hat y - y)$."
     )
+    sheet.say(_mean_note(sheet) + squares)
     sheet.show(chain(derivative("L", r"\hat y"), ("=", inner)))
     if slope:
         sheet.say(
@@ -250,9 +255,7 @@ def _squares(sheet: Sheet, solution: Solution) -> None:
         _open_target(sheet, solution, inner)
         return
     for sample, key, mark in sheet.samples(solution):
-        outputs, targets = (sheet.n.column(data(values)) for values in (sample.h[-1], sample.y))
-        difference = f"{outputs} - {targets}"
-        substituted = sheet.side(rf"{c}\left({difference}\right)" if c else difference)
+        substituted = _difference(sheet, sample)
         numbers = grads(sample.h[-1])
         if not slope:
             lines = chain(sheet.delta(last) + mark, ("=", inner), substituted, sheet.column(numbers))

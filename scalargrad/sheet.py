@@ -171,7 +171,7 @@ class Sheet:
 
     def column(self, numbers: Sequence[float]) -> Side:
         """Return the side that is a vector of numbers."""
-        return self.n.side(self.n.column(numbers) if len(numbers) > 1 else self.n(numbers[0]))
+        return self.n.side(self.n.vector(numbers))
 
     def operation(self, node: Value) -> str:
         """Print the operation of a node on its parents' numbers."""

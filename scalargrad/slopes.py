@@ -125,6 +125,7 @@ def product_with_slope(sheet: Sheet, sample: Sample, i: int, incoming: str, key:
     """Write δ as the product, entry by entry, of what comes from above and of f'(Z)."""
     n, slopes, delta = sheet.n, sample.slopes[i], grads(sample.z[i])
     formula = rf"{incoming} \circ {sheet.df(i, sheet.Z(i))}"
-    above = n.column(grads(sample.h[i]))
-    sides = [sheet.side(rf"{above} \circ {n.column(slopes)}"), sheet.column(delta)]
+    sign = r"\circ" if len(delta) > 1 else r"\cdot"
+    factors = f"{n.vector(grads(sample.h[i])):2} {sign} {n.vector(slopes):3}"
+    sides = [sheet.side(factors), sheet.column(delta)]
     sheet.show(chain(sheet.delta(i) + mark, ("=", formula), *sides), **{f"δ{i + 1}{key}": delta})

@@ -191,7 +191,8 @@ def test_without_a_target_the_derivation_stays_symbolic_and_says_so():
     shown = write(written(solve(Problem.load(ASSIGNMENT))), "text")
     assert "The problem gives no target y" in shown
     assert "δ₂ = ŷ − y ≈ ⎛ 0.2182 − y₁ ⎞" in shown
-    assert "  δ₁ = W₂ᵀ δ₂ ∘ f′(Z₁)" in shown.splitlines()
+    assert "  δ₁ = W₂ᵀ δ₂ ∘ f′(Z₁) ≈ ⎜  0.2  −0.5 ⎟ δ₂ ∘ ⎜ 1.9394 ⎟" in shown.splitlines()
+    assert "  ∂L/∂W₁ = δ₁ xᵀ = δ₁ ( 1  −1  0.5  2 )" in shown.splitlines()
     assert "  f′(z₁⁽¹⁾) = [1.35 > 0] + cos(1.35) ≈ 1 + 0.2190 ≈ 1.2190" in shown.splitlines()
     assert "update" not in shown
 
