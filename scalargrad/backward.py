@@ -122,7 +122,7 @@ def _gradients(sheet: Sheet, solution: Solution) -> None:
             delta, taken = rf"\sum_{{s}} {delta}^{{[s]}}", rf"\left({sheet.H(i)}^{{[s]}}\right)^{{\top}}"
         weights, bias = weights_and_bias(layer, "grad")
         products = []
-        for sample, _, mark in sheet.samples(solution):
+        for sample, _, mark in sheet.samples(solution, all=True):
             error = n.column(grads(sample.z[i])) if solved else sheet.delta(i) + mark
             products.append(Text(f"{error} {n.row(data(sample.h[i - 1] if i else sample.x))}"))
         to_w, to_b = [("=", f"{delta} {taken}"), sheet.side(_few(products))], [("=", delta)]
@@ -155,7 +155,7 @@ def _paths(sheet: Sheet, solution: Solution) -> None:
         "The chain rule multiplies the local derivatives along a path, and adds the paths."
     )
     found: list[tuple[_Path, str]] = []
-    for sample, key, _ in sheet.samples(solution):
+    for sample, key, _ in sheet.samples(solution, all=True):
         paths = product([r], *(range(size) for size in sizes[layer + 2 :]))
         found += [(_along(sheet, solution, sample, layer, c, path), key) for path in paths]
     if len(found) > PATHS:
@@ -171,14 +171,13 @@ def _paths(sheet: Sheet, solution: Solution) -> None:
     for path, key in found[:PATHS]:
         route = f"sample {key.strip('[]')}: " * bool(key) + r" $\to$ ".join(f"${name}$" for name in (*path.route, "L"))
         factors = " ".join([r" \cdot ".join(path.names), *path.numbers])
-        rows.append((route, *[f"${factors}$"] * short, f"${sheet.n(path.value)}$"))
+        rows.append((route, *[f"${factors}$"] * short, f"${sheet.n.shown(path.value)}$"))
     values = [path.value for path, _ in found[:PATHS]]
     if len(found) > PATHS:
         values.append(sum(path.value for path, _ in found[PATHS:]))
-        rows.append((f"the other {len(found) - PATHS:,} paths", *[""] * short, f"${sheet.n(values[-1])}$"))
+        rows.append((f"the other {len(found) - PATHS:,} paths", *[""] * short, f"${sheet.n.shown(values[-1])}$"))
     sheet.blocks.append(Table(("path", *["local derivatives"] * short, "product"), tuple(rows)))
     gradient = weights[r][c]
-    sheet.n.rounded = False
     terms = [sheet.n(x) for x in values]
     sheet.show(chain(derivative("L", name), sheet.side(total(terms)), sheet.result(gradient)))
     place = f"row {r + 1}, column {c + 1} of ${derivative('L', sheet.W(layer))}$"

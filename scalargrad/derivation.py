@@ -96,15 +96,14 @@ def _fall(sheet: Sheet, solution: Solution) -> None:
     promised = (problem.learning_rate or 0.0) * squares
     if not promised:
         return
-    verdict = f"the loss fell from ${n(before)}$ to ${n(now)}$, by ${n(before - now)}$"
+    verdict = f"the loss fell from ${n.shown(before)}$ to ${n.shown(now)}$, by ${n.shown(before - now)}$"
     if now > before:
-        verdict = f"the loss rose from ${n(before)}$ to ${n(now)}$: the step is too long for the slope to be trusted"
+        verdict = f"the loss rose from ${n.shown(before)}$ to ${n.shown(now)}$: the step is too long for the slope to be trusted"
     sheet.say(
         f"A forward pass with the new parameters: {verdict}. To first order it changes by $-\\alpha$ times the sum of all "
-        f"squared gradients, ${n(-promised)}$.",
+        f"squared gradients, ${n.shown(-promised)}$.",
         "check",
     )
-    n.rounded = False
 
 
 def _total(solution: Solution) -> float:
@@ -125,18 +124,18 @@ def _further_steps(sheet: Sheet, solution: Solution) -> None:
         sheet.subsection(f"After step {len(steps)}")
         _parameters(sheet, steps[-1], len(steps))
     rows = [
-        (f"{number}", f"${sheet.n(step.loss.data)}$") for number, step in enumerate(steps, 1) if step.loss is not None
+        (f"{number}", f"${sheet.n.shown(step.loss.data)}$")
+        for number, step in enumerate(steps, 1)
+        if step.loss is not None
     ]
     if len(rows) > 20:
         rows = [*rows[:10], ("…", ""), *rows[-9:]]
-    sheet.n.rounded = False
     sheet.blocks.append(Table(("step", "loss before it"), tuple(rows)))
 
 
 def _step(sheet: Sheet, step: Solution, number: int) -> None:
     n, key = sheet.n, f" in step {number}"
-    for s, sample in enumerate(step.samples, 1):
-        mark, index = (f"^{{[{s}]}}", f"[{s}]") if sheet.batch else ("", "")
+    for sample, index, mark in sheet.samples(step):
         lines: list[Line] = []
         values: dict[str, Any] = {}
         for i in range(sheet.depth):
@@ -188,14 +187,18 @@ def _kinks(sheet: Sheet, solution: Solution) -> None:
 
 def _results(sheet: Sheet, solution: Solution) -> None:
     """Write the answers once more, in one table."""
-    n, rows = sheet.n, []
+    n, problem, rows = sheet.n, sheet.problem, []
 
     def row(name: str, numbers: Sequence[float]) -> None:
         rows.append((f"${name}$", f"${n.tuple(numbers)}$"))
 
+    def both(W: str, b: str, weights: Sequence[Sequence[float]], bias: Sequence[float]) -> None:
+        for r, numbers in enumerate(weights[:LARGE], 1):
+            row(rf"{W}, \text{{ row {r}}}", numbers)
+        row(b, bias)
+
     sheet.section("Results")
-    for s, sample in enumerate(solution.samples, 1):
-        mark = f"^{{[{s}]}}" if sheet.batch else ""
+    for sample, _, mark in sheet.samples(solution):
         for i in range(sheet.depth):
             row(sheet.Z(i) + mark, data(sample.z[i]))
             if sheet.problem.activations[i] != "linear" or i == sheet.depth - 1:
@@ -206,10 +209,9 @@ def _results(sheet: Sheet, solution: Solution) -> None:
     if solution.loss is not None:
         row("L", [solution.loss.data])
         for i, layer in enumerate(solution.layers):
-            weights, bias = weights_and_bias(layer, "grad")
-            for r, numbers in enumerate(weights[:LARGE]):
-                row(f"{derivative('L', sheet.W(i))}, \\text{{ row {r + 1}}}", numbers)
-            row(derivative("L", sheet.b(i)), bias)
-    n.rounded = False
-    sheet.say(f"All in one place, to {n.digits} decimals.")
+            both(derivative("L", sheet.W(i)), derivative("L", sheet.b(i)), *weights_and_bias(layer, "grad"))
+    for i, (weights, bias) in enumerate((solution, *solution.following)[-1].updated or ()):
+        both(rf"{sheet.W(i)}^{{\mathrm{{new}}}}", rf"{sheet.b(i)}^{{\mathrm{{new}}}}", weights, bias)
+    after = f"; the parameters are those after {problem.steps} steps" if solution.following else ""
+    sheet.say(f"All in one place, to {n.digits} decimals{after}.")
     sheet.blocks.append(Table(("quantity", "value"), tuple(rows)))

@@ -78,6 +78,11 @@ class Document:
     blocks: tuple[Block, ...]
 
     @property
+    def shown(self) -> tuple[Block, ...]:
+        """The blocks without those equations that only have values."""
+        return tuple(block for block in self.blocks if not isinstance(block, Equation) or block.lines)
+
+    @property
     def values(self) -> dict[str, Any]:
         """The numbers of all equations, in full, by name."""
         return {name: value for b in self.blocks if isinstance(b, Equation) for name, value in b.values.items()}
@@ -167,12 +172,13 @@ class Numbers:
 
     def __call__(self, x: float) -> Text:
         """Write a number as an operand: a negative one gets parentheses where it needs them."""
-        shown = fixed(x, self.digits)
-        if self.is_exact(x):
-            shown = _short(shown)
-        else:
-            self.rounded = True
-        return self._operand(shown)
+        self.rounded = self.rounded or not self.is_exact(x)
+        return self.shown(x)
+
+    def shown(self, x: float) -> Text:
+        """Write a number that stands in no equation."""
+        text = fixed(x, self.digits)
+        return self._operand(_short(text) if self.is_exact(x) else text)
 
     def is_exact(self, x: float) -> bool:
         """Say whether a number is written as it is, but for the rounding of floats."""
@@ -201,7 +207,8 @@ class Numbers:
 
     def tuple(self, numbers: Sequence[float]) -> str:
         """Write numbers in one line; of many, the first ones and the last."""
-        (shown,) = self.entries([numbers])
+        exact = all(map(self.is_exact, numbers))
+        shown: list[str] = [self.shown(x) if exact else self._operand(fixed(x, self.digits)) for x in numbers]
         fit = max(3, min(LARGE, 64 // (max(map(len, shown)) + 2)))
         if len(shown) > fit:
             shown = [*shown[: fit - 2], r"\ldots", shown[-1]]

@@ -81,7 +81,7 @@ class _Explanation:
 
     def latex(self, node: Value) -> Text:
         """Print a value's name; a constant's number."""
-        return Text(name_in_latex(self.names[node])) if node in self.names else self.n(node.data)
+        return Text(name_in_latex(self.names[node])) if node in self.names else self.n.shown(node.data)
 
     def operation(self, node: Value, *operands: Text) -> str:
         if isinstance(node._operation, Op):
@@ -112,7 +112,6 @@ class _Explanation:
         lines: list[Line] = []
         for node in self.steps:
             symbolic = "=", self.operation(node, *map(self.latex, node._prev))
-            self.n.rounded = False
             numbers = self.n.side(self.operation(node, *(self.n(x.data) for x in node._prev)))
             lines += chain(self.latex(node), symbolic, numbers, self.result(node.data))
         return [

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from scalargrad import ops
 from scalargrad.document import Line, Side, Table, chain
 from scalargrad.ops import ATOM, PRODUCT, Text
-from scalargrad.sheet import MOST, Sheet, data, fraction, printed, total
+from scalargrad.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
 from scalargrad.worked import Sample, Solution, is_textbook, weights_and_bias
 
 if TYPE_CHECKING:
     from scalargrad.value import Value
 
+LONGEST = 20  # rows of a table of samples
 TERMS = 12  # of a sum with numbers substituted; a longer one is shown by its first and last
 
 
@@ -22,12 +23,13 @@ def given(sheet: Sheet, solution: Solution) -> None:
     """Write what the problem gives."""
     problem, n = sheet.problem, sheet.n
     sheet.section("What is given")
-    for s, sample in enumerate(solution.samples):
-        index = f"^{{[{s + 1}]}}" if sheet.batch else ""
-        lines = [*chain(f"x{index}", sheet.column(data(sample.x)))]
+    for sample, key, mark in sheet.samples(solution):
+        lines = [*chain(f"x{mark}", sheet.column(data(sample.x)))]
         if sample.y:
-            lines += chain(f"y{index}", sheet.column(data(sample.y)))
-        sheet.show(_on_one_line(lines), **{f"x{s + 1 if sheet.batch else ''}": data(sample.x)})
+            lines += chain(f"y{mark}", sheet.column(data(sample.y)))
+        sheet.show(_on_one_line(lines), **{f"x{key}": data(sample.x)})
+    if sheet.hidden:
+        sheet.say(f"And {sheet.hidden} samples more.")
     for i, layer in enumerate(solution.layers):
         weights, bias = weights_and_bias(layer, "data")
         lines = [
@@ -36,8 +38,7 @@ def given(sheet: Sheet, solution: Solution) -> None:
         ]
         sheet.show(_on_one_line(lines), **{f"W{i + 1}": weights, f"b{i + 1}": bias})
     if problem.learning_rate is not None:
-        sheet.show(chain(r"\alpha", ("=", n(problem.learning_rate))), learning_rate=problem.learning_rate)
-        n.rounded = False
+        sheet.show(chain(r"\alpha", sheet.result(problem.learning_rate)), learning_rate=problem.learning_rate)
 
 
 def _on_one_line(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -114,10 +115,12 @@ def forward_pass(sheet: Sheet, solution: Solution) -> None:
         "From the input to the loss, each line with its numbers substituted. A sign $\\approx$ says that a number on its "
         f"right is rounded, to {sheet.n.digits} decimals; all is computed in full."
     )
-    for s, sample in enumerate(solution.samples):
+    for sample, key, _ in sheet.samples(solution):
         if sheet.batch:
-            sheet.subsection(f"Sample {s + 1} of {len(solution.samples)}")
-        _sample(sheet, solution, sample, f"[{s + 1}]" if sheet.batch else "")
+            sheet.subsection(f"Sample {key.strip('[]')} of {len(solution.samples)}")
+        _sample(sheet, solution, sample, key)
+    if sheet.hidden:
+        _others(sheet, solution)
     if sheet.batch and solution.loss is not None:
         losses = [sample.loss.data for sample in solution.samples if sample.loss is not None]
         sheet.subsection("The loss of the batch")
@@ -125,6 +128,24 @@ def forward_pass(sheet: Sheet, solution: Solution) -> None:
         terms = summed([sheet.n(x) for x in losses])
         side = sheet.side(f"{sheet.mean}({terms})")
         sheet.show(chain("L", side, sheet.result(solution.loss.data)), loss=solution.loss.data)
+
+
+def _others(sheet: Sheet, solution: Solution) -> None:
+    """Write what comes of the samples that are not shown one by one."""
+    sheet.subsection("The other samples")
+    sheet.say(
+        "They go the same way. Here is what comes of them; their error terms enter the sums of the gradients below."
+    )
+    rows = []
+    for s, sample in enumerate(solution.samples[MOST_SAMPLES:], MOST_SAMPLES + 1):
+        loss = [] if sample.loss is None else [f"${sheet.n.shown(sample.loss.data)}$"]
+        rows.append((f"{s}", f"${sheet.n.tuple(data(sample.h[-1]))}$", *loss))
+        for i, (z, h) in enumerate(zip(sample.z, sample.h, strict=True)):
+            sheet.know(**{f"Z{i + 1}[{s}]": data(z), f"{sheet.key(i)}[{s}]": data(h)})
+            if sample.loss is not None:
+                sheet.know(**{f"δ{i + 1}[{s}]": grads(z)})
+    head = ("sample", r"$\hat y$", *["loss"] * (len(rows[0]) > 2))
+    sheet.blocks.append(Table(head, tuple(rows if len(rows) <= LONGEST else [*rows[:LONGEST], ("…",) * len(head)])))
 
 
 def _sample(sheet: Sheet, solution: Solution, sample: Sample, index: str) -> None:
@@ -184,8 +205,7 @@ def _activations(sheet: Sheet, sample: Sample, i: int, index: str) -> None:
             chains.append(chain(sheet.h(i + 1, r), ("=", sheet.f(i, sheet.z(i, r))), *steps, sheet.result(h.data)))
         sheet.say(f"The activation of each of these, ${sheet.H(i + 1)} = {sheet.f(i, sheet.Z(i))}$:")
         sheet.show_each(chains)
-    key = "ŷ" if i == sheet.depth - 1 else "H" if sheet.depth == 2 else f"H{i + 1}"
-    sheet.show(chain(sheet.H(i + 1), *sides, sheet.column(numbers)), **{f"{key}{index}": numbers})
+    sheet.show(chain(sheet.H(i + 1), *sides, sheet.column(numbers)), **{f"{sheet.key(i)}{index}": numbers})
 
 
 def _is_composite(h: Value, z: Value) -> bool:
@@ -226,10 +246,9 @@ def _loss_substituted(sheet: Sheet, sample: Sample) -> list[Side]:
     """Substitute y and ŷ in the loss."""
     n, count = sheet.n, sheet.sizes[-1]
     mean = fraction(Fraction(1, count))
-    pairs = [(n(y.data), n(p.data)) for y, p in zip(sample.y, sample.h[-1], strict=True)]
     if not is_textbook(sheet.problem, sample.h[-1]):
-        n.rounded = False
         return []
+    pairs = [(n(y.data), n(p.data)) for y, p in zip(sample.y, sample.h[-1], strict=True)]
     one = Text("1", ATOM)
     if sheet.problem.loss == "cross-entropy":
         terms = summed([printed(ops.mul, y, printed(ops.log, p)) for y, p in pairs])

@@ -17,6 +17,7 @@ from scalargrad.worked import error_factor
 if TYPE_CHECKING:
     from scalargrad.worked import Sample, Solution
 
+MOST_SAMPLES = 4  # of a batch, that are shown one by one
 MOST = 8  # equations of one kind in a row: the others are computed likewise, and are in the vector
 
 
@@ -155,11 +156,25 @@ class Sheet:
 
     # Numbers.
 
-    def samples(self, solution: Solution) -> list[tuple[Sample, str, str]]:
-        """List the samples, each with how values and vectors of it are marked: not at all where there is one."""
+    def samples(self, solution: Solution, *, all: bool = False) -> list[tuple[Sample, str, str]]:
+        """List the samples to show, each with how values and vectors of it are marked: not at all where there is one."""
         if not self.batch:
             return [(solution.samples[0], "", "")]
-        return [(sample, f"[{s}]", f"^{{[{s}]}}") for s, sample in enumerate(solution.samples, 1)]
+        shown = solution.samples if all else solution.samples[:MOST_SAMPLES]
+        return [(sample, f"[{s}]", f"^{{[{s}]}}") for s, sample in enumerate(shown, 1)]
+
+    @property
+    def hidden(self) -> int:
+        """The number of samples that are not shown one by one."""
+        return max(len(self.problem.examples) - MOST_SAMPLES, 0)
+
+    def key(self, i: int) -> str:
+        """Name layer i's activations among the document's values."""
+        return "ŷ" if i == self.depth - 1 else "H" if self.depth == 2 else f"H{i + 1}"
+
+    def know(self, **values: Any) -> None:
+        """Add numbers to the document's values without showing them."""
+        self.blocks.append(Equation((), values))
 
     def side(self, latex: str) -> Side:
         """Return a side of an equation, approximate where a number in it was rounded."""

@@ -90,14 +90,12 @@ def _evaluated(sheet: Sheet, solution: Solution, i: int) -> None:
         chains = []
         for r, (z, number) in enumerate(zip(sample.z[i], sample.slopes[i], strict=True)):
             sides = []
-            z_number = sheet.n(z.data)
             if slope is not None and slope.names:
-                sides.append(sheet.side(slope.print("latex", {"z": z_number})))
+                sides.append(sheet.side(slope.print("latex", {"z": sheet.n(z.data)})))
                 if isinstance(slope.head, Op) and any(isinstance(x.head, Op) for x in slope.operands):
                     with ops.ieee():
                         values = [sheet.n(x(z=z.data)) for x in slope.operands]
                     sides.append(sheet.side(printed(slope.head, *values)))
-            sheet.n.rounded = False
             chains.append(chain(sheet.df(i, sheet.z(i, r)), *sides, sheet.result(number)))
         if sheet.batch:
             sheet.say(f"At the sums ${sheet.Z(i)}{mark}$ of sample {key.strip('[]')}:")

@@ -46,7 +46,7 @@ def _split(running: str) -> Iterable[tuple[bool, str]]:
 
 def _text(document: Document) -> str:
     parts = [f"{document.title}\n{'=' * len(document.title)}"]
-    parts += [part for block in document.blocks if (part := _text_block(block))]
+    parts += [part for block in document.shown if (part := _text_block(block))]
     return "\n\n".join(parts)
 
 
@@ -93,7 +93,7 @@ def _aligned(lines: Iterable[Line]) -> str:
 
 def _markdown(document: Document) -> str:
     parts = [f"# {_markdown_text(document.title)}"]
-    parts += [part for block in document.blocks if (part := _markdown_block(block))]
+    parts += [part for block in document.shown if (part := _markdown_block(block))]
     return "\n\n".join(parts)
 
 
@@ -166,7 +166,7 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 
 
 def _latex(document: Document) -> str:
-    body = "\n\n".join(part for block in document.blocks if (part := _latex_block(block)))
+    body = "\n\n".join(part for block in document.shown if (part := _latex_block(block)))
     title = rf"\section*{{\LARGE {escape_latex(document.title)}}}"
     return f"{_PREAMBLE}\\begin{{document}}\n\n{title}\n\n{body}\n\n\\end{{document}}"
 
@@ -244,12 +244,13 @@ math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaV
 .kink { border-color: var(--kink); } .kink strong { color: var(--kink); }
 figure { margin: 1.5rem 0; background: #fff; } figure svg { display: block; width: 100%; height: auto; }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .equation, .table { overflow: visible; }
+  .equation > table > tbody > tr > td { vertical-align: middle; } /* print has no baselines across cells */
   h2, h3 { break-after: avoid; } .equation, tr { break-inside: avoid; } }
 """
 
 
 def _html(document: Document) -> str:
-    body = "\n".join(_html_block(block) for block in document.blocks)
+    body = "\n".join(_html_block(block) for block in document.shown)
     title = escape(document.title)
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -231,6 +231,23 @@ def test_steps_and_batches_are_written_out():
     assert document.values["W1 after step 4"] == solve(Problem.from_dict(problem)).following[-1].updated[0][0]
 
 
+def test_of_a_large_batch_the_first_samples_are_shown_and_all_are_known():
+    problem = random_problem(3, batch=30)
+    document = written(solve(problem))
+    values, shown = document.values, write(document, "text")
+    parameters = [tuple(map(np.array, weights_and_bias(layer, "data"))) for layer in problem.layers]
+    zs, hs, _, deltas, _ = closed_form(problem, parameters)
+    for s in range(30):
+        close(values[f"ŷ[{s + 1}]"], hs[-1][:, s])
+        for i in range(len(zs)):
+            close(values[f"Z{i + 1}[{s + 1}]"], zs[i][:, s])
+            close(values[f"δ{i + 1}[{s + 1}]"], deltas[i][:, s])
+    assert "Sample 4 of 30" in shown
+    assert "Sample 5 of 30" not in shown
+    assert "And 26 samples more." in shown
+    assert len(shown) < 40_000
+
+
 def test_a_learning_rate_that_is_too_large_is_seen():
     problem = {"input": [2], "target": [0], "learning_rate": 5, "layer": [{"weights": [[3]], "bias": [1]}]}
     assert "the step is too long" in write(written(solve(Problem.from_dict(problem))), "text")
