@@ -205,10 +205,15 @@ def _eval(options: argparse.Namespace) -> tuple[str, Value, str]:
 def _explain(options: argparse.Namespace) -> tuple[str, Value, str]:
     _, steps = _evaluated(options)
     text, root = steps[-1]
-    title = f"Worked derivative: {text}"
-    document = explain(root, _digits(options), title=title, formula=parse(options.expression))
     root.backward()
-    return write(document, _format(options) or "text"), root, str(text)
+    format = _format(options) or "text"
+    picture = _picture(root, str(text)) if format == "html" else ""
+    title, formula = f"Worked derivative: {text}", parse(options.expression)
+    return (
+        write(explain(root, _digits(options), title=title, formula=formula, picture=picture), format),
+        root,
+        str(text),
+    )
 
 
 def _evaluated(options: argparse.Namespace) -> tuple[dict[str, float], list[tuple[str, Any]]]:

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.document import Document, Equation, Heading, Line, Numbers, Paragraph, chain
+from scalargrad.document import Document, Equation, Heading, Line, Numbers, Paragraph, Picture, chain
 from scalargrad.kinks import kinks
 from scalargrad.ops import Op, Text
 from scalargrad.sheet import derivative, plain, printed, total
@@ -17,19 +17,21 @@ MOST_STEPS = 300  # that are written out
 _LONGEST = 400  # characters of a formula that is shown whole
 
 
-def explain(root: Value, digits: int = 4, *, title: str = "", formula: Formula | None = None) -> Document:
+def explain(
+    root: Value, digits: int = 4, *, title: str = "", formula: Formula | None = None, picture: str = ""
+) -> Document:
     """Write out how a value was computed and how its gradients come about.
 
     >>> x = Value(3.0, label="x")
     >>> explain(x * x + 1).values
     {'x': 3.0, 'v1': 9.0, 'f': 10.0, '∂f/∂v1': 1.0, '∂f/∂x': 6.0}
 
-    `formula` is the whole expression over the labels, where it is known. The graph itself is left as it is.
-    Raises ValueError for more than 300 steps, TypeError for what is no Value.
+    `formula` is the whole expression over the labels, where it is known, and `picture` an SVG of the graph, which is
+    itself left as it is. Raises ValueError for more than 300 steps, TypeError for what is no Value.
     """
     if not isinstance(root, Value):
         raise TypeError(f"explain() takes a Value, got {root!r} ({type(root).__name__})")
-    return _Explanation(root, digits, title, formula).document()
+    return _Explanation(root, digits, title, formula).document(picture)
 
 
 class _Explanation:
@@ -88,7 +90,7 @@ class _Explanation:
             return printed(node._operation, *operands)
         return rf"{name_in_latex(str(node._operation) or 'g')}\left({', '.join(operands)}\right)"
 
-    def document(self) -> Document:
+    def document(self, picture: str) -> Document:
         blocks: list[Any] = []
         top = self.latex(self.root)
         blocks.append(Heading("1. What is given"))
@@ -99,6 +101,8 @@ class _Explanation:
         if self.leaves:
             lines = [line for node in self.leaves for line in chain(self.latex(node), self.result(node.data))]
             blocks.append(Equation(tuple(lines), given))
+        if picture:
+            blocks.append(Picture(picture, "The computation graph."))
         if self.steps:
             blocks += self._forward() + self._local() + self._backward()
             if shown:

@@ -311,7 +311,7 @@ def _spaced(node: Node) -> Iterator[Box]:
             yield _line(f" {part.text} ")
         elif part.kind == "operator" and part.text in _SPACED - set("+−"):
             yield _line(f"{part.text} ")
-        elif part.text == "," and after is not None:
+        elif part.text == "," and after is not None and not after.text.startswith(" "):
             yield _line(", ")
         else:
             yield _box(part)

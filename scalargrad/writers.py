@@ -233,7 +233,7 @@ h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", math; }
 .equation, .table { margin: .7rem 0; overflow-x: auto; overflow-y: hidden; }
 .equation table { border-collapse: collapse; margin-left: 1.5rem; }
-.equation > table > tbody > tr > td { padding: .18rem 0; vertical-align: baseline; white-space: nowrap; }
+.equation > table > tbody > tr > td { padding: .28rem 0; vertical-align: baseline; white-space: nowrap; }
 .equation > table > tbody > tr > td:first-child { text-align: right; }
 .equation mtd { text-align: -webkit-right; padding: .22em .5em; }
 .table table { border-collapse: collapse; font-size: .94em; }
@@ -242,7 +242,7 @@ math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaV
 .check, .note, .kink { padding: .5rem .9rem; background: var(--tint); border-left: 3px solid var(--muted); }
 .check { border-color: var(--check); } .check strong { color: var(--check); }
 .kink { border-color: var(--kink); } .kink strong { color: var(--kink); }
-figure { margin: 1.5rem 0; background: #fff; } figure svg { display: block; width: 100%; height: auto; }
+figure { margin: 1.5rem 0; background: #fff; } figure svg { display: block; max-width: 100%; height: auto; }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .equation, .table { overflow: visible; }
   .equation > table > tbody > tr > td { vertical-align: middle; } /* print has no baselines across cells */
   h2, h3 { break-after: avoid; } .equation, tr { break-inside: avoid; } }
