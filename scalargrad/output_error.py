@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import Side, chain
+from scalargrad.document import Line, Side, chain
 from scalargrad.forward import summed
 from scalargrad.sheet import Sheet, column, data, derivative, grads, printed
-from scalargrad.symbolic import Formula
+from scalargrad.symbolic import Formula, parse
 from scalargrad.worked import Sample, Solution, error_factor, is_textbook
 
 if TYPE_CHECKING:
     from scalargrad.ops import Op
+
+
+# The loss of one output p with the target y, up to means.
+TERMS = {"cross-entropy": "-(y*log(p))", "binary-cross-entropy": "-(y*log(p) + (1 - y)*log(1 - p))"}
+OUTPUT = r"\hat y_{k}"
 
 
 def output_error(sheet: Sheet, solution: Solution) -> None:
@@ -133,80 +138,71 @@ def _rule(op: Op) -> str:
     return Formula(op, "u").derivative("u").print("latex")
 
 
+def _loss_slope(sheet: Sheet, p: str, y: str) -> str:
+    """Print the derivative of the loss by one output, as the records have it."""
+    slope = parse(TERMS[sheet.problem.loss]).derivative("p").print("latex", {"p": p, "y": y})
+    return rf"{sheet.factor}\left({slope}\right)" if sheet.factor else slope
+
+
+def _by_outputs(sheet: Sheet, sample: Sample) -> list[tuple[Line, ...]]:
+    """Follow the gradient from the loss to each output."""
+    chains = []
+    for r, (p, y) in enumerate(zip(sample.h[-1], sample.y, strict=True)):
+        name = sheet.h(sheet.depth, r)
+        substituted = sheet.side(_loss_slope(sheet, sheet.n(p.data), sheet.n(y.data)))
+        symbol = "=", _loss_slope(sheet, name, sheet.y(r))
+        chains.append(chain(derivative("L", name), symbol, substituted, sheet.result(p.grad)))
+    return chains
+
+
 def _expanded_softmax(sheet: Sheet, solution: Solution) -> None:
     by_a, by_s = (Formula(ops.div, "a", "S").derivative(x).print("latex", {"a": "a_{k}"}) for x in "aS")
     sheet.say(
         r"Now without the shortcut: back through every operation that the forward pass recorded, from the loss to "
         rf"$\hat y_{{k}} = a_{{k}}/S$, to $S = \sum_{{k}} a_{{k}}$ and to $a_{{k}} = {printed(ops.exp, 'z_{k}')}$. "
-        rf"The local derivatives are $-y_{{k}}/\hat y_{{k}}$ for the loss, ${by_a}$ and ${by_s}$ for the quotient, 1 for "
-        rf"the sum and $a_{{k}}$ for the exponential. What reaches a quantity on several ways is added."
+        rf"The local derivatives are ${_loss_slope(sheet, OUTPUT, 'y_{k}')}$ for the loss, ${by_a}$ and ${by_s}$ for the "
+        r"quotient, 1 for the sum and $a_{k}$ for the exponential. What reaches a quantity on several ways is added."
     )
     n, last = sheet.n, sheet.depth - 1
-    for sample, _, mark in sheet.samples(solution):
+    for sample, key, _ in sheet.samples(solution):
         if sheet.batch:
-            sheet.say(f"Sample {mark[2:-1].strip('[]')}:")
+            sheet.say(f"Sample {key.strip('[]')}:")
         outputs, S = sample.h[-1], sample.h[-1][0]._prev[1]
-        first, second, third = [], [], []
-        for r, (p, y, z) in enumerate(zip(outputs, sample.y, sample.z[-1], strict=True)):
-            a, name = p._prev[0], f"a_{{{r + 1}}}"
-            p_name = sheet.h(last + 1, r)
-            ratio = sheet.side(f"-{sheet.mean}{printed(ops.div, n(y.data), n(p.data))}")
-            symbol = "=", rf"-{sheet.mean}\frac{{{sheet.y(r)}}}{{{p_name}}}"
-            first.append(chain(derivative("L", p_name), symbol, ratio, sheet.result(p.grad)))
-            incoming = printed(ops.mul, n(p.grad), n(p.local_gradients[0]))
-            symbol = "=", rf"{derivative('L', p_name)} \cdot \frac{{1}}{{S}} + {derivative('L', 'S')}"
-            second.append(
-                chain(
-                    derivative("L", name),
-                    symbol,
-                    sheet.side(printed(ops.add, incoming, n(S.grad))),
-                    sheet.result(a.grad),
-                )
-            )
-            symbol = "=", rf"{derivative('L', name)} \cdot {name}"
-            third.append(
-                chain(
-                    sheet.d(last, r), symbol, sheet.side(printed(ops.mul, n(a.grad), n(a.data))), sheet.result(z.grad)
-                )
-            )
+        sheet.show_each(_by_outputs(sheet, sample))
         terms = [printed(ops.mul, n(p.grad), n(p.local_gradients[1])) for p in outputs]
-        p_k = r"\hat y_{k}"
-        symbol = (
-            "=",
-            rf"\sum_{{k}} {derivative('L', p_k)} \cdot \left(-\frac{{a_{{k}}}}{{S^{{2}}}}\right)",
-        )
-        middle = chain(derivative("L", "S"), symbol, sheet.side(summed(terms)), sheet.result(S.grad))
-        sheet.show_each(first)
-        sheet.show(middle)
-        sheet.show_each(second)
-        sheet.show_each(third)
+        symbol = "=", rf"\sum_{{k}} {derivative('L', OUTPUT)} \cdot \left({by_s}\right)"
+        sheet.show(chain(derivative("L", "S"), symbol, sheet.side(summed(terms)), sheet.result(S.grad)))
+        by_exponentials, by_sums = [], []
+        for r, (p, z) in enumerate(zip(outputs, sample.z[-1], strict=True)):
+            a, by_name = p._prev[0], derivative("L", f"a_{{{r + 1}}}")
+            symbol = "=", rf"{derivative('L', sheet.h(last + 1, r))} \cdot {by_a} + {derivative('L', 'S')}"
+            incoming = printed(ops.mul, n(p.grad), n(p.local_gradients[0]))
+            substituted = sheet.side(printed(ops.add, incoming, n(S.grad)))
+            by_exponentials.append(chain(by_name, symbol, substituted, sheet.result(a.grad)))
+            symbol = "=", rf"{by_name} \cdot a_{{{r + 1}}}"
+            substituted = sheet.side(printed(ops.mul, n(a.grad), n(a.data)))
+            by_sums.append(chain(sheet.d(last, r), symbol, substituted, sheet.result(z.grad)))
+        sheet.show_each(by_exponentials)
+        sheet.show_each(by_sums)
 
 
 def _expanded_sigmoid(sheet: Sheet, solution: Solution) -> None:
-    n, last, c = sheet.n, sheet.depth - 1, sheet.factor
+    n, last = sheet.n, sheet.depth - 1
     slope = Formula(ops.sigmoid, "z").derivative("z").print("latex")
     sheet.say(
         r"Now without the shortcut: back from the loss to $\hat y$, and from there through the sigmoid, whose derivative is "
         rf"${slope} = \hat y \cdot (1 - \hat y)$."
     )
-    for sample, _, _mark in sheet.samples(solution):
-        first, second = [], []
-        for r, (p, y, z) in enumerate(zip(sample.h[-1], sample.y, sample.z[-1], strict=True)):
-            p_name, y_name = sheet.h(last + 1, r), sheet.y(r)
-
-            def slope_of_loss(p: str, y: str) -> str:
-                inner = rf"\frac{{1 - {y}}}{{1 - {p}}} - \frac{{{y}}}{{{p}}}"
-                return rf"{c}\left({inner}\right)" if c else inner
-
-            substituted = sheet.side(slope_of_loss(n(p.data), n(y.data)))
-            first.append(
-                chain(derivative("L", p_name), ("=", slope_of_loss(p_name, y_name)), substituted, sheet.result(p.grad))
-            )
-            factors = printed(ops.mul, n(p.grad), n(sample.slopes[-1][r]))
-            symbol = "=", rf"{derivative('L', p_name)} \cdot {sheet.df(last, sheet.z(last, r))}"
-            second.append(chain(sheet.d(last, r), symbol, sheet.side(factors), sheet.result(z.grad)))
-        sheet.show_each(first)
-        sheet.show_each(second)
+    for sample, key, _ in sheet.samples(solution):
+        if sheet.batch:
+            sheet.say(f"Sample {key.strip('[]')}:")
+        sheet.show_each(_by_outputs(sheet, sample))
+        chains = []
+        for r, (p, z) in enumerate(zip(sample.h[-1], sample.z[-1], strict=True)):
+            symbol = "=", rf"{derivative('L', sheet.h(last + 1, r))} \cdot {sheet.df(last, sheet.z(last, r))}"
+            substituted = sheet.side(printed(ops.mul, n(p.grad), n(sample.slopes[-1][r])))
+            chains.append(chain(sheet.d(last, r), symbol, substituted, sheet.result(z.grad)))
+        sheet.show_each(chains)
 
 
 def _agreement(sheet: Sheet, solution: Solution) -> None:

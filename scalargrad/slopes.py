@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from scalargrad.value import Value
     from scalargrad.worked import Sample, Solution
 
-# Derivatives that textbooks write in another way.
-IDENTITIES: dict[Op, str] = {
-    ops.tanh: r"$\operatorname{sech}^{2}(u) = 1 - \tanh^{2}(u)$",
-    ops.sigmoid: r"$\sigma(-u) = 1 - \sigma(u)$",
+# Derivatives that textbooks write in another way: why, and how where the operation is all of f(z).
+IDENTITIES: dict[Op, tuple[str, str]] = {
+    ops.tanh: (r"\operatorname{sech}^{2}(u) = 1 - \tanh^{2}(u)", r"1 - \tanh^{2}(z)"),
+    ops.sigmoid: (r"\sigma(-u) = 1 - \sigma(u)", r"\sigma(z) \cdot (1 - \sigma(z))"),
 }
 
 
@@ -52,12 +52,15 @@ def _derived(sheet: Sheet, i: int) -> None:
         sheet.show(*(chain(left, ("=", right)) for left, right in rules))
         sheet.say("Together:")
     slope = formula.derivative("z")
-    sheet.show(chain(sheet.df(i, "z"), ("=", slope.print("latex"))))
     used = {node.head for node in steps(formula)}
+    sides = [("=", slope.print("latex"))]
+    sides += [("=", whole) for op, (_, whole) in IDENTITIES.items() if formula.head is op and len(steps(formula)) == 2]
+    sheet.show(chain(sheet.df(i, "z"), *sides))
     remarks = []
     if any(node.head in (ops.greater, ops.equal) for node in steps(slope)):
         remarks.append("A bracket $[\\ldots]$ is 1 where its condition holds, else 0.")
-    remarks += [f"Also written with {identity}." for op, identity in IDENTITIES.items() if op in used]
+    if len(sides) == 1:
+        remarks += [f"Also written with ${identity}$." for op, (identity, _) in IDENTITIES.items() if op in used]
     if remarks:
         sheet.say(" ".join(remarks))
 
