@@ -92,14 +92,16 @@ Side = tuple[str, str]  # a relation, and what stands right of it
 
 
 def chain(left: str, *sides: Side) -> tuple[Line, ...]:
-    """Write left = a = b = c on one line, or on as many as it needs.
+    """Write left = a = b = c on one line, or on as many as it needs; a side that repeats the one before is left out.
 
     >>> chain("z", ("=", "1 + 1"), ("=", "2"))
     (Line(left='z', relation='=', right='1 + 1 = 2'),)
     """
     room = WIDEST - _width(left)
     lines: list[Line] = []
-    for relation, right in sides:
+    for i, (relation, right) in enumerate(sides):
+        if i and right == sides[i - 1][1]:
+            continue
         if lines:
             joined = f"{lines[-1].right} {relation} {right}"
             if _width(joined) <= room:

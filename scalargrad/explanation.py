@@ -218,7 +218,7 @@ class _Explanation:
             if slope:
                 left = derivative(self.latex(self.root), self.latex(node))
                 sides = [("=", slope), self.result(node.grad)]
-                lines += chain(left, *dict.fromkeys(sides))
+                lines += chain(left, *sides)
         if not lines:
             return []
         return [

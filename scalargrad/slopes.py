@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import chain
+from scalargrad.document import Side, chain
 from scalargrad.kinks import kinks
 from scalargrad.ops import Op
 from scalargrad.sheet import Sheet, grads, printed
@@ -53,7 +53,7 @@ def _derived(sheet: Sheet, i: int) -> None:
         sheet.say("Together:")
     slope = formula.derivative("z")
     used = {node.head for node in steps(formula)}
-    sides = [("=", slope.print("latex"))]
+    sides: list[Side] = [("=", slope.print("latex"))]
     sides += [("=", whole) for op, (_, whole) in IDENTITIES.items() if formula.head is op and len(steps(formula)) == 2]
     sheet.show(chain(sheet.df(i, "z"), *sides))
     remarks = []
