@@ -92,17 +92,18 @@ def _aligned(lines: Iterable[Line]) -> str:
 
 
 def _markdown(document: Document) -> str:
-    parts = [f"# {_markdown_text(document.title)}"]
+    parts = [f"# {_escaped(document.title)}"]
     parts += [part for block in document.shown if (part := _markdown_block(block))]
     return "\n\n".join(parts)
 
 
 def _markdown_text(running: str) -> str:
     """Escape what Markdown would read; mathematics is left to GitHub's."""
-    return "".join(
-        f"${_for_markdown(part)}$" if maths else re.sub(r"([\\*_\[\]<>|#])", r"\\\1", part)
-        for maths, part in _split(running)
-    )
+    return "".join(f"${_for_markdown(part)}$" if maths else _escaped(part) for maths, part in _split(running))
+
+
+def _escaped(plain: str) -> str:
+    return re.sub(r"([\\*_\[\]<>|#$])", r"\\\1", plain)
 
 
 def _for_markdown(latex: str) -> str:
