@@ -48,8 +48,8 @@ def _abstract(sheet: Sheet, solution: Solution) -> str:
     batch = f", the mean over {len(solution.samples)} samples" if sheet.batch else ""
     asked = "the forward pass" if solution.loss is None else "the forward pass, every gradient"
     if solution.stepped is not None:
-        asked += f" and {problem.steps} steps" * (problem.steps > 1) + " and the updated parameters" * (
-            problem.steps == 1
+        asked += (
+            " and the updated parameters" if problem.steps == 1 else f" and {problem.steps} steps of gradient descent"
         )
     shape = "-".join(map(str, sheet.sizes))
     return f"A {shape} network with the loss {problem.loss}{batch}: {asked}, with the derivation of every number."
