@@ -175,7 +175,9 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
 
 
 def _common(command: argparse.ArgumentParser, digits: int, also: str = "") -> None:
-    command.add_argument("--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf or .dot")
+    command.add_argument(
+        "--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf, .dot, or .html to step through it"
+    )
     command.add_argument("--force", action="store_true", help="draw more than 2,000 scalars, too")
     command.add_argument("--digits", type=int, choices=range(18), metavar="N",
                          help=f"digits after the point, 0 to 17 (default {digits}{also})")  # fmt: skip
