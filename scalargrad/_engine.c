@@ -18,16 +18,19 @@
 #error "this engine relies on the GIL: without it, Python's own is used"
 #endif
 
-/* FETCH asks for memory early. RARE code stays out of the way of what is often run. */
+/* FETCH asks for memory early: a graph is larger than the caches. Nodes lie in the order of their making, so who walks
+   down from a root comes to nodes made a little before, and on the way back to those made after; the processor foresees
+   that within a page, but not beyond it. RARE code stays out of the way of what is often run. */
 #if defined(__GNUC__) || defined(__clang__)
 #define INLINE static inline __attribute__((always_inline))
-#define RARE __attribute__((noinline, cold))
+#define RARE __attribute__((noinline))
 #define FETCH(address) __builtin_prefetch(address, 1)
 #else
 #define INLINE static inline
 #define RARE
 #define FETCH(address) ((void)0)
 #endif
+#define PAGE 4096
 
 /* The table, one row an operation: its value, and beside it its partial derivatives, as in ops.py. Where a value may
    raise in Python (MAY_RAISE), a result that is not finite is left to the Python operation. A partial never raises.
@@ -318,6 +321,9 @@ static Slab *map_slab(void)
     if (slab > start)
         munmap(start, (size_t)(slab - start));
     munmap(slab + SLAB_BYTES, (size_t)(start + SLAB_BYTES - slab));
+#ifdef MADV_POPULATE_WRITE
+    madvise(slab, SLAB_BYTES, MADV_POPULATE_WRITE); /* all pages at once, not one interruption each */
+#endif
     return (Slab *)slab;
 }
 static void unmap_slab(Slab *slab) { munmap(slab, SLAB_BYTES); }
@@ -465,6 +471,7 @@ static void drain(void)
     draining = 1;
     while (dying) {
         Node *node = dying;
+        FETCH((char *)node - PAGE);
         dying = node->next;
         if (node->extra)
             drop(node->extra);
@@ -522,14 +529,15 @@ typedef struct {
     int flags; /* of all nodes together */
 } Order;
 
-#define AHEAD 12               /* nodes: a graph is larger than the caches, so say early which comes next */
+#define AHEAD 12               /* nodes, to fetch */
 #define CHECKED_EVERY (1 << 17) /* node, for signals */
 
 static PyObject *constant(PyObject *operand, const char *name);
 static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
-static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
+static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
 static void unmark(Order *order, Py_ssize_t count);
 static PyObject *own_dict(Node *node);
+static PyObject *getattribute(PyObject *self, PyObject *name);
 static int hold(Node *node, int what, PyObject *value);
 static int set_label(PyObject *self, PyObject *value, void *name);
 static int set_scope(PyObject *self, PyObject *value, void *name);
@@ -543,8 +551,11 @@ typedef struct {
 } Mode;
 
 static PyObject *mode_variable; /* engine._mode */
-static PyObject *last_found;    /* most often the mode is the one of the operation before */
+
+/* To ask the context at every operation would take a third of the operation's time: ask again only in another thread or
+   context, or where the mode was changed since. */
 static Mode last_mode;
+static uint64_t known_thread, known_context;
 
 static int set_scope_of(uint32_t *scope, PyObject *names)
 {
@@ -555,29 +566,43 @@ static int set_scope_of(uint32_t *scope, PyObject *names)
     return 0;
 }
 
-RARE static int new_mode(PyObject *found)
-{
-    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
-    if (set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2)) < 0) {
-        Py_DECREF(found);
-        return -1;
-    }
-    last_mode = mode;
-    Py_XSETREF(last_found, found);
-    return 0;
-}
-
-INLINE int get_mode(Mode *mode)
+RARE static int find_mode(const PyThreadState *thread)
 {
     PyObject *found;
     if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
         return -1;
-    if (found == last_found)
-        Py_DECREF(found); /* last_found holds it */
-    else if (new_mode(found) < 0)
+    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
+    int failed = set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2));
+    if (!failed) {
+        last_mode = mode;
+        known_thread = thread->id;
+        known_context = thread->context_ver;
+    }
+    Py_DECREF(found);
+    return failed;
+}
+
+INLINE int get_mode(Mode *mode)
+{
+    const PyThreadState *thread = PyThreadState_Get();
+    if ((thread->id != known_thread || thread->context_ver != known_context) && find_mode(thread) < 0)
         return -1;
     *mode = last_mode;
     return 0;
+}
+
+static PyObject *set_mode(PyObject *Py_UNUSED(module), PyObject *mode)
+{
+    PyObject *token = PyContextVar_Set(mode_variable, mode);
+    known_context = 0; /* there is none of this number */
+    return token;
+}
+
+static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
+{
+    int failed = PyContextVar_Reset(mode_variable, token);
+    known_context = 0;
+    return failed ? NULL : Py_NewRef(Py_None);
 }
 
 /* Recording an operation, by its number of arguments: the heart of the engine. */
@@ -609,6 +634,13 @@ RARE static PyObject *checked(Node *node, PyObject *parents)
     }
     Py_DECREF(done);
     return (PyObject *)node;
+}
+
+RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y, double out, double dx, double dy)
+{
+    Node *node = mode.recording ? make(out, mode.scope, operation, x, y, dx, dy)
+                                 : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
+    return mode.watch && node ? checked(node, pair((PyObject *)x, (PyObject *)y)) : (PyObject *)node;
 }
 
 /* Inlined, so that each operator and method has the one row that it needs, and no switch. */
@@ -644,9 +676,9 @@ INLINE PyObject *record(int operation, Node *px, Node *py)
     default:
         Py_UNREACHABLE();
     }
-    Node *node = mode.recording ? make(out, mode.scope, operation, px, py, dx, dy)
-                                : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
-    return mode.watch && node ? checked(node, pair((PyObject *)px, (PyObject *)py)) : (PyObject *)node;
+    if (!mode.recording || mode.watch)
+        return record_in_mode(mode, operation, px, py, out, dx, dy);
+    return (PyObject *)make(out, mode.scope, operation, px, py, dx, dy);
 }
 
 static PyObject *record_row(int operation, Node *x, Node *y) { return record(operation, x, y); }
@@ -785,18 +817,34 @@ static PyObject *constant(PyObject *operand, const char *name)
     return (PyObject *)node;
 }
 
-/* The method of each row. */
+/* The method of each row. With a wrong number of arguments the Python operation is called, which raises. */
+
+static PyObject *misused(int operation, PyObject *self, PyObject *const *others, Py_ssize_t count)
+{
+    PyObject *operands = PyTuple_New(count + 1), *result = NULL;
+    if (operands == NULL)
+        return NULL;
+    PyTuple_SET_ITEM(operands, 0, Py_NewRef(self));
+    for (Py_ssize_t i = 0; i < count; i++)
+        PyTuple_SET_ITEM(operands, i + 1, Py_NewRef(others[i]));
+    result = PyObject_CallObject(records[operation], operands);
+    Py_DECREF(operands);
+    return result;
+}
+
 #define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *Py_UNUSED(none))                                          \
+    static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        return record(OP_##name, (Node *)self, NULL);                                                                  \
+        return count ? misused(OP_##name, self, others, count) : record(OP_##name, (Node *)self, NULL);                \
     }
 UNARY(ROW)
 #undef ROW
 #define ROW(name, ...)                                                                                                 \
-    static PyObject *method_##name(PyObject *self, PyObject *other)                                                    \
+    static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        PyObject *y = Node_Check(other) ? Py_NewRef(other) : constant(other, #name);                                   \
+        if (count != 1)                                                                                                \
+            return misused(OP_##name, self, others, count);                                                            \
+        PyObject *y = Node_Check(others[0]) ? Py_NewRef(others[0]) : constant(others[0], #name);                       \
         PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
         Py_XDECREF(y);                                                                                                 \
         return result;                                                                                                 \
@@ -1065,7 +1113,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     }
     if (create_graph)
         return create_graph < 0 ? NULL : PyObject_CallFunctionObjArgs(backward_as_graph, self, gradient, NULL);
-    if (number(gradient, "gradient", "", &seed) < 0 || get_mode(&mode) < 0 || sort(&self, 1, &order, 1) < 0)
+    if (number(gradient, "gradient", "", &seed) < 0 || get_mode(&mode) < 0 || order_of(&self, 1, &order, 1) < 0)
         return NULL;
     /* The marks go in passing, where no code of the user's can run before the last is gone. */
     int marked = !mode.watch && !(order.flags & (BY_HAND | GRAD_IS_OBJECT));
@@ -1077,8 +1125,10 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     ((Node *)self)->grad += seed;
     for (Py_ssize_t i = order.count - 1; i >= 0 && !failed; i--) {
         Node *node = order.entries[i].node;
-        if (i >= AHEAD)
+        if (i >= AHEAD) {
             FETCH(&order.entries[i - AHEAD].node->grad);
+            FETCH(&order.entries[i - AHEAD].node->partial[1]);
+        }
         node->flags &= (uint8_t)~MARKED;
         failed = pass_back(node) < 0;
         if (mode.watch && !failed) {
@@ -1104,7 +1154,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *zero_grad(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Order order = {NULL, 0, 0, 0};
-    if (sort(&self, 1, &order, 0) < 0)
+    if (order_of(&self, 1, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
     walking++; /* what a gradient was may run the user's code when it goes */
@@ -1209,55 +1259,58 @@ static void unmark(Order *order, Py_ssize_t count)
     }
 }
 
-static int sort(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
+static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew)
 {
-    const uintptr_t done = 1; /* in a node's address on the stack: all its ancestors are in */
+    /* A node's address on the stack holds, in bits that are 0 otherwise, how many of its parents were looked at. */
     uintptr_t *stack = NULL;
     Py_ssize_t depth = 0, room = 0;
     int failed = grow((void **)&stack, &room, count, sizeof *stack);
     for (Py_ssize_t i = count; i > 0 && !failed; i--)
         stack[depth++] = (uintptr_t)roots[i - 1];
     while (depth && !failed) {
-        uintptr_t top = stack[--depth];
-        Node *node = (Node *)(top & ~done);
-        if (!(top & done)) {
-            if (node->flags & MARKED)
-                continue;
-            if (node->count) {
+        uintptr_t looked = stack[--depth] & MANY;
+        Node *node = (Node *)(stack[depth] - looked), *next = node;
+        if (!looked && node->flags & MARKED)
+            continue;
+        while (next) {
+            if (!looked) { /* it is new */
                 Py_ssize_t parents = count_parents(node);
-                if (room - depth <= parents && (failed = grow((void **)&stack, &room, parents, sizeof *stack)))
+                if ((room - depth <= parents && (failed = grow((void **)&stack, &room, parents, sizeof *stack))))
                     break;
                 node->flags |= MARKED;
-                stack[depth++] = top | done;
-                /* Nodes lie in memory in the order of their making: on the way down, those a little before come next; */
                 FETCH((char *)&node->flags - 8 * sizeof(Cell));
                 if (node->count == MANY) {
+                    stack[depth++] = (uintptr_t)node + MANY;
                     while (parents)
                         stack[depth++] = (uintptr_t)parent_at(node, --parents);
-                    continue;
+                    break;
                 }
-                if (parents == 2) {
-                    stack[depth++] = (uintptr_t)node->parent[1];
+                if (parents == 2)
                     FETCH(&node->parent[1]->flags);
-                }
-                stack[depth++] = (uintptr_t)node->parent[0];
+            }
+            for (next = NULL; looked < node->count && !next; looked++)
+                if (!(node->parent[looked]->flags & MARKED))
+                    next = node->parent[looked];
+            if (next) {
+                stack[depth++] = (uintptr_t)node + looked;
+                node = next;
+                looked = 0;
                 continue;
             }
-            node->flags |= MARKED;
+            if (order->count == order->room && (failed = grow((void **)&order->entries, &order->room, 0, sizeof(Entry)))) {
+                node->flags &= (uint8_t)~MARKED;
+                break;
+            }
+            FETCH((char *)node + PAGE);
+            order->flags |= node->flags;
+            order->entries[order->count++] = (Entry){node, node->grad};
+            if (anew && node->count)
+                node->grad = 0.0;
         }
-        if (order->count == order->room && (failed = grow((void **)&order->entries, &order->room, 0, sizeof(Entry)))) {
-            node->flags &= (uint8_t)~MARKED;
-            break;
-        }
-        FETCH((char *)&node->flags + 4096); /* on the way up, those on the next page, which the processor does not expect */
-        order->flags |= node->flags;
-        order->entries[order->count++] = (Entry){node, node->grad};
-        if (anew && node->count)
-            node->grad = 0.0;
     }
-    while (depth)
-        if (stack[--depth] & done)
-            ((Node *)(stack[depth] & ~done))->flags &= (uint8_t)~MARKED;
+    while (depth--)
+        if (stack[depth] & MANY)
+            ((Node *)(stack[depth] & ~(uintptr_t)MANY))->flags &= (uint8_t)~MARKED;
     if (failed) {
         unmark(order, order->count);
         restore_gradients(order, NULL);
@@ -1273,7 +1326,7 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
     for (Py_ssize_t i = 0; i < count; i++)
         if (!Node_Check(roots[i]))
             return PyErr_Format(PyExc_TypeError, "topological_order() needs Values, got %R", roots[i]);
-    if (sort(roots, count, &order, 0) < 0)
+    if (order_of(roots, count, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
     walking++; /* making a list may run the collector, and that the user's code */
@@ -1458,12 +1511,16 @@ static int set_dict(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a %R", Py_TYPE(value));
         return -1;
     }
-    return hold((Node *)self, DICT, value);
+    return own_dict((Node *)self) ? hold((Node *)self, DICT, value) : -1;
 }
 
 static PyObject *own_dict(Node *node)
 {
     if (held(node, DICT) == NULL) {
+        if (Value->tp_getattro != getattribute) {
+            Value->tp_getattro = getattribute;
+            PyType_Modified(Value);
+        }
         PyObject *dict = PyDict_New();
         int failed = dict == NULL || keep(node, DICT, dict) < 0;
         Py_XDECREF(dict);
@@ -1550,11 +1607,8 @@ static PyMethodDef methods[] = {
     {"detach", detach, METH_NOARGS, "Return a leaf with the same data and label: no gradient passes through it."},
     {"_apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL | METH_STATIC, NULL},
     {"_restore", restore, METH_VARARGS | METH_CLASS, NULL},
-#define ROW(name, ...) {#name, method_##name, METH_NOARGS, "See scalargrad." #name "."},
-    UNARY(ROW)
-#undef ROW
-#define ROW(name, ...) {#name, method_##name, METH_O, "See scalargrad." #name "."},
-    BINARY(ROW)
+#define ROW(name, ...) {#name, (PyCFunction)(void (*)(void))method_##name, METH_FASTCALL, "See scalargrad." #name "."},
+    UNARY(ROW) BINARY(ROW)
 #undef ROW
     {NULL, NULL, 0, NULL},
 };
@@ -1590,80 +1644,36 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-/* The module. It takes from engine.py what is not hot, and what both engines share: no_grad, scope, ... */
+/* The module. What is not hot, engine._lend adds. */
 
 static PyMethodDef functions[] = {
     {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL, "Apply an operation to Values and numbers: see engine.py."},
     {"topological_order", (PyCFunction)(void (*)(void))topological_order, METH_FASTCALL,
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
+    {"_set_mode", set_mode, METH_O, NULL},
+    {"_reset_mode", reset_mode, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
-
-static const char *shared[] = {"no_grad", "detect_anomaly", "scope", NULL};
-
-/* Methods of the Python class that are not hot: they ask for attributes only, so they work on any Value. */
-static const char *borrowed[] = {"_op",      "local_gradients", "forward",  "__float__",    "__repr__", "__format__",
-                                 "_state", "__reduce__",      "__copy__", "__deepcopy__", NULL};
 
 static int fill_table(PyObject *ops)
 {
     PyObject *table = PyObject_GetAttrString(ops, "TABLE");
-    for (int op = 1; table && op < OPERATIONS; op++) {
-        records[op] = Py_XNewRef(PyDict_GetItemString(table, rows[op].name));
-        if (records[op] == NULL) {
-            PyErr_Format(PyExc_ImportError, "the table of operations has no %s", rows[op].name);
+    for (int row = 1; table && row < OPERATIONS; row++)
+        if ((records[row] = Py_XNewRef(PyDict_GetItemString(table, rows[row].name))) == NULL) {
+            PyErr_Format(PyExc_ImportError, "the table of operations has no %s", rows[row].name);
             Py_CLEAR(table);
         }
-    }
-    if (table == NULL)
-        return -1;
+    Py_XDECREF(table); /* the module ops holds it */
     two_over_root_pi = 2 / sqrt(3.141592653589793);
-    Py_DECREF(table);
-    return 0;
+    return table ? 0 : -1;
 }
 
-static int fill_type(PyObject *module, PyObject *engine, PyObject *ops)
+static int start_with(Numbered *known, PyObject *first)
 {
-    PyObject *original = PyObject_GetAttrString(engine, "Value"), *table = PyObject_GetAttrString(ops, "TABLE");
-    PyObject *type = (PyObject *)Value, *key, *thing;
-    Py_ssize_t place = 0;
-    int failed = original == NULL || table == NULL;
-    for (int i = 0; borrowed[i] && !failed; i++) {
-        thing = PyDict_GetItemString(((PyTypeObject *)original)->tp_dict, borrowed[i]);
-        failed = thing == NULL || PyObject_SetAttrString(type, borrowed[i], thing) < 0;
-    }
-    while (!failed && PyDict_Next(table, &place, &key, &thing)) /* the operations that have no method yet */
-        if (!PyObject_HasAttr(type, key)) {
-            PyObject *method = PyDict_GetItemWithError(((PyTypeObject *)original)->tp_dict, key);
-            failed = method == NULL || PyObject_SetAttr(type, key, method) < 0;
-        }
-    PyObject *doc = failed ? NULL : PyObject_GetAttrString(original, "__doc__");
-    failed = doc == NULL || PyObject_SetAttrString(type, "__doc__", doc) < 0;
-    Py_XDECREF(doc);
-    Py_XDECREF(original);
-    Py_XDECREF(table);
-    for (int i = 0; shared[i] && !failed; i++) {
-        thing = PyObject_GetAttrString(engine, shared[i]);
-        failed = thing == NULL || PyModule_AddObjectRef(module, shared[i], thing) < 0;
-        Py_XDECREF(thing);
-    }
-    return failed || PyModule_AddObjectRef(module, "Value", type) < 0 ? -1 : 0;
-}
-
-static int number_things(Numbered *known, const char *format, ...)
-{
-    va_list first;
-    va_start(first, format);
-    known->list = Py_VaBuildValue(format, first);
-    known->places = known->list ? PyDict_New() : NULL;
-    va_end(first);
-    int failed = known->places == NULL;
-    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(known->list); i++) {
-        PyObject *place = PyLong_FromSsize_t(i);
-        failed = place == NULL || PyDict_SetItem(known->places, PyList_GET_ITEM(known->list, i), place) < 0;
-        Py_XDECREF(place);
-    }
-    return failed ? -1 : 0;
+    size_t place;
+    known->list = PyList_New(0);
+    known->places = PyDict_New();
+    return known->list && known->places && first ? place_of(known, first, 0, "", &place) : -1;
 }
 
 static int execute(PyObject *module)
@@ -1693,14 +1703,22 @@ static int execute(PyObject *module)
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
     one = PyFloat_FromDouble(1.0);
-    failed = failed || empty_string == NULL || empty_tuple == NULL || one == NULL ||
-             number_things(&scopes, "[O]", empty_tuple) < 0 || number_things(&roles, "[Os]", empty_string, "constant") < 0 ||
-             (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
+    PyObject *constant_role = PyUnicode_FromString("constant");
+    size_t place;
+    failed = failed || one == NULL || start_with(&scopes, empty_tuple) < 0 || start_with(&roles, empty_string) < 0 ||
+             constant_role == NULL || place_of(&roles, constant_role, UINT8_MAX, "roles", &place) < 0 ||
+             fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
     if (!failed) {
         Value->tp_vectorcall = node_vectorcall;
+        Value->tp_getattro = PyObject_GenericGetAttr; /* until there is an attribute: the interpreter knows short cuts */
         Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
-        failed = fill_table(ops) < 0 || fill_type(module, engine, ops) < 0;
+        PyObject *done = PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0
+                             ? NULL
+                             : PyObject_CallMethod(engine, "_lend", "O", module);
+        failed = done == NULL;
+        Py_XDECREF(done);
     }
+    Py_XDECREF(constant_role);
     Py_XDECREF(engine);
     Py_XDECREF(ops);
     return failed ? -1 : 0;

@@ -1,4 +1,4 @@
-"""The command line: `scalargrad eval` an expression, `scalargrad solve` a network problem."""
+"""The command line: `scalargrad eval` and `explain` an expression, `scalargrad solve` a network problem."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ import io
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import scalargrad
 from scalargrad import worked
+from scalargrad.derivation import written
+from scalargrad.explanation import explain
 from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
-from scalargrad.value import Value
+from scalargrad.symbolic import parse
+from scalargrad.value import Value, topological_order
+from scalargrad.writers import ENDINGS, FORMATS, write
+
+LARGEST_PICTURE = 400  # scalars: a page's picture should be readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,11 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     # argparse takes what starts with a minus for an option, unless there is a space in it.
-    arguments = [f" {a}" if a.startswith("-") and not a.startswith("--") and a != "-h" else a for a in arguments]
+    short = ("-h",) if "eval" in arguments[:1] else ("-h", "-o")
+    arguments = [f" {a}" if a.startswith("-") and not a.startswith("--") and a not in short else a for a in arguments]
     options = _parser().parse_args(arguments)
     try:
         text, root, title = options.run(options)
-        _print(text)
+        if getattr(options, "output", None):
+            _write(options.output, text)
+        else:
+            _print(text)
         if options.draw:
             import viz
 
@@ -77,6 +89,25 @@ def _print(text: str) -> None:
             raise
 
 
+def _write(path: str, text: str) -> None:
+    """Write a file whole or not at all."""
+    try:
+        descriptor, beside = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
+    except OSError as error:
+        error.filename = path
+        raise
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(beside).chmod(0o666 & ~mask)  # as any new file; a temporary one is its owner's alone
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scalargrad",
@@ -87,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     engine = f"{scalargrad.engine_name} engine{'' if built else '; the C engine is not built'}"
     version = f"scalargrad {scalargrad.__version__} ({engine})"
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{eval,solve}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{eval,explain,solve}")
 
     command = _command(
         commands,
@@ -96,11 +127,19 @@ def _parser() -> argparse.ArgumentParser:
         'scalargrad eval "log(1 + exp(-(w*x + b)))" w=-2 x=1.5 b=0.3 --draw graph.png',
         _eval,
     )
-    command.add_argument("expression", help="numbers, names, + - * / **, parentheses, and functions such as exp(x)")
-    command.add_argument(
-        "values", nargs="*", metavar="name=number", help="a value for each name, such as w=-2 or x=1/3"
-    )
+    _expression(command)
     command.add_argument("--json", action="store_true", help="print JSON, with all digits")
+    _common(command, digits=4)
+
+    command = _command(
+        commands,
+        "explain",
+        "write out how the gradient of an expression comes about, step by step",
+        'scalargrad explain "log(1 + exp(-(w*x + b)))" w=-2 x=1.5 b=0.3 -o derivative.html',
+        _explain,
+    )
+    _expression(command)
+    _written(command)
     _common(command, digits=4)
 
     command = _command(
@@ -112,8 +151,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("problem", help="a TOML file with input, target, loss, learning_rate and [[layer]] tables")
     command.add_argument("--target", metavar="NUMBERS", help="the target y, such as 1,0: in place of the file's")
-    _common(command, digits=6)
+    command.add_argument("--steps", type=int, metavar="N", help="steps of gradient descent: in place of the file's")
+    _written(command)
+    _common(command, digits=6, also=", 4 written out")
     return parser
+
+
+def _expression(command: argparse.ArgumentParser) -> None:
+    command.add_argument("expression", help="numbers, names, + - * / **, parentheses, and functions such as exp(x)")
+    command.add_argument(
+        "values", nargs="*", metavar="name=number", help="a value for each name, such as w=-2 or x=1/3"
+    )
+
+
+def _written(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=tuple(FORMATS), help="write every step out, derived, in this format")
+    command.add_argument("-o", "--output", metavar="FILE", help="write it to a file: .txt, .md, .tex, .html or .json")
 
 
 def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> argparse.ArgumentParser:
@@ -129,7 +182,7 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
     return command
 
 
-def _common(command: argparse.ArgumentParser, digits: int) -> None:
+def _common(command: argparse.ArgumentParser, digits: int, also: str = "") -> None:
     command.add_argument(
         "--draw", metavar="FILE", help="draw the computation graph: .png, .svg, .pdf, .dot, or .html to step through it"
     )
@@ -138,14 +191,47 @@ def _common(command: argparse.ArgumentParser, digits: int) -> None:
     command.add_argument("--highlight", metavar="NAME", help="show every path from a value to the root, such as w11")
     command.add_argument("--theme", choices=("light", "dark"), default="light", help="the colours of the picture")
     command.add_argument("--force", action="store_true", help="draw more than 2,000 cards, too")
-    command.add_argument("--digits", type=int, choices=range(18), metavar="N", default=digits,
-                         help=f"digits after the point, 0 to 17 (default {digits})")  # fmt: skip
+    command.add_argument("--digits", type=int, choices=range(18), metavar="N",
+                         help=f"digits after the point, 0 to 17 (default {digits}{also})")  # fmt: skip
+    command.set_defaults(default_digits=digits)
 
 
 # A command returns what is printed, the root of the graph that --draw draws, and the picture's title.
 
 
 def _eval(options: argparse.Namespace) -> tuple[str, Value, str]:
+    values, steps = _evaluated(options)
+    text, root = steps[-1]
+    root.backward()
+    rows = [(str(text), value.data, value.grad) for text, value in steps if isinstance(value, Value)]
+    rows.sort(key=lambda row: row[0] not in values)  # names first
+    if options.json:
+        values_list = [{"name": n, "value": _json(v), "gradient": _json(g)} for n, v, g in rows]
+        answer = json.dumps({"expression": str(text), "value": _json(root.data), "values": values_list})
+    else:
+        digits = _digits(options)
+        table = [(name, *(worked.fixed(x, digits) for x in numbers)) for name, *numbers in rows]
+        answer = f"{text} = {worked.fixed(root.data, digits)}\n\n"
+        answer += _table([("name", "value", "gradient"), *table])
+    return answer, root, str(text)
+
+
+def _explain(options: argparse.Namespace) -> tuple[str, Value, str]:
+    _, steps = _evaluated(options)
+    text, root = steps[-1]
+    root.backward()
+    format = _format(options) or "text"
+    picture = _picture(root, str(text)) if format == "html" else ""
+    title, formula = f"Worked derivative: {text}", parse(options.expression)
+    return (
+        write(explain(root, _digits(options), title=title, formula=formula, picture=picture), format),
+        root,
+        str(text),
+    )
+
+
+def _evaluated(options: argparse.Namespace) -> tuple[dict[str, float], list[tuple[str, Any]]]:
+    """Return the values of the names, and every step of the expression; the last is a Value."""
     expression = Expression.parse(options.expression)
     values = _assignments(options.values)
     for name in values:
@@ -158,22 +244,11 @@ def _eval(options: argparse.Namespace) -> tuple[str, Value, str]:
     missing = [name for name in expression.names if name not in values]
     if missing:
         raise ValueError(f"no value for {', '.join(f'{name}=...' for name in missing)}" + EULER * ("e" in missing))
-    steps = expression.steps({name: Value(values[name], label=name) for name in expression.names})
+    steps: list[tuple[str, Any]] = list(expression.steps({n: Value(values[n], label=n) for n in expression.names}))
     text, root = steps[-1]
     if not isinstance(root, Value):  # an expression without names
-        root = Value(root)
-        steps = [(text, root)]
-    root.backward()
-    rows = [(str(text), value.data, value.grad) for text, value in steps if isinstance(value, Value)]
-    rows.sort(key=lambda row: row[0] not in values)  # names first
-    if options.json:
-        values_list = [{"name": n, "value": _json(v), "gradient": _json(g)} for n, v, g in rows]
-        answer = json.dumps({"expression": str(text), "value": _json(root.data), "values": values_list})
-    else:
-        table = [(name, *(worked.fixed(x, options.digits) for x in numbers)) for name, *numbers in rows]
-        answer = f"{text} = {worked.fixed(root.data, options.digits)}\n\n"
-        answer += _table([("name", "value", "gradient"), *table])
-    return answer, root, str(text)
+        steps = [(text, Value(root))]
+    return values, steps
 
 
 def _assignments(assignments: Sequence[str]) -> dict[str, float]:
@@ -195,13 +270,50 @@ def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
     problem = worked.Problem.load(options.problem)
     if options.target is not None:
         try:
-            target = [float(entry) for entry in options.target.split(",")]
+            targets = [[float(entry) for entry in row.split(",")] for row in options.target.split(";")]
         except ValueError:
             raise ValueError(f"--target: expected numbers and commas, such as 1,0, got {options.target!r}") from None
-        problem = problem.with_target(target)
+        problem = problem.with_target(targets)
+    if options.steps is not None:
+        problem = problem.with_steps(options.steps)
     solution = worked.solve(problem)
-    root = solution.h[-1] if solution.loss is None else solution.loss
-    return worked.report(solution, options.digits), root, problem.title
+    format = _format(options)
+    if format is None:
+        text = worked.report(solution, _digits(options))
+    else:
+        picture = _picture(solution.root, problem.title) if format == "html" else ""
+        text = write(written(solution, 4 if options.digits is None else options.digits, picture), format)
+    return text, solution.root, problem.title
+
+
+def _digits(options: argparse.Namespace) -> int:
+    return options.default_digits if options.digits is None else options.digits
+
+
+def _format(options: argparse.Namespace) -> str | None:
+    """Return the format that was asked for, by name or by the ending of the file."""
+    if options.format or not options.output:
+        return options.format
+    ending = Path(options.output).suffix
+    if ending not in ENDINGS:
+        raise ValueError(f"--output: expected an ending of {', '.join(ENDINGS)}, or --format, got {options.output!r}")
+    return ENDINGS[ending]
+
+
+def _picture(root: Value | list[Value], title: str) -> str:
+    """Draw the graph as SVG, for a page; without Graphviz, or of a huge graph, the page has none."""
+    if len(topological_order(*(root if isinstance(root, list) else [root]))) > LARGEST_PICTURE:
+        return ""
+    import viz
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = viz.draw(root, Path(folder) / "graph.svg", title=title)
+        except viz.RendererNotFound:
+            print("scalargrad: the page has no picture: Graphviz's program `dot` is not installed", file=sys.stderr)
+            return ""
+        svg = path.read_text(encoding="utf-8")
+    return svg[svg.index("<svg") :]
 
 
 def _json(x: float) -> float | str:

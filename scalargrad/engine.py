@@ -29,15 +29,16 @@ class Mode(NamedTuple):
 
 
 _mode: ContextVar[Mode] = ContextVar("scalargrad.mode", default=Mode())  # noqa: B039 - a tuple
+_set_mode, _reset_mode = _mode.set, _mode.reset
 
 
 @contextmanager
 def _changed(**changes: Any) -> Iterator[None]:
-    token = _mode.set(_mode.get()._replace(**changes))
+    token = _set_mode(_mode.get()._replace(**changes))
     try:
         yield
     finally:
-        _mode.reset(token)
+        _reset_mode(token)
 
 
 @contextmanager
@@ -97,10 +98,10 @@ class scope:
         self._name = name
 
     def __enter__(self) -> None:
-        self._token = _mode.set(_within(_mode.get(), self._name))
+        self._token = _set_mode(_within(_mode.get(), self._name))
 
     def __exit__(self, *raised: object) -> None:
-        _mode.reset(self._token)
+        _reset_mode(self._token)
 
 
 @lru_cache(maxsize=1024)
@@ -504,6 +505,18 @@ for _op in ops.TABLE.values():
     setattr(Value, _op.name, _method(_op))
 Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
 pickled = Value  # the class that pickles become: the C twin's where that is in use
+
+
+def _lend(twin: Any) -> None:
+    """Give the module of the C twin what is not hot: it asks for attributes only, so it works on any Value."""
+    global _set_mode, _reset_mode  # the twin looks the mode up again only where it was changed
+    _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
+    for function in (no_grad, detect_anomaly, source_lines, scope):
+        setattr(twin, function.__name__, function)
+    methods = ("_op", "local_gradients", "forward", "__float__", "__repr__", "__format__")
+    copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
+    for name in ("__doc__", *methods, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
+        setattr(twin.Value, name, vars(Value)[name])
 
 
 class _ByHand:

@@ -14,14 +14,15 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import ops
+from scalargrad import ops, vectormath
 
 if TYPE_CHECKING:
     from scalargrad.program import Program
 
+SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
 CHUNK = 500  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
@@ -45,7 +46,9 @@ class Layout:
     reduce: str | None = None
 
 
-def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = ()) -> str:
+def to_llvm(
+    program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = (), inline: str = ""
+) -> str:
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad import Value
@@ -56,8 +59,11 @@ def to_llvm(program: Program, layout: Layout, width: int = 8, vector_functions: 
 
     width  how many numbers one vector of the processor holds
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
+    inline  "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     """
-    return _Module(program, layout, width, frozenset(vector_functions)).text()
+    written = inline and any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
+    together = 2 if written and program.operations <= SHORT else 1  # vectors, whose steps need not wait for each other
+    return _Module(program, layout, width, together, frozenset(vector_functions), inline).text()
 
 
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
@@ -70,9 +76,19 @@ def _added(total: str, value: str, sign: int) -> str:
 
 
 class _Module:
-    def __init__(self, program: Program, layout: Layout, width: int, vector_functions: frozenset[str]) -> None:
-        self.program, self.layout, self.width, self.vector_functions = program, layout, width, vector_functions
+    def __init__(
+        self,
+        program: Program,
+        layout: Layout,
+        register: int,
+        together: int,
+        vector_functions: frozenset[str],
+        inline: str,
+    ) -> None:
+        self.program, self.layout, self.vector_functions = program, layout, vector_functions
+        self.register, self.width = register, together * register
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
+        self.inline = inline
         self.declared: set[str] = set()
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in program.results]
@@ -153,7 +169,7 @@ class _Module:
         functions = [chunk.text() for chunk in self.chunks]
         kernel = "\n".join(self._kernel())
         declarations = "\n".join(sorted(self.declared))
-        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.width)]) + "\n"
+        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.register)]) + "\n"
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
@@ -317,6 +333,8 @@ class _Chunk:
         self.bits = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
+        self.known: dict[Any, Any] = {}
+        self.avx512 = module.inline == "avx512"
         self.temporary = 0
 
     def text(self) -> str:
@@ -421,6 +439,10 @@ class _Chunk:
         self.names[index] = value
         return value
 
+    def _is_number(self, index: int) -> bool:
+        op, operands, constant = self.module.program.instructions[index]
+        return op is None and not operands and not isnan(constant)
+
     def constant(self, number: float) -> str:
         return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
 
@@ -457,7 +479,11 @@ class _Chunk:
         chosen, other = self.operand(x), self.operand(y)
         if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
             a, b = map(self.operand, operands)
-            truth, unknown = self.compare("ogt" if op.name == "greater" else "oeq", a, b), self.compare("uno", a, b)
+            relation = "gt" if op.name == "greater" else "eq"
+            unsure = [i for i in operands if not self._is_number(i)]
+            if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
+                return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
+            truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
         else:
             c = self.operand(condition)
             truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)
@@ -468,13 +494,40 @@ class _Chunk:
         if function in ("sqrt", "fabs"):
             suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
             return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
+        if self.module.inline and self.lanes > 1 and function in vectormath.FUNCTIONS:
+            return vectormath.expand(function, self, arguments[0])
+        return self.call(function, arguments)
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        return self.module.declare(result, name, *parameters)
+
+    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
+        """Call a function of the processor's own vectors, for each that is in one of ours."""
+        lanes, width = self.lanes, self.module.register
+        part = f"<{width} x double>"
+        call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
+        results = []
+        for start in range(0, lanes, width):
+            taken = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
+            cut = [
+                self.let(f"shufflevector {self.type} {x}, {self.type} poison, <{width} x i32> <{taken}>")
+                for x in arguments
+            ]
+            given = [*((part, x) for x in cut), *others]
+            results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
+        if len(results) == 1:
+            return results[0]
+        every = ", ".join(f"i32 {lane}" for lane in range(lanes))
+        return self.let(f"shufflevector {part} {results[0]}, {part} {results[1]}, <{lanes} x i32> <{every}>")
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        declare, kind = self.module.declare, self.type
         if self.lanes == 1:
             call = declare(kind, function, *[kind] * len(arguments))
             return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
-        name = vector_name(function, len(arguments), self.lanes)
+        name = vector_name(function, len(arguments), self.module.register)
         if name in self.module.vector_functions:
-            call = declare(kind, name, *[kind] * len(arguments))
-            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
+            return self.by_parts(name, arguments)
         out = "poison"
         call = declare("double", function, *["double"] * len(arguments))
         for lane in range(self.lanes):
@@ -484,7 +537,9 @@ class _Chunk:
         return out
 
 
-_ATTRIBUTES = 'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
+_ATTRIBUTES = """\
+attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
 
 
 def literal(number: float) -> str:
@@ -518,8 +573,10 @@ def binding() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _host() -> tuple[Any, str, str, int, frozenset[str]]:
-    """Return LLVM's target, this processor's name and features, its vectors' lanes, and functions of such vectors."""
+def _host() -> tuple[Any, str, str, int, frozenset[str], str]:
+    """Return LLVM's target, this processor's name and features, its vectors' lanes, functions of such vectors, and
+    what `to_llvm` may write out.
+    """
     llvm = binding()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -540,7 +597,8 @@ def _host() -> tuple[Any, str, str, int, frozenset[str]]:
         if op.libm and hasattr(library, op.libm):
             llvm.add_symbol(op.libm, ctypes.cast(getattr(library, op.libm), ctypes.c_void_p).value)
     target = llvm.Target.from_default_triple()
-    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names)
+    inline = "avx512" if lanes == 8 else "fma" if features.get("fma") or target.name == "aarch64" else ""
+    return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names), inline
 
 
 class Kernel:
@@ -557,10 +615,10 @@ class Kernel:
 
     def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
         llvm = binding()
-        target, cpu, features, lanes, vector_functions = _host()
+        target, cpu, features, lanes, vector_functions, inline = _host()
         if level is None:
             level = 2 if program.operations <= QUICK else 0
-        text = to_llvm(program, layout, lanes, vector_functions)
+        text = to_llvm(program, layout, lanes, vector_functions, inline)
         machine = target.create_target_machine(cpu, features, opt=level, jit=True)
         module = llvm.parse_assembly(text)
         module.triple = machine.triple

@@ -460,6 +460,9 @@ def log_softmax(logits: Sequence[Any]) -> list[Value]:
         if len(values) == 1:
             return [values[0] - values[0]]
         if _any_traced(values):
+            if len(values) == 2:
+                ahead = values[0] - values[1]
+                return [-softplus(-ahead), -softplus(ahead)]
             peak = _peak(values)
             rest = _log_rest_of_any(values, peak)
             return [value - peak - rest for value in values]

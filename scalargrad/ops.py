@@ -339,7 +339,7 @@ div = Op(
     doc="Quotient of x and y.\n\n>>> div(3.0, 2.0)\n1.5")
 neg = Op(
     "neg", operator.neg, lambda out, x: -1.0,
-    symbol="-", text="-{:3}", latex="-{:3}", precedence=SUM,
+    symbol="-", text="-{:3}", latex="-{:2}", precedence=SUM,
     doc="Minus x.\n\n>>> neg(2.0)\n-2.0")
 pow = Op(  # 0**0 = 1; d(x**0)/dx = 0 everywhere; d(0**y)/dy = 0 for y >= 0
     "pow", _power, lambda out, x, y: power_rule(x, y), lambda out, x, y: out * log(x + equal(x, 0)),

@@ -304,6 +304,8 @@ class _Simplifier:
         return out
 
     def neg(self, a: Formula) -> Formula | None:
+        if a._is(ops.sub):
+            return self(ops.sub, *reversed(a._prev))
         return self.positive(a) if _is_negative(a) else self.leaf(-a.head) if isinstance(a.head, float) else None
 
     def positive(self, a: Formula) -> Formula:

@@ -1,4 +1,4 @@
-"""Network problems, read from TOML and solved: every forward value, every gradient, the updated parameters.
+"""Network problems solved: every forward value, every gradient, the updated parameters.
 
 All numbers are read off a recorded graph of Values and its backward pass; nothing is computed by matrix
 formulas beside it.
@@ -7,213 +7,151 @@ formulas beside it.
 from __future__ import annotations
 
 import copy
-import difflib
-import reprlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from math import isclose
-from os import PathLike
-from pathlib import Path
+from fractions import Fraction
+from math import inf
 from typing import Any
 
-from scalargrad import nn, ops
+from scalargrad import nn
+from scalargrad.engine import scope
+from scalargrad.kinks import Kink, kinks
 from scalargrad.optim import SGD
+from scalargrad.problem import LOSSES
+from scalargrad.problem import Problem as Problem
+from scalargrad.problem import ProblemError as ProblemError
 from scalargrad.value import Value
-
-# Each loss, and the activation that its output layer must have (None: any but softmax).
-LOSSES: dict[str, tuple[Callable[..., Value], str | None]] = {
-    "cross-entropy": (nn.cross_entropy, "softmax"),
-    "binary-cross-entropy": (nn.binary_cross_entropy, "sigmoid"),
-    "mse": (nn.mse, None),
-}
 
 # The losses of probabilities, and the probabilities that their textbook graph is right for. Where 1 - p is small, its
 # rounding costs digits; where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261).
 TEXTBOOK = {"cross-entropy": (1e-30, 1.0), "binary-cross-entropy": (1e-3, 1 - 1e-3)}
 
 
-class ProblemError(ValueError):
-    """A problem that is not one; the message names the file, the key and what was wrong."""
-
-
 @dataclass(frozen=True)
-class Problem:
-    """A network with all numbers given, as a problem file states it.
+class Sample:
+    """What the network makes of one example.
 
-    >>> problem = Problem.from_dict({"input": [1, 2], "layer": [{"weights": [[3, 4]], "bias": [5]}]})
-    >>> solve(problem).h[-1][0].data
-    16.0
-
-    `activations` has a name or an expression in z for each layer; `target` and `learning_rate` may be None.
+    x        the input
+    y        the target, where there is one
+    z, h     for each layer the weighted sums Z and the activations H; the last H is ŷ
+    slopes   for each layer f'(Z), the derivatives of the activations; none for softmax, which mixes its inputs
+    loss     None without a target
     """
 
-    input: tuple[float, ...]
-    layers: tuple[nn.Layer, ...]
-    activations: tuple[str, ...]
-    loss: str
-    target: tuple[float, ...] | None
-    learning_rate: float | None
-    source: str
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Problem:
-        """Read a TOML file. Raises OSError where it cannot be read, ProblemError where it states no problem."""
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
-        source = Path(path).name
-        try:
-            data = tomllib.loads(Path(path).read_bytes().decode())
-        except ValueError as error:  # no TOML, no UTF-8, or an integer of thousands of digits
-            raise ProblemError(f"{source}: {error}") from None
-        except RecursionError:
-            raise ProblemError(f"{source}: nested too deeply") from None
-        return cls.from_dict(data, source)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any], source: str = "problem") -> Problem:
-        """Check what a file states, and make the network. Raises ProblemError."""
-        _check_keys(source, "", data, ("input", "target", "loss", "learning_rate", "layer"))
-        inputs = _vector(source, "input", data.get("input"))
-        tables = data.get("layer")
-        if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-            raise ProblemError(f"{source}: layer: expected [[layer]] tables, got {_shown(tables)}")
-        activations = tuple(table.get("activation", "linear") for table in tables)
-        loss = data.get("loss", "cross-entropy" if activations[-1] == "softmax" else "mse")
-        if not isinstance(loss, str) or loss not in LOSSES:
-            raise ProblemError(f"{source}: loss: expected one of {', '.join(LOSSES)}, got {_shown(loss)}")
-        layers: list[nn.Layer] = []
-        for i, table in enumerate(tables, 1):
-            nin = len(layers[-1].neurons) if layers else len(inputs)
-            layers.append(_layer(source, i, table, nin, last=i == len(tables)))
-        needed = LOSSES[loss][1] or ("anything else" if activations[-1] == "softmax" else activations[-1])
-        if activations[-1] != needed:
-            place = f"{source}: layer {len(layers)}: activation"
-            raise ProblemError(f"{place}: the loss {loss} needs {needed}, got {_shown(activations[-1])}")
-        rate = data.get("learning_rate")
-        if rate is not None and (not _is_number(rate) or rate < 0):
-            raise ProblemError(f"{source}: learning_rate: expected a number of at least 0, got {_shown(rate)}")
-        rate = None if rate is None else float(rate)
-        problem = cls(inputs, tuple(layers), activations, loss, None, rate, source)
-        return problem.with_target(data["target"]) if "target" in data else problem
-
-    @property
-    def title(self) -> str:
-        """The network in a few words, such as `4-3-2 network, f(z) = relu(z) + sin(z), softmax, cross-entropy`."""
-        sizes = "-".join(str(n) for n in (len(self.input), *(len(layer.neurons) for layer in self.layers)))
-        functions = [
-            f"{self.functions[a]}(z) = {a}" if a in self.functions else a for a in dict.fromkeys(self.activations)
-        ]
-        return ", ".join([f"{sizes} network", *(f for f in functions if f != "linear"), self.loss])
-
-    @property
-    def functions(self) -> dict[str, str]:
-        """Names for the activations that are expressions: f, or f1, f2, ..."""
-        expressions = [a for a in dict.fromkeys(self.activations) if a not in (*ops.TABLE, "linear", "softmax")]
-        return {a: f"f{i}" if len(expressions) > 1 else "f" for i, a in enumerate(expressions, 1)}
-
-    def with_target(self, target: Any) -> Problem:
-        """Return the same problem with a target, a number for each output. Raises ProblemError."""
-        numbers = _vector(self.source, "target", target)
-        outputs = len(self.layers[-1].neurons)
-        if len(numbers) != outputs:
-            raise ProblemError(f"{self.source}: target: expected shape ({outputs},), got ({len(numbers)},)")
-        if self.loss == "cross-entropy" and not (isclose(sum(numbers), 1) and min(numbers) >= 0):
-            raise ProblemError(f"{self.source}: target: expected probabilities that sum to 1, got {_shown(target)}")
-        if self.loss == "binary-cross-entropy" and not all(0 <= number <= 1 for number in numbers):
-            raise ProblemError(f"{self.source}: target: expected probabilities from 0 to 1, got {_shown(target)}")
-        return replace(self, target=numbers)
-
-
-def _check_keys(source: str, place: str, table: dict[str, Any], known: Sequence[str]) -> None:
-    for key in table:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(known)}"
-            raise ProblemError(f"{source}: {place}unknown key {key!r}; {hint}")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # exact for integers of any size
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else reprlib.repr(value)
-
-
-def _vector(source: str, key: str, entries: Any) -> tuple[float, ...]:
-    if not isinstance(entries, (list, tuple)) or not entries:
-        raise ProblemError(f"{source}: {key}: expected a list of numbers, got {_shown(entries)}")
-    for i, entry in enumerate(entries, 1):
-        if not _is_number(entry):
-            raise ProblemError(f"{source}: {key}: expected a finite number as entry {i}, got {_shown(entry)}")
-    return tuple(float(entry) for entry in entries)
-
-
-def _layer(source: str, index: int, table: dict[str, Any], nin: int, *, last: bool) -> nn.Layer:
-    place = f"layer {index}: "
-    _check_keys(source, place, table, ("weights", "bias", "activation"))
-    rows = table.get("weights")
-    if not isinstance(rows, list) or not rows:
-        raise ProblemError(f"{source}: {place}weights: expected a list of rows, got {_shown(rows)}")
-    weights = [_vector(source, f"{place}weights: row {i}", row) for i, row in enumerate(rows, 1)]
-    for i, row in enumerate(weights, 1):
-        if len(row) != nin:
-            shape = f"({len(weights)}, {nin})"
-            got = f"({len(weights)}, {len(row)})" if len({len(r) for r in weights}) == 1 else f"row {i} of {len(row)}"
-            raise ProblemError(f"{source}: {place}weights: expected shape {shape} for {nin} inputs, got {got}")
-    bias = _vector(source, f"{place}bias", table.get("bias"))
-    if len(bias) != len(weights):
-        raise ProblemError(f"{source}: {place}bias: expected shape ({len(weights)},), got ({len(bias)},)")
-    activation = table.get("activation", "linear")
-    if not isinstance(activation, str):
-        raise ProblemError(f"{source}: {place}activation: expected a name or an expression, got {_shown(activation)}")
-    if activation == "softmax" and not last:
-        raise ProblemError(f"{source}: {place}activation: softmax belongs to the last layer")
-    name = "output layer" if last and index > 1 else f"layer {index}"
-    try:
-        return nn.Layer.from_arrays(
-            weights, bias, name=name, activation="linear" if activation == "softmax" else activation
-        )
-    except ValueError as error:
-        raise ProblemError(f"{source}: {place}activation: {error}") from None
+    x: list[Value]
+    y: list[Value]
+    z: list[list[Value]]
+    h: list[list[Value]]
+    slopes: list[list[float]]
+    loss: Value | None
 
 
 @dataclass(frozen=True)
 class Solution:
     """A solved problem: Values whose `data` and `grad` are the answers.
 
-    layers   its own copy of the problem's layers: the parameters, and their gradients
-    x        the input
-    z, h     for each layer the weighted sums Z and the activations H; the last H is ŷ
-    slopes   for each layer f'(Z), the derivatives of the activations; none for softmax, which mixes its inputs
-    loss     None without a target, and then there are no gradients
-    updated  for each layer weights and bias after one step of gradient descent; None where that is not given
+    layers     its own copy of the problem's layers: the parameters, and their gradients
+    samples    one for each example; `x`, `z`, `h` and `slopes` are the first one's
+    loss       the mean over the samples; None without a target, and then there are no gradients
+    stepped    the layers after one step of gradient descent; None where that is not given
+    following  the solutions of the further steps of gradient descent
     """
 
     problem: Problem
     layers: tuple[nn.Layer, ...]
-    x: list[Value]
-    z: list[list[Value]]
-    h: list[list[Value]]
-    slopes: list[list[float]]
+    samples: tuple[Sample, ...]
     loss: Value | None
-    updated: list[tuple[list[list[float]], list[float]]] | None
+    stepped: tuple[nn.Layer, ...] | None
+    following: tuple[Solution, ...] = ()
+
+    @property
+    def x(self) -> list[Value]:
+        """The (first) input."""
+        return self.samples[0].x
+
+    @property
+    def z(self) -> list[list[Value]]:
+        """Each layer's weighted sums (for the first input)."""
+        return self.samples[0].z
+
+    @property
+    def h(self) -> list[list[Value]]:
+        """Each layer's activations (for the first input)."""
+        return self.samples[0].h
+
+    @property
+    def slopes(self) -> list[list[float]]:
+        """Each layer's f'(Z) (for the first input)."""
+        return self.samples[0].slopes
+
+    @property
+    def updated(self) -> list[tuple[list[list[float]], list[float]]] | None:
+        """For each layer, weights and bias after one step of gradient descent; None where that is not given."""
+        return None if self.stepped is None else [weights_and_bias(layer, "data") for layer in self.stepped]
+
+    @property
+    def kinks(self) -> list[Kink]:
+        """The operations of this step that were evaluated exactly at a kink, and what was done there."""
+        return list(kinks(*(p for sample in self.samples for p in sample.h[-1])))
+
+    @property
+    def root(self) -> Value | list[Value]:
+        """What a picture is drawn of: the loss, or without a target the outputs."""
+        return [p for sample in self.samples for p in sample.h[-1]] if self.loss is None else self.loss
 
 
-def solve(problem: Problem) -> Solution:
+def solve(problem: Problem | nn.Module, input: Any = None, target: Any = None, **options: Any) -> Solution:
     """Compute every forward value, and with a target every gradient and the updated parameters.
 
     >>> problem = Problem.from_dict({"input": [2], "target": [0], "layer": [{"weights": [[3]], "bias": [1]}]})
     >>> solve(problem).z[0][0].grad
     14.0
+    >>> solve(nn.Layer.from_arrays([[3]], [1], activation="linear"), [2], target=[0]).z[0][0].grad
+    14.0
 
-    Raises what the operations raise outside their domains.
+    A model takes an input (or a batch of them), and the keywords of `Problem.from_model`. Raises what the operations
+    raise outside their domains.
     """
-    layers = copy.deepcopy(problem.layers)
-    x = nn.as_values(problem.input, "x", "input")
+    if not isinstance(problem, Problem):
+        problem = Problem.from_model(problem, input, target, **options)
+    elif input is not None or target is not None or options:
+        raise TypeError("a Problem has its input, target and options in itself: solve(problem)")
+    first = solution = _solved(problem, copy.deepcopy(problem.layers))
+    following = []
+    for _ in range(problem.steps - 1):
+        if solution.stepped is None:
+            break
+        solution = _solved(problem, copy.deepcopy(solution.stepped))
+        following.append(solution)
+    return replace(first, following=tuple(following))
+
+
+def _solved(problem: Problem, layers: tuple[nn.Layer, ...]) -> Solution:
+    batch = len(problem.examples) > 1
+    samples = []
+    for i, (input, target) in enumerate(problem.examples, 1):
+        with scope(f"sample {i}") if batch else nullcontext():
+            samples.append(_sample(problem, layers, input, target))
+    losses = [sample.loss for sample in samples if sample.loss is not None]
+    if not losses:
+        return Solution(problem, layers, tuple(samples), None, None)
+    loss = nn._mean(losses)
+    loss.backward()
+    stepped = None
+    if problem.learning_rate is not None:
+        stepped = copy.deepcopy(layers)
+        optimizer = SGD([p for layer in stepped for p in layer.parameters()], problem.learning_rate)
+        optimizer.step()
+        optimizer.zero_grad()
+    return Solution(problem, layers, tuple(samples), loss, stepped)
+
+
+def _sample(
+    problem: Problem, layers: Sequence[nn.Layer], input: Sequence[float], target: Sequence[float] | None
+) -> Sample:
+    x = nn.as_values(input, "x", "input")
+    y = nn.as_values(target or (), "y", "target")
     z: list[list[Value]] = []
     h: list[list[Value]] = []
     slopes: list[list[float]] = []
@@ -221,21 +159,20 @@ def solve(problem: Problem) -> Solution:
         z.append(layer.weighted_sums(h[-1] if h else x))
         h.append(nn.softmax(z[-1]) if activation == "softmax" else layer.activations(z[-1]))
         slopes.append([] if activation == "softmax" else list(map(_slope, layer.neurons, z[-1])))
-    if problem.target is None:
-        return Solution(problem, layers, x, z, h, slopes, None, None)
-    loss = _loss(problem, z[-1], h[-1])
-    loss.backward()
-    updated = None if problem.learning_rate is None else _updated(layers, problem.learning_rate)
-    return Solution(problem, layers, x, z, h, slopes, loss, updated)
+    return Sample(x, y, z, h, slopes, _loss(problem, z[-1], h[-1], y) if y else None)
 
 
-def _loss(problem: Problem, logits: list[Value], outputs: list[Value]) -> Value:
+def is_textbook(problem: Problem, outputs: Sequence[Value]) -> bool:
+    """Say whether the loss is computed from ŷ, as a textbook has it, or by the logits, to keep its digits."""
+    low, high = TEXTBOOK.get(problem.loss, (-inf, inf))
+    return all(low <= p.data <= high for p in outputs)
+
+
+def _loss(problem: Problem, logits: list[Value], outputs: list[Value], targets: list[Value]) -> Value:
     loss, _ = LOSSES[problem.loss]
-    targets = nn.as_values(problem.target or (), "y", "target")
     if problem.loss not in TEXTBOOK:
         return loss(outputs, targets)
-    low, high = TEXTBOOK[problem.loss]
-    if all(low <= p.data <= high for p in outputs):
+    if is_textbook(problem, outputs):
         return loss(outputs, targets, from_logits=False)
     return loss(logits, targets)
 
@@ -244,12 +181,6 @@ def _slope(neuron: nn.Neuron, z: Value) -> float:
     start = z.detach()  # from here, so that nothing upstream takes part
     neuron.activate(start).backward()
     return start.grad
-
-
-def _updated(layers: Sequence[nn.Layer], learning_rate: float) -> list[tuple[list[list[float]], list[float]]]:
-    stepped = copy.deepcopy(layers)
-    SGD([parameter for layer in stepped for parameter in layer.parameters()], learning_rate).step()
-    return [weights_and_bias(layer, "data") for layer in stepped]
 
 
 def weights_and_bias(layer: nn.Layer, field: str) -> tuple[list[list[float]], list[float]]:
@@ -289,49 +220,73 @@ def fixed(x: float, digits: int) -> str:
 class _Report:
     def __init__(self, solution: Solution, digits: int) -> None:
         self.solution, self.problem, self.digits = solution, solution.problem, digits
-        depth = len(self.problem.layers)
-        self.h = ["x"] + [f"H{i}" if depth > 2 else "H" for i in range(1, depth)] + ["ŷ"]
+        self.h = names(self.problem)
         rate = self.problem.learning_rate
         self.rate = None if rate is None else repr(rate).removesuffix(".0")
 
     def lines(self) -> Iterator[str]:
         problem, solution = self.problem, self.solution
-        depth, solved = len(problem.layers), solution.loss is not None
-        yield f"{problem.source}: {problem.title}" + (f", learning rate {self.rate}" if self.rate else "")
-
-        yield "\nForward pass"
-        for i in range(depth):
-            yield self.row(f"Z{i + 1} = W{i + 1} {self.h[i]} + b{i + 1}", solution.z[i])
-            yield self.row(f"{self.h[i + 1]} = {self.applied(i)}", solution.h[i])
+        batch = f", mean over {len(solution.samples)} samples" if len(solution.samples) > 1 else ""
+        rate = f", learning rate {self.rate}" if self.rate else ""
+        yield f"{problem.source}: {problem.title}{batch}{rate}"
+        steps = (solution, *solution.following)
+        for number, step in enumerate(steps, 1):
+            if len(steps) > 1:
+                yield f"\nStep {number}"
+            yield from self.step(step)
         if solution.loss is None:
             yield "\nGradients, for a target y"
             yield "(`target` is missing in the problem: with it, or --target, they are computed)"
-        else:
-            yield self.row(f"loss = {self.loss_formula()}", [solution.loss])
-            yield "\nError terms, δ = ∂loss/∂Z"
-        for i in reversed(range(depth)):
-            if (i < depth - 1 or problem.loss == "mse") and problem.activations[i] != "linear":
-                yield self.row(self.applied(i, "'"), solution.slopes[i])
-            yield self.row(f"δ{i + 1} = {self.error_formula(i)}", [z.grad for z in solution.z[i]] if solved else None)
-        if solved:
-            yield "\nGradients"
-        for i, layer in enumerate(solution.layers):
-            weights, bias = weights_and_bias(layer, "grad") if solved else (None, None)
-            yield from self.table(f"∂loss/∂W{i + 1} = δ{i + 1} {self.h[i]}ᵀ", weights)
-            yield self.row(f"∂loss/∂b{i + 1} = δ{i + 1}", bias)
+            yield from self.error_terms(solution.samples[0], solved=False)
+            yield from self.gradients(solution)
+        elif solution.updated is None:
+            yield "\n(`learning_rate` is missing in the problem: with it, the updated parameters are computed)"
+        found = dict.fromkeys(str(kink) for step in steps for kink in step.kinks)
+        if found:
+            yield "\nKinks"
+            yield from (f"  {kink}" for kink in found)
+
+    def step(self, solution: Solution) -> Iterator[str]:
+        batch = len(solution.samples) > 1
+        for s, sample in enumerate(solution.samples, 1):
+            yield "\nForward pass" + f", sample {s}" * batch
+            for i in range(len(solution.layers)):
+                yield self.row(f"Z{i + 1} = W{i + 1} {self.h[i]} + b{i + 1}", sample.z[i])
+                yield self.row(f"{self.h[i + 1]} = {self.applied(i)}", sample.h[i])
+            if sample.loss is not None:
+                yield self.row(f"loss = {self.loss_formula()}", [sample.loss])
+        if solution.loss is None:
+            return
+        if batch:
+            yield self.row("\n  mean loss", [solution.loss])
+        for s, sample in enumerate(solution.samples, 1):
+            yield "\nError terms, δ = ∂loss/∂Z" + f", sample {s}" * batch
+            yield from self.error_terms(sample, solved=True)
+        yield "\nGradients"
+        yield from self.gradients(solution)
         if solution.updated is not None:
             yield f"\nParameters after one step, W - {self.rate} ∂loss/∂W"
             for i, (weights, bias) in enumerate(solution.updated, 1):
                 yield from self.table(f"W{i}", weights)
                 yield self.row(f"b{i}", bias)
-        elif solved:
-            yield "\n(`learning_rate` is missing in the problem: with it, the updated parameters are computed)"
 
-    def applied(self, i: int, prime: str = "") -> str:
-        activation = self.problem.activations[i]
-        if activation == "linear":
-            return f"Z{i + 1}"
-        return f"{self.problem.functions.get(activation, activation)}{prime}(Z{i + 1})"
+    def error_terms(self, sample: Sample, *, solved: bool) -> Iterator[str]:
+        for i in reversed(range(len(sample.z))):
+            if slope := slope_factor(self.problem, i):
+                yield self.row(slope, sample.slopes[i])
+            yield self.row(
+                f"δ{i + 1} = {error_formula(self.problem, i)}", [z.grad for z in sample.z[i]] if solved else None
+            )
+
+    def gradients(self, solution: Solution) -> Iterator[str]:
+        total = "Σ " * (len(solution.samples) > 1)
+        for i, layer in enumerate(solution.layers):
+            weights, bias = (None, None) if solution.loss is None else weights_and_bias(layer, "grad")
+            yield from self.table(f"∂loss/∂W{i + 1} = {total}δ{i + 1} {self.h[i]}ᵀ", weights)
+            yield self.row(f"∂loss/∂b{i + 1} = {total}δ{i + 1}", bias)
+
+    def applied(self, i: int) -> str:
+        return applied(self.problem, i)
 
     def loss_formula(self) -> str:
         n = len(self.problem.layers[-1].neurons)
@@ -341,16 +296,6 @@ class _Report:
             "binary-cross-entropy": f"-{mean}Σ (y ln ŷ + (1 - y) ln(1 - ŷ))",
             "mse": f"{mean}Σ (ŷ - y)²",
         }[self.problem.loss]
-
-    def error_formula(self, i: int) -> str:
-        slope = "" if self.problem.activations[i] == "linear" else f" ∘ {self.applied(i, chr(39))}"
-        if i < len(self.problem.layers) - 1:
-            return f"W{i + 2}ᵀ δ{i + 2}{slope}"
-        n = len(self.problem.layers[-1].neurons)
-        if self.problem.loss == "mse":
-            factor = {1: "2 ", 2: ""}.get(n, f"2/{n} ")
-            return f"{factor}(ŷ - y){slope}" if factor or slope else "ŷ - y"
-        return f"1/{n} (ŷ - y)" if self.problem.loss == "binary-cross-entropy" and n > 1 else "ŷ - y"
 
     def row(self, name: str, entries: Sequence[Any] | None) -> str:
         if entries is None:
@@ -368,3 +313,55 @@ class _Report:
         shown = [[fixed(x.data if isinstance(x, Value) else x, self.digits) for x in row] for row in rows]
         width = max([self.digits + 3, *(len(number) for row in shown for number in row)])
         return [", ".join(f"{number:>{width}}" for number in row) for row in shown]
+
+
+def names(problem: Problem) -> list[str]:
+    """Name what each layer takes, and the output: x, H1, H2, ..., ŷ."""
+    depth = len(problem.layers)
+    return ["x"] + [f"H{i}" if depth > 2 else "H" for i in range(1, depth)] + ["ŷ"]
+
+
+def applied(problem: Problem, i: int, prime: str = "") -> str:
+    """Write the activation of layer i (from 0), or its derivative.
+
+    >>> applied(Problem.from_dict({"input": [1], "layer": [{"weights": [[1]], "bias": [0], "activation": "tanh"}]}), 0)
+    'tanh(Z1)'
+    """
+    activation = problem.activations[i]
+    if activation == "linear":
+        return f"Z{i + 1}"
+    return f"{problem.functions.get(activation, activation)}{prime}(Z{i + 1})"
+
+
+def slope_factor(problem: Problem, i: int) -> str:
+    """Name the factor f'(Z) of an error term; nothing where it is 1, or part of ŷ - y."""
+    output = i == len(problem.layers) - 1
+    fused = output and problem.loss != "mse"
+    return "" if fused or problem.activations[i] == "linear" else applied(problem, i, "'")
+
+
+def error_factor(problem: Problem) -> Fraction:
+    """Return the number in front of ŷ - y in the last error term: what means and squares bring.
+
+    >>> layer = {"weights": [[1], [2], [3]], "bias": [0, 0, 0]}
+    >>> error_factor(Problem.from_dict({"input": [[1], [2]], "layer": [layer]}))
+    Fraction(1, 3)
+    """
+    outputs, samples = len(problem.layers[-1].neurons), len(problem.examples)
+    scale = {"mse": Fraction(2, outputs), "binary-cross-entropy": Fraction(1, outputs)}
+    return scale.get(problem.loss, Fraction(1)) / samples
+
+
+def error_formula(problem: Problem, i: int) -> str:
+    """Write the error term of layer i (from 0).
+
+    >>> layers = [{"weights": [[1]], "bias": [0], "activation": "tanh"}, {"weights": [[1]], "bias": [0]}]
+    >>> problem = Problem.from_dict({"input": [1], "layer": layers})
+    >>> error_formula(problem, 1), error_formula(problem, 0)
+    ('2 (ŷ - y)', "W2ᵀ δ2 ∘ tanh'(Z1)")
+    """
+    slope = slope_factor(problem, i)
+    if i < len(problem.layers) - 1:
+        return f"W{i + 2}ᵀ δ{i + 2}" + (slope and f" ∘ {slope}")
+    factor = error_factor(problem)
+    return (f"{factor} (ŷ - y)" if factor != 1 else "(ŷ - y)" if slope else "ŷ - y") + (slope and f" ∘ {slope}")

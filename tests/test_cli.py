@@ -148,8 +148,8 @@ def test_a_message_shows_the_surroundings_of_its_place_only():
 
 def test_text_of_every_operation_parses_back():
     for name, op in ops.TABLE.items():
-        text = op.print(*"xy"[: len(op.partials)])
-        assert Expression.parse(text).steps(dict.fromkeys("xy", 0.5))[-1][0] == text, name
+        text = op.print(*"xyz"[: len(op.partials)])
+        assert Expression.parse(text).steps(dict.fromkeys("xyz", 0.5))[-1][0] == text, name
 
 
 @pytest.mark.parametrize(

@@ -349,6 +349,23 @@ def test_a_model_is_an_argument():
     assert step(model, [1.0, 2.0])[0] == pytest.approx(loss(model, [1.0, 2.0]).data)
 
 
+@pytest.mark.parametrize(
+    "z", [[1.0, 2.0], [3.0, 3.0], [1000.0, -1000.0], [0.5, -1.0, 2.0], [7.0, 7.0, 7.0], [0.0, -900.0, 40.0], [2.0]]
+)
+def test_heads_and_losses_where_the_largest_is_not_known(z):
+    for f in (
+        nn.logsumexp,
+        lambda z: nn.softmax(z)[-1],
+        lambda z: nn.log_softmax(z)[0],
+        lambda z: nn.cross_entropy(z, len(z) - 1),
+        lambda z: nn.cross_entropy(z, [1.0 / len(z)] * len(z)),
+    ):
+        wanted, slopes = value_and_grad(f)(z)
+        value, gradient = jit(value_and_grad(f))(z)
+        assert value == pytest.approx(wanted, rel=1e-14, abs=1e-300)
+        assert gradient == pytest.approx(slopes, rel=1e-13, abs=1e-15)
+
+
 def test_backward_inside_a_compiled_function():
     def step(w, x):
         w = Value(0.0) + w

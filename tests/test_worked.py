@@ -9,7 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
+import scalargrad
 from scalargrad import Value, nn
+from scalargrad.kinks import kinks
 from scalargrad.worked import Problem, ProblemError, _slope, fixed, report, solve, weights_and_bias
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
@@ -27,51 +29,59 @@ ACTIVATIONS = {
 }
 
 
-def closed_form(problem):
-    """Solve by matrix formulas: Z, H, loss, δ, gradients."""
-    y = np.array(problem.target)
-    h, zs, hs = np.array(problem.input), [], []
-    parameters = [tuple(map(np.array, weights_and_bias(layer, "data"))) for layer in problem.layers]
+def closed_form(problem, parameters):
+    """Solve by matrix formulas, a column an example: Z, H, loss, δ, gradients."""
+    X = np.array([example.input for example in problem.examples]).T
+    Y = np.array([example.target for example in problem.examples]).T
+    n, m = Y.shape
+    h, zs, hs = X, [], []
     for (W, b), activation in zip(parameters, problem.activations):
-        z = W @ h + b
-        h = np.exp(z) / np.exp(z).sum() if activation == "softmax" else ACTIVATIONS[activation][0](z)
+        z = W @ h + b[:, None]
+        h = np.exp(z) / np.exp(z).sum(axis=0) if activation == "softmax" else ACTIVATIONS[activation][0](z)
         zs.append(z)
         hs.append(h)
     if problem.loss == "mse":
-        loss = np.mean((h - y) ** 2)
-        delta = 2 / len(y) * (h - y) * ACTIVATIONS[problem.activations[-1]][1](zs[-1])
+        loss = np.mean((h - Y) ** 2)
+        delta = 2 / (n * m) * (h - Y) * ACTIVATIONS[problem.activations[-1]][1](zs[-1])
     elif problem.loss == "cross-entropy":
-        loss, delta = -np.sum(y * np.log(h)), h - y
+        loss, delta = -np.sum(Y * np.log(h)) / m, (h - Y) / m
     else:
-        loss, delta = -np.mean(y * np.log(h) + (1 - y) * np.log(1 - h)), (h - y) / len(y)
+        loss, delta = -np.mean(Y * np.log(h) + (1 - Y) * np.log(1 - h)), (h - Y) / (n * m)
     deltas, gradients = [delta], []
     for i in reversed(range(len(zs))):
-        gradients.insert(0, np.outer(deltas[0], hs[i - 1] if i else problem.input))
+        gradients.insert(0, deltas[0] @ (hs[i - 1] if i else X).T)
         if i:
             deltas.insert(0, parameters[i][0].T @ deltas[0] * ACTIVATIONS[problem.activations[i - 1]][1](zs[i - 1]))
     return zs, hs, loss, deltas, gradients
 
 
 def close(got, expected):
-    np.testing.assert_allclose(got, expected, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-14)
 
 
 def check(problem):
     solution = solve(problem)
-    zs, hs, loss, deltas, gradients = closed_form(problem)
-    close(solution.loss.data, loss)
-    for i, layer in enumerate(solution.layers):
-        close([z.data for z in solution.z[i]], zs[i])
-        close([h.data for h in solution.h[i]], hs[i])
-        close([z.grad for z in solution.z[i]], deltas[i])
-        if problem.activations[i] != "softmax":
-            close(solution.slopes[i], ACTIVATIONS[problem.activations[i]][1](zs[i]))
-        weights, bias = weights_and_bias(layer, "grad")
-        close(weights, gradients[i])
-        close(bias, deltas[i])
-        W, b = weights_and_bias(layer, "data")  # as given: only `updated` has taken the step
-        close(solution.updated[i][0], np.array(W) - problem.learning_rate * gradients[i])
-        close(solution.updated[i][1], np.array(b) - problem.learning_rate * deltas[i])
+    parameters = [tuple(map(np.array, weights_and_bias(layer, "data"))) for layer in problem.layers]
+    steps = [solution, *solution.following]
+    assert len(steps) == problem.steps
+    for step in steps:
+        zs, hs, loss, deltas, gradients = closed_form(problem, parameters)
+        close(step.loss.data, loss)
+        for i, layer in enumerate(step.layers):
+            for s, sample in enumerate(step.samples):
+                close([z.data for z in sample.z[i]], zs[i][:, s])
+                close([h.data for h in sample.h[i]], hs[i][:, s])
+                close([z.grad for z in sample.z[i]], deltas[i][:, s])
+                if problem.activations[i] != "softmax":
+                    close(sample.slopes[i], ACTIVATIONS[problem.activations[i]][1](zs[i][:, s]))
+            weights, bias = weights_and_bias(layer, "grad")
+            close(weights, gradients[i])
+            close(bias, deltas[i].sum(axis=1))
+            W, b = weights_and_bias(layer, "data")  # as given: only `updated` has taken the step
+            close(W, parameters[i][0])
+            close(step.updated[i][0], np.array(W) - problem.learning_rate * gradients[i])
+            close(step.updated[i][1], np.array(b) - problem.learning_rate * deltas[i].sum(axis=1))
+        parameters = [(np.array(W), np.array(b)) for W, b in step.updated]
 
 
 def test_the_assignment_matches_the_closed_form():
@@ -90,8 +100,7 @@ def test_the_assignment_has_its_known_values():
     ]
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_networks_match_the_closed_form(seed):
+def random_problem(seed, *, batch=1, steps=1):
     rng = random.Random(seed)
     loss, output = [
         ("cross-entropy", "softmax"),
@@ -106,13 +115,99 @@ def test_random_networks_match_the_closed_form(seed):
         for a, b in zip(sizes, sizes[1:])
     ]
     layers[-1]["activation"] = output
-    target = [0.0] * sizes[-1]
-    target[rng.randrange(sizes[-1])] = 1.0
-    check(
-        Problem.from_dict(
-            {"input": numbers(sizes[0]), "target": target, "loss": loss, "learning_rate": 0.1, "layer": layers}
-        )
+    targets = [[0.0] * sizes[-1] for _ in range(batch)]
+    for target in targets:
+        target[rng.randrange(sizes[-1])] = 1.0
+    inputs = [numbers(sizes[0]) for _ in range(batch)]
+    if batch == 1:
+        inputs, targets = inputs[0], targets[0]
+    return Problem.from_dict(
+        {"input": inputs, "target": targets, "loss": loss, "learning_rate": 0.1, "steps": steps, "layer": layers}
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks_match_the_closed_form(seed):
+    check(random_problem(seed))
+
+
+@pytest.mark.parametrize("seed", range(12, 24))
+def test_batches_and_steps_match_the_closed_form(seed):
+    check(random_problem(seed, batch=seed % 3 + 1, steps=seed % 5 + 1))
+
+
+def test_a_model_is_solved_as_its_file_is():
+    problem = Problem.load(ASSIGNMENT).with_target([1, 0])
+    model = nn.MLP(4, [3, 2], activation="relu(z) + sin(z)")
+    model.layers = list(copy.deepcopy(problem.layers))
+    solution = solve(model, problem.input, [1, 0], loss="cross-entropy", learning_rate=0.001)
+    assert solution.problem.title == problem.title
+    assert report(solution).partition("\n")[2] == report(solve(problem)).partition("\n")[2]
+    assert all(p.grad == 0 for p in model.parameters())
+
+
+def test_models_of_one_neuron_or_layer_are_solved():
+    neuron = nn.Neuron(2, activation=lambda z: z * z, weights=[1, 2], bias=3)
+    assert solve(neuron, (1, 1), [30]).z[0][0].grad == 2 * (36 - 30) * (2 * 6)
+    layer = nn.Layer.from_arrays([[1.0], [2.0]], [0.0, 0.0], activation="linear")
+    solution = solve(layer, np.array([[1.0], [2.0]]), [[1, 0], [0, 1]], loss="binary-cross-entropy")
+    assert [len(solution.samples), solution.problem.activations] == [2, ("sigmoid",)]
+
+
+def test_models_that_are_no_problem_are_refused():
+    layer = nn.Layer.from_arrays([[1.0], [2.0]], [0.0, 0.0], activation="relu")
+    layer.neurons[1].activation = "tanh"
+    for model, input, options, message in [
+        (nn.Module(), [1], {}, r"expected a Neuron, a Layer or an MLP, got Module: explain\(model\(x\)\)"),
+        (layer, [1], {}, r"Layer: layer 1: expected neurons of one activation, got \['relu', 'tanh'\]"),
+        (nn.MLP(2, [1]), [1], {}, "MLP: input: expected 2 numbers, got 1"),
+        (nn.MLP(2, [1]), "ab", {}, "MLP: input: expected a"),
+        (nn.MLP(2, [1]), [1, 2], {"loss": "hinge"}, "MLP: loss: expected one of"),
+        (nn.MLP(2, [1]), [1, 2], {"target": [1, 2]}, r"MLP: target: expected shape \(1,\), got \(2,\)"),
+        (nn.MLP(2, [1]), [1, 2], {"steps": 0}, "MLP: steps: expected a whole number from 1 to 1000, got 0"),
+    ]:
+        with pytest.raises(ProblemError, match=message):
+            solve(model, input, **options)
+    with pytest.raises(TypeError, match=r"has its input, target and options in itself"):
+        solve(Problem.load(ASSIGNMENT), [1, 2, 3, 4])
+
+
+def test_report_of_a_batch_and_of_steps():
+    layer = {"weights": [[1]], "bias": [0]}
+    problem = {"input": [[1], [3]], "target": [[0], [0]], "learning_rate": 0.1, "steps": 2, "layer": [layer]}
+    text = report(solve(Problem.from_dict(problem)), 2)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines[0] == "problem: 1-1 network, mse, mean over 2 samples, learning rate 0.1"
+    for line in ("Step 2", "Forward pass, sample 2", "mean loss = 5.00", "δ1 = ŷ - y = 3.00", "∂loss/∂W1 = Σ δ1 xᵀ"):
+        assert line in lines
+    assert lines.count("W1") == 2
+
+
+def test_kinks_are_reported():
+    layer = {"weights": [[1, -1], [1, 0]], "bias": [0, 0], "activation": "relu"}
+    solution = solve(Problem.from_dict({"input": [2, 2], "target": [1, 0], "layer": [layer]}))
+    (kink,) = solution.kinks
+    assert str(kink) == (
+        "relu(z1 = 0) in layer 1, neuron 1 is exactly at its kink: the derivative of relu at 0 is taken as 0"
+    )
+    assert report(solution).splitlines()[-1] == f"  {kink}"
+    assert "Kinks" not in report(solve(Problem.load(ASSIGNMENT)))
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "away", "expected"),
+    [
+        (lambda x, y: abs(x), (0, 1), (1, 1), "abs(x = 0) is exactly at its kink: the derivative of |x| at 0"),
+        (lambda x, y: x.maximum(y), (2, 2), (1, 2), "maximum(x = 2, y = 2) is exactly at its kink: in a tie"),
+        (lambda x, y: x.minimum(0), (-0.0, 9), (1, 2), "minimum(x = 0, 0) is exactly at its kink: in a tie"),
+        (lambda x, y: scalargrad.relu(x - y), (3, 3), (3, 2), "relu(0) is exactly at its kink: the derivative of relu"),
+    ],
+)
+def test_every_kind_of_kink_is_found(function, at, away, expected):
+    found = lambda point: [str(k) for k in kinks(function(*(Value(v, label=n) for v, n in zip(point, "xy"))))]
+    assert len(found(at)) == 1
+    assert found(at)[0].startswith(expected)
+    assert found(away) == []
 
 
 def test_report_of_the_assignment():
@@ -162,6 +257,11 @@ activation = "softmax"
         ("[1, 2]", "[1, 'two']", "input: expected a finite number as entry 2, got 'two'"),
         ("[1, 2]", "[1, true]", "input: expected a finite number as entry 2, got True"),
         ("[1, 2]", "[1, nan]", "input: expected a finite number as entry 2, got nan"),
+        ("[1, 2]", "[[1, 2], [1, 2, 3]]", "input: row 2: expected 2 numbers, as in row 1, got 3"),
+        ("[1, 2]", "[[1, 2], 3]", "input: row 2: expected a list of numbers, got 3"),
+        ("[1, 2]", "[[1, 2], [3, 4]]", "target: expected 2 lists of numbers, one for each input, got [1, 0]"),
+        ("0.1", "0.1\nsteps = 0", "steps: expected a whole number from 1 to 1000, got 0"),
+        ("0.1", "0.1\nsteps = 2.5", "steps: expected a whole number from 1 to 1000, got 2.5"),
         ("[1, 2]", "[1, 2, 3]", "layer 1: weights: expected shape (2, 3) for 3 inputs, got (2, 2)"),
         ("[3, 4]", "[3]", "layer 1: weights: expected shape (2, 2) for 2 inputs, got row 2 of 1"),
         ("[3, 4]", "3", "layer 1: weights: row 2: expected a list of numbers, got 3"),
@@ -372,3 +472,13 @@ def test_formulas_without_empty_factors():
     layers[1]["activation"] = "tanh"
     text = report(solve(Problem.from_dict({"input": [1, 2], "target": [0, 0], "layer": layers})))
     assert "  δ2 = (ŷ - y) ∘ tanh'(Z2)  " in text
+
+
+def test_a_kink_that_rounding_hides_is_found():
+    layer = {"weights": [[0.5, -0.3]], "bias": [-0.35], "activation": "relu"}
+    (kink,) = solve(Problem.from_dict({"input": [1, 0.5], "layer": [layer]})).kinks  # 2.8e-17, where 0 is meant
+    assert not kink.exact
+    assert "in layer 1, neuron 1 is at its kink but for the rounding of floats" in str(kink)
+    shown = lambda x, y: [kink.exact for kink in kinks(Value(x).maximum(Value(y)))]
+    assert shown(0.3, 0.1 + 0.2) == [False]
+    assert shown(1e-20, 0.0) == shown(1.0, 1.0 + 1e-14) == []

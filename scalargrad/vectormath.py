@@ -1,0 +1,343 @@
+"""Elementary functions written out in place, for many numbers at once, in LLVM's language.
+
+A call costs more than these few instructions: it spills all registers, and what sin and cos of the same argument have
+in common is computed twice. Each function is reduced to a short interval, on which a polynomial of least error stands
+for it (`benchmarks/minimax.py` prints the coefficients). There are no branches, but that sin and cos leave huge arguments
+to the functions that would have been called. Results are within 2 ulp (tan: 4), special values IEEE 754's.
+
+A fused multiply-add is written wherever the reasoning needs one; no other operations are ever contracted, and so
+`(x + c) - c` rounds twice, as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf, nan, pi
+from typing import Any, Protocol, TypeVar
+
+EXP = (  # exp(r) = 1 + r + r*r*P(r)
+    0.5000000000000006, 0.16666666666666685, 0.041666666666573614, 0.008333333333314607, 0.001388888893238117,
+    0.00019841269902994723, 2.4801504443605013e-05, 2.755722798701698e-06, 2.762632734061007e-07, 2.5114462210477808e-08,
+)  # fmt: skip
+LOG = (  # log((1 + s)/(1 - s)) = 2*s + s*z*P(z), z = s*s
+    0.6666666666667272, 0.3999999999615704, 0.28571429396127507, 0.22222138432843466,
+    0.1818635889346844, 0.15250131908423975, 0.1536863290649539,
+)  # fmt: skip
+SIN = (  # sin(r) = r + r*z*P(z), z = r*r
+    -0.16666666666666632, 0.008333333333322413, -0.00019841269829807737,
+    2.755731369190013e-06, -2.5050758113115238e-08, 1.5896795552810856e-10,
+)  # fmt: skip
+COS = (  # cos(r) = 1 - z/2 + z*z*P(z), z = r*r
+    0.0416666666666666, -0.0013888888888874125, 2.4801587289482242e-05,
+    -2.755731435234916e-07, 2.0875723275319916e-09, -1.1359647902961221e-11,
+)  # fmt: skip
+LOG2 = (0.6931471805599453, 2.3190468138462996e-17)  # log(2) in two parts
+HALF_PI = (1.5707963267948966, 6.123233995736765e-17, 1.082856673921914e-32)  # in three, all positive
+TINY = 2.0**-54  # below it, expm1(x) and log1p(x) are x
+HUGE = 2.0**23  # beyond it, sin and cos are called
+
+ROUND = 1.5 * 2.0**52  # x + ROUND ends with x as a whole number, in two's complement
+ONE, THREE_QUARTERS = 0x3FF << 52, 0x3FE8 << 48  # their bits
+
+
+class Writer(Protocol):
+    """A function in LLVM's language, as far as it is written.
+
+    lanes  how many numbers a vector holds
+    lines  its instructions
+    known  the names of what was computed, by what computes them
+    """
+
+    lanes: int
+    lines: list[str]
+    known: dict[Any, Any]
+    avx512: bool
+
+    def let(self, value: str) -> str:
+        """Append an instruction, and name its result."""
+
+    def constant(self, number: float) -> str:
+        """Write a number, the same in each lane."""
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        """Declare a function, to call it."""
+
+    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
+        """Call a function of the processor's own vectors, for each that is in one of these."""
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        """Call a function of C's mathematical library."""
+
+
+class _Lanes:
+    """Numbers, bits or truths in lanes: a name in the function, with Python's operators."""
+
+    kind: str
+
+    def __init__(self, writer: Writer, name: str) -> None:
+        self.writer, self.name = writer, name
+        self.type = f"<{writer.lanes} x {self.kind}>"
+
+    def let(self, value: str) -> str:
+        """Compute, once: what another function has computed of the same numbers is shared."""
+        known = self.writer.known
+        if value not in known:
+            known[value] = self.writer.let(value)
+        return known[value]
+
+    def text(self, other: Any) -> str:
+        if isinstance(other, _Lanes):
+            return other.name
+        if self.kind == "double":
+            return self.writer.constant(other)
+        return f"<{', '.join([f'{self.kind} {other}'] * self.writer.lanes)}>"
+
+    def apply(self, instruction: str, other: Any) -> str:
+        return self.let(f"{instruction} {self.type} {self.name}, {self.text(other)}")
+
+    def cast(self, kind: type[_AnyLanes]) -> _AnyLanes:
+        target = kind(self.writer, "")
+        target.name = self.let(f"bitcast {self.type} {self.name} to {target.type}")
+        return target
+
+
+_AnyLanes = TypeVar("_AnyLanes", bound=_Lanes)
+
+
+def _operator(instruction: str) -> Callable[[_AnyLanes, Any], _AnyLanes]:
+    return lambda x, y: type(x)(x.writer, x.apply(instruction, y))
+
+
+def _relation(instruction: str) -> Callable[[_Lanes, Any], _Truth]:
+    return lambda x, y: _Truth(x.writer, x.apply(instruction, y))
+
+
+class _Vector(_Lanes):
+    kind = "double"
+
+    __add__, __sub__, __mul__, __truediv__ = map(_operator, ("fadd", "fsub", "fmul", "fdiv"))
+    __lt__, __gt__, is_equal = map(_relation, ("fcmp olt", "fcmp ogt", "fcmp oeq"))
+
+    def __neg__(self) -> _Vector:
+        return _Vector(self.writer, self.let(f"fneg {self.type} {self.name}"))
+
+    def __abs__(self) -> _Vector:
+        return self.intrinsic("fabs")
+
+    def with_sign_of(self, other: _Vector) -> _Vector:
+        return self.intrinsic("copysign", other)
+
+    def at_least(self, low: float) -> _Vector:  # a nan stays
+        return (self < low).choose(low, self)
+
+    def at_most(self, high: float) -> _Vector:
+        return (self > high).choose(high, self)
+
+    @property
+    def bits(self) -> _Bits:
+        return self.cast(_Bits)
+
+    def intrinsic(self, name: str, *others: Any) -> _Vector:
+        operands = [(self.type, x) for x in (self.name, *map(self.text, others))]
+        return self.call(f"llvm.{name}.v{self.writer.lanes}f64", operands)
+
+    def avx512(self, name: str, *others: Any) -> _Vector:
+        """Use one of AVX-512's own instructions, on all lanes, with the current rounding."""
+        control = [("i32", str(x)) for x in others if isinstance(x, int)]
+        every = [("<8 x double>", "poison"), ("i8", "-1"), ("i32", "4")]
+        arguments = [x.name for x in (self, *others) if isinstance(x, _Vector)]
+        key = (name, *arguments, *control)
+        if key not in self.writer.known:
+            full = f"llvm.x86.avx512.mask.{name}.pd.512"
+            self.writer.known[key] = self.writer.by_parts(full, arguments, *control, *every)
+        return _Vector(self.writer, self.writer.known[key])
+
+    def call(self, name: str, operands: Sequence[tuple[str, Any]]) -> _Vector:
+        call = self.writer.declare(self.type, name, *(kind for kind, _ in operands))
+        return _Vector(self.writer, self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in operands)})"))
+
+
+class _Bits(_Lanes):
+    kind = "i64"
+
+    __add__, __sub__, __and__, __or__, __xor__ = map(_operator, ("add", "sub", "and", "or", "xor"))
+    __lshift__, __rshift__, is_not = _operator("shl"), _operator("lshr"), _relation("icmp ne")
+
+    @property
+    def number(self) -> _Vector:
+        return self.cast(_Vector)
+
+
+class _Truth(_Lanes):
+    kind = "i1"
+
+    def choose(self, x: Any, y: Any) -> _Vector:
+        number = _Vector(self.writer, "")
+        x, y = (f"{number.type} {number.text(one)}" for one in (x, y))
+        number.name = self.let(f"select {self.type} {self.name}, {x}, {y}")
+        return number
+
+    def any(self) -> str:
+        call = self.writer.declare("i1", f"llvm.vector.reduce.or.v{self.writer.lanes}i1", self.type)
+        return self.let(f"call {call}({self.type} {self.name})")
+
+
+def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
+    """x*y + z, rounded once."""
+    return x.intrinsic("fma", y, z)
+
+
+def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
+    """By pairs, and Horner's rule for x*x: half the steps that wait for each other."""
+    even, odd = coefficients[::2], coefficients[1::2]
+    terms: list[Any] = [*(_fused(x, b, a) for a, b in zip(even, odd, strict=False)), *even[len(odd) :]]
+    total, square = terms.pop(), x * x
+    for term in reversed(terms):
+        total = _fused(square, total, term)
+    return total
+
+
+def _exp(x: _Vector) -> _Vector:
+    x = x.at_least(-746.0).at_most(710.0)
+    whole = _fused(x, 1 / LOG2[0], ROUND + 2046)
+    n = whole - (ROUND + 2046)
+    r = _fused(n, -LOG2[1], _fused(n, -LOG2[0], x))
+    power = _fused(r * r, _polynomial(r, EXP), r) + 1.0
+    if x.writer.avx512:
+        return power.avx512("scalef", n)
+    # Times 2**n in two steps, both within range, of which only the last one rounds.
+    half = _fused(n, 0.5, ROUND + 1023).bits
+    return power * (half << 52).number * ((whole.bits - half) << 52).number
+
+
+def _half_expm1(x: _Vector) -> tuple[_Vector, _Vector]:
+    """expm1(x)/2, but for the sign of zero, and what its rounding lost; for x > 710, those of 710."""
+    x = x.at_least(-40.0).at_most(710.0)
+    whole = _fused(x, 1 / LOG2[0], ROUND + 1022)
+    n = whole - (ROUND + 1022)
+    scale = (whole.bits << 52).number  # 2**(n - 1)
+    near = _fused(n, -LOG2[0], x)
+    r = _fused(n, -LOG2[1], near)
+    rest = _fused(r * r, _polynomial(r, EXP), _fused(n, -LOG2[1], near - r))
+    most = _fused(scale, r, scale - 0.5)
+    half = _fused(scale, rest, most)
+    return half, _fused(scale, rest, most - half)
+
+
+def _expm1(x: _Vector) -> _Vector:
+    half, _ = _half_expm1(x)
+    return (abs(x) < TINY).choose(x, half + half)
+
+
+def _tanh(x: _Vector) -> _Vector:
+    half, lost = _half_expm1(abs(x) + abs(x))
+    below = half + 1.0
+    quotient = half / below
+    # Add what is left of (half + lost) / (below + rest), times 1/below = 1 - quotient; where half > 1, it is little.
+    rest = (half - (below - 1.0)) + lost
+    left = _fused(-quotient, rest, _fused(-quotient, below, half) + lost)
+    better = _fused(left, -quotient + 1.0, quotient)
+    return (half < 1.0).choose(better, quotient).with_sign_of(x)
+
+
+def _split(x: _Vector) -> tuple[_Vector, _Vector]:
+    """e and m, with x = 2**e * m and 3/4 <= m < 3/2; x > 0, normal, finite."""
+    if x.writer.avx512:  # of any x: e is -inf at 0, inf at inf; m is nan where log is
+        m, e = x.avx512("getmant", 0b1111), x.avx512("getexp")
+        return (m < 1.0).choose(e + 1.0, e), m
+    shifted = x.bits + (ONE - THREE_QUARTERS)
+    e = ((shifted >> 52) | (0x433 << 52)).number - (2.0**52 + 1023)
+    return e, ((shifted & (1 << 52) - 1) + THREE_QUARTERS).number
+
+
+def _log_split(e: _Vector, f: _Vector) -> _Vector:
+    """log(2**e * (1 + f))."""
+    s = f / (f + 2.0)
+    z = s * s
+    square = f * 0.5 * f  # log(1 + f) = f - square + s*(square + z*P(z))
+    rest = _fused(s, _fused(z, _polynomial(z, LOG), square), e * LOG2[1]) - square
+    return _fused(e, LOG2[0], f + rest)
+
+
+def _at_bounds(x: _Vector, log: _Vector) -> _Vector:
+    log = (x < inf).choose(log, x)
+    return (x > 0.0).choose(log, x.is_equal(0.0).choose(-inf, nan))
+
+
+def _log(x: _Vector) -> _Vector:
+    if x.writer.avx512:
+        e, m = _split(x)
+        return _log_split(e, m - 1.0)
+    tiny = x < 2.0**-1022
+    e, m = _split(tiny.choose(x * 2.0**54, x))
+    return _at_bounds(x, _log_split(tiny.choose(e - 54.0, e), m - 1.0))
+
+
+def _log1p(x: _Vector) -> _Vector:
+    u = x + 1.0
+    one = u - x
+    lost = (x - (u - one)) - (one - 1.0)
+    e, m = _split(u)
+    f = m - 1.0
+    if x.writer.avx512:
+        log = _log_split(e, (abs(e) < inf).choose(f + lost.avx512("scalef", -e), f))
+    else:
+        power = (((-e).at_least(-1023.0) + (ROUND + 1023)).bits << 52).number  # 2**-e
+        log = _at_bounds(u, _log_split(e, _fused(lost, power, f)))
+    return log.with_sign_of(x)
+
+
+def _sin_cos(x: _Vector) -> tuple[_Vector, _Vector]:
+    whole = _fused(x, 2 / pi, ROUND)
+    n = whole - ROUND
+    # The first step is exact. Of the others, either the last changes nothing, or r is so small that sin(r) is r.
+    r = _fused(n, -HALF_PI[2], _fused(n, -HALF_PI[1], _fused(n, -HALF_PI[0], x)))
+    z = r * r
+    sin = r - _fused(-r, z * _polynomial(z, SIN), 0.0)  # adding 0 keeps the sign of r = -0
+    cos = _fused(z * z, _polynomial(z, COS), _fused(z, -0.5, 1.0))
+    # Each quarter turn takes (sin, cos) to (cos, -sin).
+    quarters = whole.bits
+    odd = (quarters & 1).is_not(0)
+    sin, cos = odd.choose(cos, sin), odd.choose(sin, cos)
+    sin = (sin.bits ^ ((quarters & 2) << 62)).number
+    cos = (cos.bits ^ (((quarters + 1) & 2) << 62)).number
+    return _unless(abs(x) > HUGE, x, sin, cos)
+
+
+def _unless(huge: _Truth, x: _Vector, sin: _Vector, cos: _Vector) -> tuple[_Vector, _Vector]:
+    """Call for what is huge, in a branch of its own, so that registers are spilled only there."""
+    writer, kind = x.writer, x.type
+    if ("sin, cos", x.name) not in writer.known:
+        condition, at = huge.any(), len(writer.lines)
+        writer.lines += [f"  br label %usual{at}", f"usual{at}:"]
+        writer.lines += [f"  br i1 {condition}, label %rare{at}, label %join{at}, !prof !0", f"rare{at}:"]
+        phis = []
+        for function, usual in (("sin", sin.name), ("cos", cos.name)):
+            called = writer.call(function, [x.name])
+            rare = writer.let(f"select {huge.type} {huge.name}, {kind} {called}, {kind} {usual}")
+            phis.append(f"phi {kind} [{usual}, %usual{at}], [{rare}, %rare{at}]")
+        writer.lines += [f"  br label %join{at}", f"join{at}:"]
+        writer.known["sin, cos", x.name] = tuple(_Vector(writer, writer.let(phi)) for phi in phis)
+    joined: tuple[_Vector, _Vector] = writer.known["sin, cos", x.name]
+    return joined
+
+
+FUNCTIONS: dict[str, Callable[[_Vector], _Vector]] = {
+    "exp": _exp,
+    "expm1": _expm1,
+    "log": _log,
+    "log1p": _log1p,
+    "sin": lambda x: _sin_cos(x)[0],
+    "cos": lambda x: _sin_cos(x)[1],
+    "tan": lambda x: _sin_cos(x)[0] / _sin_cos(x)[1],
+    "tanh": _tanh,
+}
+
+
+def expand(function: str, writer: Writer, argument: str) -> str:
+    """Write a function out, at an argument of this name, and return the name of its result.
+
+    >>> sorted(FUNCTIONS)
+    ['cos', 'exp', 'expm1', 'log', 'log1p', 'sin', 'tan', 'tanh']
+    """
+    return FUNCTIONS[function](_Vector(writer, argument)).name
