@@ -74,18 +74,7 @@ class Problem:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Problem:
         """Read a TOML file. Raises OSError where it cannot be read, ProblemError where it states no problem."""
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
-        source = Path(path).name
-        try:
-            data = tomllib.loads(Path(path).read_bytes().decode())
-        except ValueError as error:  # no TOML, no UTF-8, or an integer of thousands of digits
-            raise ProblemError(f"{source}: {error}") from None
-        except RecursionError:
-            raise ProblemError(f"{source}: nested too deeply") from None
-        return cls.from_dict(data, source)
+        return cls.from_dict(read_toml(path), Path(path).name)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], source: str = "problem") -> Problem:
@@ -208,6 +197,21 @@ class Problem:
     def with_steps(self, steps: int) -> Problem:
         """Return the same problem with a number of steps of gradient descent. Raises ProblemError."""
         return replace(self, steps=steps)._checked()
+
+
+def read_toml(path: str | PathLike[str], parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Return what a TOML file says. Raises OSError where it cannot be read, ProblemError where it is no TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    source = Path(path).name
+    try:
+        return tomllib.loads(Path(path).read_bytes().decode(), parse_float=parse_float)
+    except ValueError as error:  # no TOML, no UTF-8, or an integer of thousands of digits
+        raise ProblemError(f"{source}: {error}") from None
+    except RecursionError:
+        raise ProblemError(f"{source}: nested too deeply") from None
 
 
 def _layers_of(model: nn.Module) -> list[nn.Layer]:

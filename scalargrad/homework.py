@@ -1,0 +1,319 @@
+"""Checked homework: a student's numbers against the truth, each to the digits that were written.
+
+What is wrong is followed: a later number that is right for the wrong one before it is said to be so. Likely causes are
+found by trying them, and named only where the number fits too closely for chance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from scalargrad import stages
+from scalargrad.answers import Answer, Index, Written  # noqa: TC001 - the examples use them
+from scalargrad.arrays import Numbers, at, each, flat, shape
+from scalargrad.causes import Cause, Hypothesis, find_causes, misspellings, slips_of_order, spellings
+from scalargrad.kinks import kinks
+from scalargrad.problem import Problem, ProblemError
+from scalargrad.worked import Solution, solve
+
+if TYPE_CHECKING:
+    from scalargrad.stages import Rule, Stage
+
+# Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
+RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")
+_SOURCES, _SETS = 16, 96  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A number and its verdict; `blame` names the wrong quantity that it follows from."""
+
+    written: Written
+    truth: float
+    verdict: str
+    blame: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A quantity as it was given, judged: the worst verdict of its entries, and the causes of what is wrong."""
+
+    answer: Answer
+    entries: dict[Index, Entry]
+    causes: tuple[Cause, ...]
+
+    @property
+    def name(self) -> str:
+        """The quantity, and whether it was written before."""
+        return self.answer.name + ", written again" * (self.answer.again > 0)
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of the entries; a matrix in transposed shape is wrong."""
+        worst = max((entry.verdict for entry in self.entries.values()), key=VERDICTS.index)
+        return WRONG if self.answer.transposed else worst
+
+    def having(self, verdict: str) -> list[Index]:
+        """Return the indices of the entries with a verdict."""
+        return [index for index, entry in self.entries.items() if entry.verdict == verdict]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A checked homework: the verdicts in the order in which the quantities are computed."""
+
+    problem: Problem
+    verdicts: tuple[Verdict, ...]
+    kinks: tuple[str, ...]
+
+    @property
+    def first_wrong(self) -> Verdict | None:
+        """The first quantity that is wrong, from which others may follow."""
+        return next((verdict for verdict in self.verdicts if verdict.verdict == WRONG), None)
+
+    def users(self, name: str) -> list[str]:
+        """Return the quantities that are computed from one directly."""
+        return [stage.name for stage in stages.stages(self.problem).values() if name in stage.rule.needs]
+
+
+def shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
+    """Return the quantities that a problem asks for, and their shapes.
+
+    >>> shapes(Problem.from_dict({"input": [1, 2], "layer": [{"weights": [[3, 4]], "bias": [5]}]}))
+    {'Z1': (1,), 'ŷ': (1,)}
+
+    Raises ProblemError for a batch of inputs.
+    """
+    if len(problem.examples) > 1:
+        raise ProblemError(f"{problem.source}: input: answers are checked for one input, got {len(problem.examples)}")
+    return {name: shape(numbers) for name, numbers in stages.truth(solve(problem)).items()}
+
+
+def check(problem: Problem, answers: Iterable[Answer]) -> Checked:
+    """Judge answers to a problem, in the order of its stages.
+
+    >>> problem = Problem.from_dict({"input": [2], "layer": [{"weights": [[3]], "bias": [0.27]}]})
+    >>> checked = check(problem, [Answer("Z1", {(0,): Written("6.2")}, 0), Answer("ŷ", {(0,): Written("6.2")}, 0)])
+    >>> [(verdict.name, verdict.verdict) for verdict in checked.verdicts]
+    [('Z1', 'truncated'), ('ŷ', 'truncated')]
+
+    Raises what the operations raise outside their domains.
+    """
+    solution = solve(problem)
+    paper = _Paper(problem, solution)
+    return Checked(problem, tuple(paper.judge(answer) for answer in answers), tuple(_kinks(solution)))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Numbers that a student may have gone on with, and the wrong quantity that they come from."""
+
+    numbers: Any
+    blame: str | None = None
+
+
+@dataclass
+class _Paper:
+    """What is known while answers are judged one after another."""
+
+    problem: Problem
+    solution: Solution
+    written: dict[str, list[_Source]] = field(default_factory=dict)
+    texts: dict[str, dict[Index, Written]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stages = stages.stages(self.problem)
+        self.truth = stages.truth(self.solution)
+        self.known = stages.givens(self.problem)
+        self.order = list(self.stages)
+        self.cache: dict[str, list[_Source]] = {}
+
+    def judge(self, answer: Answer) -> Verdict:
+        """Judge the entries of an answer, and let later quantities be computed from them."""
+        # What is written again may also be a copy of what it was before.
+        computed = [*self.written.get(answer.name, ()), *self.computed(self.stages[answer.name].rule)]
+        size = max(map(abs, flat(self.truth[answer.name])))
+        entries = {
+            index: self.entry(written, index, answer.name, computed, size) for index, written in answer.entries.items()
+        }
+        wrong = {index: entry.written for index, entry in entries.items() if entry.verdict == WRONG}
+        size = max([size, *(abs(written.value) for written in wrong.values())])
+        grain = min(_grain(x, e.written.decimals) for e in entries.values() for x in (e.truth, e.written.value))
+        causes = find_causes(wrong, size, grain, self.hypotheses(answer, wrong)) if wrong else []
+        if answer.transposed:
+            causes.insert(
+                0,
+                Cause(
+                    ("the whole matrix is transposed",), {index: entry.truth for index, entry in entries.items()}, 0.0
+                ),
+            )
+        verdict = Verdict(answer, entries, tuple(causes))
+        self.note(verdict, computed)
+        return verdict
+
+    def entry(self, written: Written, index: Index, name: str, computed: list[_Source], size: float) -> Entry:
+        """Judge one number."""
+        x, slack = at(self.truth[name], index), 1e-12 * size
+        if written.rounds(x, slack):
+            return Entry(written, x, RIGHT)
+        if written.truncates(x, slack):
+            return Entry(written, x, TRUNCATED)
+        # Who rounds here and not there gets what lies between: the rules are linear in each of what they need, or nearly.
+        sound = [at(source.numbers, index) for source in computed if not source.blame]
+        if sound and written.fits(min(max(written.value, min(sound)), max(sound)), slack):
+            return Entry(written, x, CARRIED)
+        # After a mistake, the last of three digits or more may hang on what was rounded on the way.
+        within = 1.0 if written.unit <= size / 100 else 0.0
+        unsound = (s.blame for s in computed if s.blame and written.near(at(s.numbers, index), within, slack))
+        blame = next(unsound, None)
+        return Entry(written, x, FOLLOWS, blame) if blame else Entry(written, x, WRONG)
+
+    def note(self, verdict: Verdict, computed: list[_Source]) -> None:
+        """Let later quantities be computed from this one: as it was written, and as a mistake gave it in full."""
+        name, entries = verdict.answer.name, verdict.entries
+        blames = [name if e.verdict == WRONG else e.blame for e in entries.values()]
+        blame = min((b for b in blames if b), key=self.order.index, default=None)
+        own = computed[0].numbers if computed else self.truth[name]
+        numbers = _with(own, {index: entry.written.value for index, entry in entries.items()})
+        sources = self.written.setdefault(name, [])
+        sources.append(_Source(numbers, blame))
+        if verdict.causes and not verdict.answer.transposed:
+            in_full = {index: x for cause in verdict.causes for index, x in cause.gives.items()}
+            sources.append(_Source(_with(numbers, in_full), blame))
+        self.texts.setdefault(name, {}).update({index: entry.written for index, entry in entries.items()})
+        self.cache.clear()
+
+    def sources(self, name: str) -> list[_Source]:
+        """Return what may stand for a quantity on this paper: as written, computed and not rounded, or exact."""
+        if name in self.known:
+            return [_Source(self.known[name])]
+        if name not in self.cache:
+            own, *others = [*self.computed(self.stages[name].rule), _Source(self.truth[name])]
+            found = [*self.written.get(name, ()), own, _Source(self.truth[name]), *others]
+            self.cache[name] = _distinct(found)[:_SOURCES]
+        return self.cache[name]
+
+    def computed(self, rule: Rule) -> list[_Source]:
+        """Return what a rule gives, for all that may stand for what it needs, the student's own numbers first."""
+        choices = [list(enumerate(self.sources(need))) for need in rule.needs]
+        found = []
+        for needs in sorted(product(*choices), key=lambda needs: sum(rank for rank, _ in needs))[:_SETS]:
+            blames = [source.blame for _, source in needs if source.blame]
+            numbers = _computed(rule, [source.numbers for _, source in needs])
+            if numbers is not None:
+                found.append(_Source(numbers, min(blames, key=self.order.index, default=None)))
+        return _distinct(found)
+
+    def hypotheses(self, answer: Answer, wrong: dict[Index, Written]) -> Iterator[Hypothesis]:
+        """Yield mistakes with the numbers that they give, the common ones first."""
+
+        def giving(text: str, numbers: Numbers, within: float = 0.0) -> Hypothesis:
+            return Hypothesis(text, {index: at(numbers, index) for index in wrong}, within)
+
+        stage, truth = self.stages[answer.name], self.truth[answer.name]
+        right = [truth, *(source.numbers for source in self.computed(stage.rule))]
+        for numbers in right:
+            yield giving("the sign is wrong", each(lambda x: -x, numbers))
+        for numbers in right:
+            yield giving("the last digit is off by 1", numbers, 1.0)
+        before = self.texts.get(answer.name, {})
+        for index in wrong:
+            for slip, x in misspellings(before[index].text) if index in before else ():
+                yield Hypothesis(f"it was {before[index].text} before: {slip}", {index: x})
+        for mistake in stage.mistakes:
+            for source in self.computed(mistake):
+                yield giving(mistake.text, source.numbers)
+        for text, numbers in self.unwritten_mistakes(stage):
+            yield giving(text, numbers)
+        for numbers in right:
+            for text, swapped in slips_of_order(numbers):
+                yield giving(text, swapped)
+            for factor, side in ((10.0, "right"), (0.1, "left")):
+                moved = each(lambda x, factor=factor: factor * x, numbers)
+                yield giving(f"the decimal point is one place too far to the {side}", moved)
+        for index, written in wrong.items():
+            for text in () if index in before else spellings(at(truth, index), max(written.decimals, 0)):
+                for slip, x in misspellings(text):
+                    yield Hypothesis(slip, {index: x})
+
+    def unwritten_mistakes(self, stage: Stage) -> Iterator[tuple[str, Numbers]]:
+        """Yield what mistakes in earlier quantities give, where these are not on the paper."""
+        names = _unwritten(stage, self.stages, self.written)
+        for name in sorted(names, key=self.order.index, reverse=True):
+            for mistake in self.stages[name].mistakes:
+                for source in self.computed(mistake):
+                    numbers = self.through(stage, names, {name: source.numbers})
+                    if numbers is not None:
+                        yield f"in {name}, which is not given: {mistake.text}", numbers
+
+    def through(self, stage: Stage, names: set[str], known: dict[str, Any]) -> Numbers | None:
+        """Compute a stage again from a changed earlier one; `names` may depend on it."""
+        needs = []
+        for need in stage.rule.needs:
+            if need not in known:
+                again = (
+                    self.through(self.stages[need], names, known) if need in names else self.sources(need)[0].numbers
+                )
+                if again is None:
+                    return None
+                known[need] = again
+            needs.append(known[need])
+        return _computed(stage.rule, needs)
+
+
+def _computed(rule: Rule, needs: Sequence[Any]) -> Numbers | None:
+    try:
+        numbers = rule.compute(*needs)
+    except (ArithmeticError, ValueError):
+        return None
+    return numbers if all(map(math.isfinite, flat(numbers))) else None
+
+
+def _unwritten(stage: Stage, table: dict[str, Stage], written: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(stage.rule.needs)
+    while waiting:
+        name = waiting.pop()
+        if name in table and name not in written and name not in found:
+            found.add(name)
+            waiting += table[name].rule.needs
+    return found
+
+
+def _distinct(sources: Iterable[_Source]) -> list[_Source]:
+    """Drop what is there twice; what comes from no mistake stays."""
+    found: dict[str, _Source] = {}
+    for source in sources:
+        key = repr(source.numbers)
+        if key not in found or (found[key].blame and not source.blame):
+            found[key] = source
+    return list(found.values())
+
+
+def _with(numbers: Any, entries: dict[Index, float], index: Index = ()) -> Any:
+    if isinstance(numbers, list):
+        return [_with(entry, entries, (*index, i)) for i, entry in enumerate(numbers)]
+    return entries.get(index, numbers)
+
+
+def _grain(x: float, decimals: int) -> float:
+    """Return what one in the last digit is worth that is not 0, in a number rounded to so many decimals."""
+    shown = f"{x:.{min(max(decimals, 0), 12)}f}".rstrip("0")
+    return float(f"1e-{len(shown) - shown.index('.') - 1}") if "." in shown else 1.0
+
+
+def _kinks(solution: Solution) -> Iterator[str]:
+    values = [value for layer in solution.h for value in layer]
+    exact = {kink.value for kink in kinks(*values)}
+    for kink in kinks(*values, within=1e-13):
+        if kink.value in exact:
+            yield f"{kink}"
+        else:
+            yield (
+                f"{kink.operation} in {kink.place} is at its kink on paper, where {kink.convention}; in binary numbers it "
+                "is beside it, and the derivative of that side is taken"
+            )
