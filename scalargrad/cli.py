@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import scalargrad
-from scalargrad import worked
+from scalargrad import homework, marks, reading, worked
+from scalargrad.answers import load_answers
 from scalargrad.derivation import written
+from scalargrad.exercise import Exercise, friendly_problem, write_exercises
 from scalargrad.explanation import explain
 from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
+from scalargrad.problem import LOSSES
 from scalargrad.symbolic import parse
+from scalargrad.toml import toml
 from scalargrad.value import Value, topological_order
 from scalargrad.writers import ENDINGS, FORMATS, write
 
@@ -72,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, ArithmeticError, TypeError, ImportError, RuntimeError) as error:
         print(f"scalargrad: error: {error}", file=sys.stderr)
         return 2
-    return 0
+    return options.status
 
 
 def _print(text: str) -> None:
@@ -118,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     engine = f"{scalargrad.engine_name} engine{'' if built else '; the C engine is not built'}"
     version = f"scalargrad {scalargrad.__version__} ({engine})"
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{eval,explain,solve}")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="{eval,explain,solve,check,exercise,read}"
+    )
 
     command = _command(
         commands,
@@ -149,12 +155,61 @@ def _parser() -> argparse.ArgumentParser:
         "scalargrad solve problem.toml --target 1,0 --draw graph.png",
         _solve,
     )
-    command.add_argument("problem", help="a TOML file with input, target, loss, learning_rate and [[layer]] tables")
-    command.add_argument("--target", metavar="NUMBERS", help="the target y, such as 1,0: in place of the file's")
+    _problem_file(command)
     command.add_argument("--steps", type=int, metavar="N", help="steps of gradient descent: in place of the file's")
     _written(command)
     _common(command, digits=6, also=", 4 written out")
+
+    command = _command(
+        commands,
+        "check",
+        "check a student's answers to a network problem, and find the likely causes of mistakes",
+        "scalargrad check problem.toml answers.toml --target 1,0",
+        _check,
+    )
+    _problem_file(command)
+    command.add_argument("answers", help="a TOML file of Z1, H, Z2, y_hat, loss, delta2, delta1, dW1, db1, W1_new, ...")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="JSON is for a grader")
+
+    command = _command(
+        commands,
+        "exercise",
+        "make exercises with friendly numbers: worksheets, problems, forms for answers, keys",
+        'scalargrad exercise --layers 4-3-2 --activation "relu(z) + sin(z)" --seed 7 --count 30 -o sheets',
+        _exercise,
+    )
+    command.add_argument("--layers", required=True, metavar="SIZES", help="inputs, neurons, outputs, such as 4-3-2")
+    command.add_argument(
+        "--activation", default="relu", metavar="F", help="a name or an expression in z (default relu)"
+    )
+    command.add_argument("--loss", choices=LOSSES, default="cross-entropy", help="default cross-entropy")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same sheets")
+    command.add_argument("--count", type=_count, metavar="N", default=1, help="how many, up to 999")
+    command.add_argument("--format", choices=tuple(FORMATS), default="markdown", help="of worksheets and keys")
+    command.add_argument("-o", dest="directory", required=True, metavar="DIR", help="a new directory for them")
+
+    command = _command(
+        commands,
+        "read",
+        "show as TOML what is understood of a problem in Markdown, LaTeX or plain text",
+        "scalargrad read assignment.md -o problem.toml",
+        _read,
+    )
+    command.add_argument("problem", help="a text that gives x, W_1, b_1, ..., and names activation and loss")
+    command.add_argument("-o", "--output", metavar="FILE", help="write it to a file")
     return parser
+
+
+def _problem_file(command: argparse.ArgumentParser) -> None:
+    tables = "a TOML file with input, target, loss, learning_rate and [[layer]] tables"
+    command.add_argument("problem", help=f"{tables}, or a text, as for read")
+    command.add_argument("--target", metavar="NUMBERS", help="the target y, such as 1,0: in place of the file's")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 999:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 999, got {text!r}")
+    return int(text)
 
 
 def _expression(command: argparse.ArgumentParser) -> None:
@@ -178,7 +233,7 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, draw=None, status=0)
     return command
 
 
@@ -267,13 +322,7 @@ def _assignments(assignments: Sequence[str]) -> dict[str, float]:
 
 
 def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
-    problem = worked.Problem.load(options.problem)
-    if options.target is not None:
-        try:
-            targets = [[float(entry) for entry in row.split(",")] for row in options.target.split(";")]
-        except ValueError:
-            raise ValueError(f"--target: expected numbers and commas, such as 1,0, got {options.target!r}") from None
-        problem = problem.with_target(targets)
+    problem = _problem(options)
     if options.steps is not None:
         problem = problem.with_steps(options.steps)
     solution = worked.solve(problem)
@@ -284,6 +333,49 @@ def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
         picture = _picture(solution.root, problem.title) if format == "html" else ""
         text = write(written(solution, 4 if options.digits is None else options.digits, picture), format)
     return text, solution.root, problem.title
+
+
+def _problem(options: argparse.Namespace) -> worked.Problem:
+    problem, was_text = reading.load(options.problem)
+    if was_text:
+        print(f"understood of {problem.source}:\n\n{toml(problem)}", file=sys.stderr)
+    if options.target is not None:
+        try:
+            targets = [[float(entry) for entry in row.split(",")] for row in options.target.split(";")]
+        except ValueError:
+            raise ValueError(f"--target: expected numbers and commas, such as 1,0, got {options.target!r}") from None
+        problem = problem.with_target(targets)
+    return problem
+
+
+def _check(options: argparse.Namespace) -> tuple[str, None, str]:
+    problem = _problem(options)
+    checked = homework.check(problem, load_answers(options.answers, homework.shapes(problem)))
+    if checked.first_wrong:
+        options.status = 1
+    if options.format == "json":
+        return json.dumps(marks.as_json(checked), ensure_ascii=False, indent=2), None, ""
+    title = f"{Path(options.answers).name}, checked against {problem.source}: {problem.title}"
+    return f"{title}\n\n{marks.report(checked)}", None, ""
+
+
+def _exercise(options: argparse.Namespace) -> tuple[str, None, str]:
+    try:
+        layers = [int(size) for size in options.layers.split("-")]
+    except ValueError:
+        raise ValueError(f"--layers: expected sizes such as 4-3-2, got {options.layers!r}") from None
+    exercises = []
+    for i in range(1, options.count + 1):
+        problem = friendly_problem(layers, options.activation, loss=options.loss, seed=f"{options.seed} {i}")
+        exercises.append(Exercise.of(problem, f"Exercise {options.seed}.{i}"))
+    made = write_exercises(exercises, options.directory, options.format)
+    plural = "s" * (options.count > 1)
+    return f"{options.count} exercise{plural}: {made}/worksheets, problems, answers, keys", None, ""
+
+
+def _read(options: argparse.Namespace) -> tuple[str, None, str]:
+    problem, _ = reading.load(options.problem)
+    return f"# Understood of {problem.source}: {problem.title}\n\n{toml(problem)}".rstrip("\n"), None, ""
 
 
 def _digits(options: argparse.Namespace) -> int:
