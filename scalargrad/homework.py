@@ -13,10 +13,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import stages
-from scalargrad.answers import Answer, Index, Written  # noqa: TC001 - the examples use them
+from scalargrad.answers import Answer, Index, Written
 from scalargrad.arrays import Numbers, at, each, flat, shape
 from scalargrad.causes import Cause, Hypothesis, find_causes, misspellings, slips_of_order, spellings
-from scalargrad.kinks import kinks
 from scalargrad.problem import Problem, ProblemError
 from scalargrad.worked import Solution, solve
 
@@ -105,7 +104,7 @@ def check(problem: Problem, answers: Iterable[Answer]) -> Checked:
     """
     solution = solve(problem)
     paper = _Paper(problem, solution)
-    return Checked(problem, tuple(paper.judge(answer) for answer in answers), tuple(_kinks(solution)))
+    return Checked(problem, tuple(paper.judge(answer) for answer in answers), tuple(map(str, solution.kinks)))
 
 
 @dataclass(frozen=True)
@@ -304,16 +303,3 @@ def _grain(x: float, decimals: int) -> float:
     """Return what one in the last digit is worth that is not 0, in a number rounded to so many decimals."""
     shown = f"{x:.{min(max(decimals, 0), 12)}f}".rstrip("0")
     return float(f"1e-{len(shown) - shown.index('.') - 1}") if "." in shown else 1.0
-
-
-def _kinks(solution: Solution) -> Iterator[str]:
-    values = [value for layer in solution.h for value in layer]
-    exact = {kink.value for kink in kinks(*values)}
-    for kink in kinks(*values, within=1e-13):
-        if kink.value in exact:
-            yield f"{kink}"
-        else:
-            yield (
-                f"{kink.operation} in {kink.place} is at its kink on paper, where {kink.convention}; in binary numbers it "
-                "is beside it, and the derivative of that side is taken"
-            )
