@@ -190,6 +190,8 @@ class _Float(str):
 def _entries(place: str, given: Any, shape: tuple[int, ...]) -> tuple[dict[Index, Written], bool]:
     if shape == (1,) and not isinstance(given, list):
         given = [given]
+    if len(shape) == 2 and shape[0] == 1 and _shape(given) == shape[1:]:
+        given = [given]  # the one row of a matrix
     found, transposed = _shape(given), False
     if found == shape[::-1] and found != shape:
         given, transposed = [list(column) for column in zip(*given, strict=True)], True

@@ -336,8 +336,8 @@ def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
 
 
 def _problem(options: argparse.Namespace) -> worked.Problem:
-    problem, was_text = reading.load(options.problem)
-    if was_text:
+    problem = reading.load(options.problem)
+    if reading.is_text(options.problem):
         print(f"understood of {problem.source}:\n\n{toml(problem)}", file=sys.stderr)
     if options.target is not None:
         try:
@@ -374,7 +374,7 @@ def _exercise(options: argparse.Namespace) -> tuple[str, None, str]:
 
 
 def _read(options: argparse.Namespace) -> tuple[str, None, str]:
-    problem, _ = reading.load(options.problem)
+    problem = reading.load(options.problem)
     return f"# Understood of {problem.source}: {problem.title}\n\n{toml(problem)}".rstrip("\n"), None, ""
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from scalargrad import ops, stages, worked
 from scalargrad.answers import key
@@ -26,10 +26,8 @@ from scalargrad.problem import LOSSES, Problem, ProblemError
 from scalargrad.sheet import Sheet, derivative
 from scalargrad.toml import toml
 from scalargrad.value import Value, topological_order
+from scalargrad.worked import Solution
 from scalargrad.writers import ENDINGS, write
-
-if TYPE_CHECKING:
-    from scalargrad.worked import Solution
 
 T = TypeVar("T")
 

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scalargrad import stages
 from scalargrad.answers import Answer, Index, Written
 from scalargrad.arrays import Numbers, at, each, flat, shape
 from scalargrad.causes import Cause, Hypothesis, find_causes, misspellings, slips_of_order, spellings
 from scalargrad.problem import Problem, ProblemError
+from scalargrad.stages import Rule, Stage
 from scalargrad.worked import Solution, solve
-
-if TYPE_CHECKING:
-    from scalargrad.stages import Rule, Stage
 
 # Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
 RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")
+_MOST = 2000  # parameters: causes are sought for what people compute by hand
 _SOURCES, _SETS = 16, 96  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
 
 
@@ -104,7 +103,8 @@ def check(problem: Problem, answers: Iterable[Answer]) -> Checked:
     """
     solution = solve(problem)
     paper = _Paper(problem, solution)
-    return Checked(problem, tuple(paper.judge(answer) for answer in answers), tuple(map(str, solution.kinks)))
+    in_order = sorted(answers, key=lambda answer: paper.order.index(answer.name))
+    return Checked(problem, tuple(map(paper.judge, in_order)), tuple(map(str, solution.kinks)))
 
 
 @dataclass(frozen=True)
@@ -115,26 +115,20 @@ class _Source:
     blame: str | None = None
 
 
-@dataclass
 class _Paper:
     """What is known while answers are judged one after another."""
 
-    problem: Problem
-    solution: Solution
-    written: dict[str, list[_Source]] = field(default_factory=dict)
-    texts: dict[str, dict[Index, Written]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.stages = stages.stages(self.problem)
-        self.truth = stages.truth(self.solution)
-        self.known = stages.givens(self.problem)
-        self.order = list(self.stages)
+    def __init__(self, problem: Problem, solution: Solution) -> None:
+        self.stages, self.truth = stages.stages(problem), stages.truth(solution)
+        self.known, self.order = stages.givens(problem), list(self.stages)
+        self.is_small = sum(len(layer.parameters()) for layer in problem.layers) <= _MOST
+        self.written: dict[str, list[_Source]] = {}
+        self.texts: dict[str, dict[Index, Written]] = {}
         self.cache: dict[str, list[_Source]] = {}
 
     def judge(self, answer: Answer) -> Verdict:
         """Judge the entries of an answer, and let later quantities be computed from them."""
-        # What is written again may also be a copy of what it was before.
-        computed = [*self.written.get(answer.name, ()), *self.computed(self.stages[answer.name].rule)]
+        computed = self.computed(self.stages[answer.name].rule)
         size = max(map(abs, flat(self.truth[answer.name])))
         entries = {
             index: self.entry(written, index, answer.name, computed, size) for index, written in answer.entries.items()
@@ -142,14 +136,10 @@ class _Paper:
         wrong = {index: entry.written for index, entry in entries.items() if entry.verdict == WRONG}
         size = max([size, *(abs(written.value) for written in wrong.values())])
         grain = min(_grain(x, e.written.decimals) for e in entries.values() for x in (e.truth, e.written.value))
-        causes = find_causes(wrong, size, grain, self.hypotheses(answer, wrong)) if wrong else []
+        causes = find_causes(wrong, size, grain, self.hypotheses(answer, wrong)) if wrong and self.is_small else []
         if answer.transposed:
-            causes.insert(
-                0,
-                Cause(
-                    ("the whole matrix is transposed",), {index: entry.truth for index, entry in entries.items()}, 0.0
-                ),
-            )
+            all_of_it = {index: entry.truth for index, entry in entries.items()}
+            causes.insert(0, Cause(("the whole matrix is transposed",), all_of_it, 0.0))
         verdict = Verdict(answer, entries, tuple(causes))
         self.note(verdict, computed)
         return verdict
@@ -161,6 +151,9 @@ class _Paper:
             return Entry(written, x, RIGHT)
         if written.truncates(x, slack):
             return Entry(written, x, TRUNCATED)
+        for copied in self.written.get(name, ()):  # what is written again may be what it was before
+            if written.fits(at(copied.numbers, index), slack):
+                return Entry(written, x, FOLLOWS if copied.blame else CARRIED, copied.blame)
         # Who rounds here and not there gets what lies between: the rules are linear in each of what they need, or nearly.
         sound = [at(source.numbers, index) for source in computed if not source.blame]
         if sound and written.fits(min(max(written.value, min(sound)), max(sound)), slack):
@@ -221,7 +214,7 @@ class _Paper:
             yield giving("the last digit is off by 1", numbers, 1.0)
         before = self.texts.get(answer.name, {})
         for index in wrong:
-            for slip, x in misspellings(before[index].text) if index in before else ():
+            for slip, x in misspellings(f"{before[index].number:f}") if index in before else ():
                 yield Hypothesis(f"it was {before[index].text} before: {slip}", {index: x})
         for mistake in stage.mistakes:
             for source in self.computed(mistake):

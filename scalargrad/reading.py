@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import notes, ops
+from scalargrad.arrays import transpose
 from scalargrad.problem import Problem, ProblemError
 from scalargrad.wording import (
     ACTIVATION_WORDS,
     APPLIED,
     COMPUTED,
     DEFINED,
+    END,
     INDICES,
     LOSS_WORDS,
     MATRIX,
@@ -36,19 +38,28 @@ from scalargrad.wording import (
 _LONGEST = 200_000  # characters of a file
 
 
-def load(path: str | PathLike[str]) -> tuple[Problem, bool]:
-    """Read a problem: TOML from a file of that name, anything else as text. Say also whether it was text.
+def is_text(path: str | PathLike[str]) -> bool:
+    """Say whether a file is read as text, by its name; any other is TOML.
+
+    >>> is_text("assignment.md"), is_text("problem.toml")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in (".md", ".markdown", ".tex", ".latex", ".txt")
+
+
+def load(path: str | PathLike[str]) -> Problem:
+    """Read a problem from a file: from text where `is_text`, else from TOML.
 
     Raises OSError where it cannot be read, ProblemError where it states no problem.
     """
-    if Path(path).suffix.lower() == ".toml":
-        return Problem.load(path), False
+    if not is_text(path):
+        return Problem.load(path)
     source = Path(path).name
     try:
         text = Path(path).read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ProblemError(f"{source}: {error}") from None
-    return read(text, source), True
+    return read(text, source)
 
 
 def read(text: str, source: str = "problem") -> Problem:
@@ -196,9 +207,8 @@ class _Reader:
     def transposed(self, position: int, value: Any) -> Any:
         if re.match(r"\s*(?:\^\s*\{?\s*T\b|ᵀ|')", self.text[position : position + 20]):
             rows = _matrix(value)
-            return (
-                [list(column) for column in zip(*rows, strict=True)] if len({len(row) for row in rows}) == 1 else value
-            )
+            if len({len(row) for row in rows}) == 1:
+                return transpose(rows)
         return value
 
     def closing(self, start: int) -> int:
@@ -326,22 +336,8 @@ def _until_end(text: str, start: int) -> str:
     """Return the formula that starts here, up to what ends it."""
     depth = 0
     for position in range(start, len(text)):
-        character = text[position]
-        depth += (character in "({[") - (character in ")}]")
-        ends = (
-            character in "$\n;"
-            or (character == "," and text[position - 1] != "\\")
-            or text.startswith((r"\\", r"\]", r"\)", r"\end"), position)
-        )
-        if depth < 0 or (
-            depth == 0
-            and (
-                ends
-                or re.match(
-                    r"\.(?:\s|\$|$)|\s(?:where|with|and|for|is|applied|as|in|on|element)", text[position : position + 9]
-                )
-            )
-        ):
+        depth += (text[position] in "({[") - (text[position] in ")}]")
+        if depth < 0 or (depth == 0 and END.match(text, position)):
             return text[start:position]
     return text[start:]
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from scalargrad.problem import Problem
 from scalargrad.worked import weights_and_bias
-
-if TYPE_CHECKING:
-    from scalargrad.problem import Problem
 
 
 def _short(x: float) -> str:

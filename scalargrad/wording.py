@@ -38,6 +38,9 @@ APPLIED = re.compile(
     rf"(?:(?<![\w\\'])[HhAaŷ]{INDEX} ?=|activation (\d+) ?(?::|=|is)) ?\\?([^\W\d_]+)(?= ?(?:\( ?[Zz]|$))",
     re.MULTILINE,
 )
+END = re.compile(  # of a formula
+    r"[$\n;]|(?<!\\),|\\\\|\\[\])]|\\end|\.(?:\s|\$|\Z)|\s(?:where|with|and|for|is|applied|as|in|on|element-?wise)\b"
+)
 SAID = re.compile(r"\b(hidden|output)\b((?:(?!hidden|output)[^.\n]){0,80})", re.IGNORECASE)
 RATE = re.compile(
     r"learning[ -]rate(?: (?:of|is|[αη]|lr)\b)*\s{0,2}[:=(]?\s{0,2}(?:[αη] ?= ?)?(?=[-+.\d\\])", re.IGNORECASE

@@ -118,7 +118,7 @@ def test_what_is_written_can_be_read_checked_and_filled_in(tmp_path, sizes, acti
         *("answers/01.toml", "keys/01.md", "problems/01.toml", "worksheets/01.md")
     ]
     assert toml(Problem.load(made / "problems/01.toml")) == toml(problem)
-    assert toml(load(made / "worksheets/01.md")[0]) == toml(problem)
+    assert toml(load(made / "worksheets/01.md")) == toml(problem)
     with pytest.raises(ProblemError, match="no number to check"):
         load_answers(made / "answers/01.toml", shapes(problem))
     # The form, filled in with what the key says.

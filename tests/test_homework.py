@@ -467,6 +467,32 @@ def test_what_is_written_again_may_be_copied_and_follows_when_that_was_wrong(jud
     assert again.entries[1,].blame == "Z1"
 
 
+@pytest.mark.parametrize("again", ["1.164", "−1.64", "2e-3", "16.4e-1", "3e9"])
+@pytest.mark.parametrize("before", ["1.851", "−1.851", "1e-3", "185.1e-2", "2e9", "0"])
+def test_slips_are_sought_in_numbers_however_they_are_written(judge, before, again):
+    verdicts = judge(f'Z1 = ["{before}", "", ""]\n[[line]]\nZ1 = ["{again}", "", ""]').verdicts
+    assert [verdict.answer.again for verdict in verdicts] == [0, 1]
+    assert verdicts[1].verdict == WRONG
+
+
+def test_the_one_row_of_a_matrix_needs_no_brackets_of_its_own(judge):
+    problem = Problem.from_dict({"input": [1, 2], "target": [1], "layer": [{"weights": [[0.5, 1]], "bias": [0]}]})
+    assert judge("dW1 = [3, 6]", problem).verdicts[0].verdict == RIGHT
+
+
+def test_answers_are_judged_in_the_order_of_the_calculation():
+    truth = stages.truth(solve(SMALL))
+    answers = [Answer(name, written(truth[name], 4), 0) for name in ("δ1", "Z1", "loss")]
+    assert [verdict.name for verdict in check(SMALL, answers).verdicts] == ["Z1", "loss", "δ1"]
+
+
+def test_a_network_too_large_for_a_hand_is_checked_without_causes():
+    layer = {"weights": [[0.01] * 60] * 60, "bias": [0.0] * 60}
+    problem = Problem.from_dict({"input": [1.0] * 60, "layer": [layer]})
+    (verdict,) = check(problem, [Answer("Z1", written([6.1] * 60, 4), 0)]).verdicts
+    assert (verdict.verdict, verdict.causes) == (WRONG, ())
+
+
 def test_a_right_number_after_a_wrong_one_is_right(judge):
     checked = judge("Z1 = [1.85, 0.8, -1.3]\nH = [0.9517, -0.664, -0.8617]")
     assert [verdict.verdict for verdict in checked.verdicts] == [WRONG, RIGHT]

@@ -306,7 +306,7 @@ def test_read_shows_toml_and_writes_it(run, tmp_path):
         "# Understood of assignment.md: 4-3-2 network, f(z) = relu(z) + sin(z), softmax, cross-entropy\n\n"
     )
     assert run("read", path, "-o", copy)[0] == 0
-    assert toml(load(copy)[0]) == WANTED
+    assert toml(load(copy)) == WANTED
     assert copy.read_text(encoding="utf-8") == out
 
 
