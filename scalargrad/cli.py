@@ -1,4 +1,4 @@
-"""The command line: `scalargrad eval` and `explain` an expression, `scalargrad solve` a network problem."""
+"""The command line: eval and explain an expression; solve, check, make and read network problems."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_mistakes_give_one_message_and_status_2(run, arguments, message):
 
 
 def test_help_shows_an_example_of_each_command(run):
-    for command in ("eval", "solve"):
+    for command in ("eval", "solve", "check", "exercise", "read"):
         status, out, _ = run(command, "--help")
         assert status == 0
         assert f"example:\n  scalargrad {command} " in out
