@@ -10,7 +10,7 @@ import math
 import os
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from os import PathLike
@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 from scalargrad import ops, stages, worked
 from scalargrad.answers import key
+from scalargrad.arrays import shape
 from scalargrad.derivation import written
-from scalargrad.document import Document, chain
+from scalargrad.document import Document, Table
 from scalargrad.forward import equations, given
 from scalargrad.problem import LOSSES, Problem, ProblemError
 from scalargrad.sheet import Sheet, derivative
@@ -35,6 +36,7 @@ _HALVES = [sign * half / 2 for half in (1, 2, 3, 4) for sign in (1, -1)]
 _DIGITS = 4
 _LEARNING_RATE = 0.1
 _MOST = 1000  # parameters: nobody computes more by hand
+_ROOM = r"$\qquad\qquad$"  # to write a number
 _TRIES = 500
 
 
@@ -168,8 +170,10 @@ def _worksheet(solution: Solution, title: str) -> Document:
     given(sheet, solution)
     equations(sheet)
     sheet.section("To compute")
-    for name, numbers in stages.truth(solution).items():
-        sheet.show(chain(_in_latex(sheet, name), ("=", _open(numbers))))
+    quantities = stages.truth(solution)
+    width = max(shape(numbers)[-1] for numbers in quantities.values())
+    rows = [row for name, numbers in quantities.items() for row in _rows(_in_latex(sheet, name), numbers, width)]
+    sheet.blocks.append(Table(("quantity", *map(str, range(1, width + 1))), tuple(rows)))
     return sheet.document(title)
 
 
@@ -190,13 +194,12 @@ def _in_latex(sheet: Sheet, name: str) -> str:
     }[kind]
 
 
-def _open(numbers: Any) -> str:
-    """Write the shape of a vector or a matrix, with dots for its entries."""
-    rows = [row if isinstance(row, list) else [row] for row in numbers]
-    if len(rows) == len(rows[0]) == 1:
-        return r"\ldots"
-    inside = r" \\ ".join(" & ".join(r"\ldots" for _ in row) for row in rows)
-    return rf"\begin{{pmatrix}} {inside} \end{{pmatrix}}"
+def _rows(name: str, numbers: Any, width: int) -> Iterator[tuple[str, ...]]:
+    """Yield rows of a table to fill in: one for a vector, and one for each row of a matrix."""
+    *rows, columns = shape(numbers)
+    for i in range(1, rows[0] + 1 if rows else 2):
+        title = f"${name}$" + f", row {i}" * bool(rows)
+        yield (title, *[_ROOM] * columns, *[r"$\times$"] * (width - columns))
 
 
 def _blank(numbers: Any) -> str:

@@ -22,7 +22,7 @@ from scalargrad.worked import Solution, solve
 
 # Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
 RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")
-_MOST = 2000  # parameters: causes are sought for what people compute by hand
+_MOST, _STAGES = 2000, 100  # numbers and quantities: causes are sought for what people compute by hand
 _SOURCES, _SETS = 16, 96  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
 
 
@@ -121,13 +121,16 @@ class _Paper:
     def __init__(self, problem: Problem, solution: Solution) -> None:
         self.stages, self.truth = stages.stages(problem), stages.truth(solution)
         self.known, self.order = stages.givens(problem), list(self.stages)
-        self.is_small = sum(len(layer.parameters()) for layer in problem.layers) <= _MOST
+        numbers = sum(len(flat(array)) for array in self.truth.values())
+        self.is_small = numbers <= _MOST and len(self.order) <= _STAGES
         self.written: dict[str, list[_Source]] = {}
         self.texts: dict[str, dict[Index, Written]] = {}
         self.cache: dict[str, list[_Source]] = {}
 
     def judge(self, answer: Answer) -> Verdict:
         """Judge the entries of an answer, and let later quantities be computed from them."""
+        for name in self.order[: self.order.index(answer.name)]:
+            self.sources(name)  # one after another: a deep network is no deep recursion
         computed = self.computed(self.stages[answer.name].rule)
         size = max(map(abs, flat(self.truth[answer.name])))
         entries = {
@@ -177,7 +180,8 @@ class _Paper:
             in_full = {index: x for cause in verdict.causes for index, x in cause.gives.items()}
             sources.append(_Source(_with(numbers, in_full), blame))
         self.texts.setdefault(name, {}).update({index: entry.written for index, entry in entries.items()})
-        self.cache.clear()
+        for later in self.order[self.order.index(name) :]:
+            self.cache.pop(later, None)
 
     def sources(self, name: str) -> list[_Source]:
         """Return what may stand for a quantity on this paper: as written, computed and not rounded, or exact."""
@@ -193,7 +197,7 @@ class _Paper:
         """Return what a rule gives, for all that may stand for what it needs, the student's own numbers first."""
         choices = [list(enumerate(self.sources(need))) for need in rule.needs]
         found = []
-        for needs in sorted(product(*choices), key=lambda needs: sum(rank for rank, _ in needs))[:_SETS]:
+        for needs in sorted(product(*choices), key=lambda needs: sum(rank for rank, _ in needs))[: _SETS if self.is_small else 1]:
             blames = [source.blame for _, source in needs if source.blame]
             numbers = _computed(rule, [source.numbers for _, source in needs])
             if numbers is not None:

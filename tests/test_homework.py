@@ -157,7 +157,7 @@ def test_misreadings_go_wrong_as_people_do():
 
 def test_nothing_is_invented_on_honest_papers():
     rng, seen = random.Random(3), set()
-    for _ in range(300):
+    for _ in range(200):
         digits = rng.choice([[2], [3], [4], [8], [2, 3, 4, 5, 6, 7, 8]])
         roundings = rng.choice([[ROUND_HALF_EVEN], [ROUND_HALF_UP], [ROUND_DOWN], [ROUND_DOWN, ROUND_HALF_UP]])
         problem = random_problem(rng)
@@ -173,7 +173,7 @@ def test_nothing_is_invented_on_honest_papers():
 
 def test_seeded_mistakes_are_found_and_rightly_named():
     rng, kinds = random.Random(4), set()
-    for _ in range(300):
+    for _ in range(200):
         problem = random_problem(rng)
         stage = rng.choice([stage for stage in stages.stages(problem).values() if stage.mistakes])
         mistake = rng.choice(stage.mistakes)
@@ -196,7 +196,7 @@ def test_seeded_mistakes_are_found_and_rightly_named():
         for verdict in checked.verdicts:
             assert verdict is first or verdict.verdict != WRONG, (stage.name, mistake.text, verdict)
             assert verdict.answer.name == stage.name or not verdict.causes
-    assert len(kinds) > 60
+    assert len(kinds) > 50
 
 
 def softmax(z):
@@ -493,6 +493,14 @@ def test_a_network_too_large_for_a_hand_is_checked_without_causes():
     assert (verdict.verdict, verdict.causes) == (WRONG, ())
 
 
+def test_a_deep_network_is_checked():
+    layers = [{"weights": [[1.0]], "bias": [0.001], "activation": "tanh"}] * 400
+    problem = Problem.from_dict({"input": [0.5], "target": [0], "learning_rate": 0.1, "layer": layers})
+    truth = stages.truth(solve(problem))
+    answers = [Answer(name, written(truth[name], 4), 0) for name in ("ŷ", "δ1", "W1_new")]
+    assert [verdict.verdict for verdict in check(problem, answers).verdicts] == [RIGHT] * 3
+
+
 def test_a_right_number_after_a_wrong_one_is_right(judge):
     checked = judge("Z1 = [1.85, 0.8, -1.3]\nH = [0.9517, -0.664, -0.8617]")
     assert [verdict.verdict for verdict in checked.verdicts] == [WRONG, RIGHT]
@@ -638,7 +646,7 @@ def test_broken_files_give_one_clear_error(run, tmp_path):
     rng, statuses = random.Random(8), set()
     problem, answers = tmp_path / "problem.toml", tmp_path / "answers.toml"
     texts = ASSIGNMENT.read_text().replace("# target", "target"), PUBLISHED.read_text()
-    for _ in range(400):
+    for _ in range(250):
         broken = [mutated(rng, text) if rng.random() < 0.6 else text for text in texts]
         for path, text in zip((problem, answers), broken):
             path.write_text(text, encoding="utf-8", errors="replace")
