@@ -131,7 +131,11 @@ class _Paper:
         """Judge the entries of an answer, and let later quantities be computed from them."""
         for name in self.order[: self.order.index(answer.name)]:
             self.sources(name)  # one after another: a deep network is no deep recursion
-        computed = self.computed(self.stages[answer.name].rule)
+        rule = self.stages[answer.name].rule
+        computed = self.computed(rule)
+        for decimals in sorted({written.decimals for written in answer.entries.values()}) if self.is_small else ():
+            for tie in (1 + 1e-12, 1 - 1e-12):  # goes up, or down
+                computed += self.rounded(rule, decimals, tie)
         size = max(map(abs, flat(self.truth[answer.name])))
         entries = {
             index: self.entry(written, index, answer.name, computed, size) for index, written in answer.entries.items()
@@ -197,12 +201,29 @@ class _Paper:
         """Return what a rule gives, for all that may stand for what it needs, the student's own numbers first."""
         choices = [list(enumerate(self.sources(need))) for need in rule.needs]
         found = []
-        for needs in sorted(product(*choices), key=lambda needs: sum(rank for rank, _ in needs))[: _SETS if self.is_small else 1]:
+        for needs in sorted(product(*choices), key=lambda needs: sum(rank for rank, _ in needs))[
+            : _SETS if self.is_small else 1
+        ]:
             blames = [source.blame for _, source in needs if source.blame]
             numbers = _computed(rule, [source.numbers for _, source in needs])
             if numbers is not None:
                 found.append(_Source(numbers, min(blames, key=self.order.index, default=None)))
         return _distinct(found)
+
+    def rounded(self, rule: Rule, decimals: int, tie: float) -> list[_Source]:
+        """Return what a rule gives where all that is not on the paper was rounded, to as many digits, on another."""
+        needs = []
+        for name in rule.needs:
+            if name in self.known or name in self.written:
+                needs.append(self.sources(name)[0])
+                continue
+            found = self.rounded(self.stages[name].rule, decimals, tie)
+            if not found:
+                return []
+            needs.append(_Source(each(lambda x: round(x * tie, decimals), found[0].numbers), found[0].blame))
+        numbers = _computed(rule, [source.numbers for source in needs])
+        blames = [source.blame for source in needs if source.blame]
+        return [] if numbers is None else [_Source(numbers, min(blames, key=self.order.index, default=None))]
 
     def hypotheses(self, answer: Answer, wrong: dict[Index, Written]) -> Iterator[Hypothesis]:
         """Yield mistakes with the numbers that they give, the common ones first."""

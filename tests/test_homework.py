@@ -83,8 +83,11 @@ def back(numbers, texts, index=()):
     return texts[index].value
 
 
-def paper(rng, problem, *, digits, roundings, mistake=None, given=0.7):
-    """The answers of a student who writes some quantities down, and makes one mistake, or none."""
+def paper(rng, problem, *, digits, roundings, mistake=None, given=0.7, on_scratch=None):
+    """The answers of a student who writes some quantities down, and makes one mistake, or none.
+
+    Who rounds `on_scratch` paper goes on with rounded numbers, those that are not written down included.
+    """
     known, answers = stages.givens(problem), []
     exact = dict(known)
     for stage in stages.stages(problem).values():
@@ -93,7 +96,7 @@ def paper(rng, problem, *, digits, roundings, mistake=None, given=0.7):
         makes_it = mistake is not None and mistake[0] == stage.name
         rule = mistake[1] if makes_it else stage.rule
         late = any(need not in known for need in rule.needs)  # an updated weight, used before its time
-        start = exact if late or (mistake is None and rng.random() < 0.3) else known
+        start = exact if late or (mistake is None and on_scratch is None and rng.random() < 0.3) else known
         try:
             numbers = rule.compute(*[start[need] for need in rule.needs])
         except (ValueError, ArithmeticError):  # the logarithm of a probability that was rounded to 0
@@ -104,8 +107,10 @@ def paper(rng, problem, *, digits, roundings, mistake=None, given=0.7):
         if makes_it or rng.random() < given:
             texts = written(numbers, rng.choice(digits), rng.choice(roundings))
             answers.append(Answer(stage.name, texts, 0))
-            if rng.random() < 0.5:  # goes on with what was written
+            if on_scratch is not None or rng.random() < 0.5:  # goes on with what was written
                 known[stage.name] = back(numbers, texts)
+        elif on_scratch is not None:
+            known[stage.name] = back(numbers, written(numbers, on_scratch))
     return answers
 
 
@@ -166,6 +171,17 @@ def test_nothing_is_invented_on_honest_papers():
             assert not verdict.causes
             seen.add(verdict.verdict)
     assert seen == {RIGHT, TRUNCATED, CARRIED}
+
+
+def test_rounding_on_scratch_paper_is_honest():
+    rng, seen = random.Random(10), set()
+    for _ in range(100):
+        problem, digits = random_problem(rng), rng.choice([3, 4, 6])
+        answers = paper(rng, problem, digits=[digits], roundings=[ROUND_HALF_EVEN], on_scratch=digits, given=0.4)
+        for verdict in check(problem, answers).verdicts:
+            assert verdict.verdict in (RIGHT, TRUNCATED, CARRIED), verdict
+            seen.add(verdict.verdict)
+    assert CARRIED in seen
 
 
 # Seeded mistakes.
