@@ -23,7 +23,7 @@ from scalargrad.worked import Solution, solve
 # Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
 RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")
 _MOST, _STAGES = 2000, 100  # numbers and quantities: causes are sought for what people compute by hand
-_SOURCES, _SETS = 16, 96  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
+_SOURCES, _SETS = 32, 256  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
 
 
 @dataclass(frozen=True)
