@@ -1,5 +1,7 @@
 """The pictures: DOT text is compared exactly, and what Graphviz makes of it is looked into, never its bytes."""
 
+# ruff: noqa: RUF001 - symbols are written as mathematics writes them
+
 import os
 import re
 import shutil
