@@ -1,7 +1,7 @@
 """Checked homework: seeded mistakes are found and rightly named, honest papers are right, broken files are one error.
 
 Papers are written by students of four kinds: who round and who cut off, who go on with rounded numbers and who keep all
-digits. Truth is worked.solve's; the mistakes that the issue of the day is about are made with NumPy, not with the table.
+digits. Truth is worked.solve's; the commonest mistakes are made once more with NumPy, not with the table.
 """
 
 import json
