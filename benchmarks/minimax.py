@@ -1,4 +1,4 @@
-"""Coefficients of scalargrad/vectormath.py: polynomials of least relative error, by Remez's exchange.
+"""Coefficients of scalargrad/compiler/vectormath.py: polynomials of least relative error, by Remez's exchange.
 
     python benchmarks/minimax.py
 

@@ -10,12 +10,12 @@
 
 from scalargrad import nn as nn
 from scalargrad import optim as optim
+from scalargrad.diagnosis import why as why
 from scalargrad.engine import TracingError as TracingError
 from scalargrad.engine import detect_anomaly as detect_anomaly
 from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
 from scalargrad.engine import source_lines as source_lines
-from scalargrad.explain import why as why
 from scalargrad.jit import jit as jit
 from scalargrad.jit import vmap as vmap
 from scalargrad.numerical import GradientError as GradientError

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import scalargrad
-from scalargrad import homework, marks, reading, worked
-from scalargrad.answers import load_answers
-from scalargrad.derivation import written
-from scalargrad.exercise import Exercise, friendly_problem, write_exercises
-from scalargrad.explanation import explain
+from scalargrad import worked
 from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
-from scalargrad.problem import LOSSES
+from scalargrad.homework import checking as homework
+from scalargrad.homework import marks, reading
+from scalargrad.homework.answers import load_answers
+from scalargrad.homework.exercise import Exercise, friendly_problem, write_exercises
+from scalargrad.homework.toml import toml
 from scalargrad.symbolic import parse
-from scalargrad.toml import toml
 from scalargrad.value import Value
-from scalargrad.writers import ENDINGS, FORMATS, write
+from scalargrad.worked.derivation import written
+from scalargrad.worked.explanation import explain
+from scalargrad.worked.problem import LOSSES
+from scalargrad.worked.writers import ENDINGS, FORMATS, write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,11 +17,11 @@ from operator import add
 from types import MethodType
 from typing import Any
 
-from scalargrad.calls import Compiled, Trace
+from scalargrad.compiler.calls import Compiled, Trace
+from scalargrad.compiler.llvm import Layout
+from scalargrad.compiler.program import Program, record
 from scalargrad.engine import _changed
-from scalargrad.llvm import Layout
 from scalargrad.ops import ieee
-from scalargrad.program import Program, record
 from scalargrad.transforms import active, under_way
 from scalargrad.tree import Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order

@@ -7,15 +7,16 @@ import time
 
 import pytest
 
-from scalargrad import cli, exercise, ops, stages
-from scalargrad.answers import key, load_answers
-from scalargrad.exercise import Exercise, friendly_problem, write_exercises
-from scalargrad.homework import RIGHT, check, shapes
-from scalargrad.problem import Problem, ProblemError
-from scalargrad.reading import load
-from scalargrad.toml import toml
+from scalargrad import cli, ops
+from scalargrad.homework import exercise, stages
+from scalargrad.homework.answers import key, load_answers
+from scalargrad.homework.checking import RIGHT, check, shapes
+from scalargrad.homework.exercise import Exercise, friendly_problem, write_exercises
+from scalargrad.homework.reading import load
+from scalargrad.homework.toml import toml
 from scalargrad.value import topological_order
 from scalargrad.worked import solve
+from scalargrad.worked.problem import Problem, ProblemError
 
 SHAPES = [
     ([4, 3, 2], "relu(z) + sin(z)", "cross-entropy"),
@@ -43,7 +44,7 @@ def test_a_seed_gives_one_problem_in_every_process_and_version():
     # Pinned: a Python that draws other numbers fails here.
     assert toml(friendly_problem([4, 3, 2], "relu(z) + sin(z)", seed=7)) == PINNED
     program = (
-        "from scalargrad.exercise import *; from scalargrad.toml import toml; "
+        "from scalargrad.homework.exercise import *; from scalargrad.homework.toml import toml; "
         "print(end=toml(friendly_problem([4, 3, 2], 'relu(z) + sin(z)', seed=7)))"
     )
     for hash_seed in ("0", "1"):

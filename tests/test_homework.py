@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalargrad import cli, nn, stages
-from scalargrad.answers import Answer, Written, key, load_answers, quantity
-from scalargrad.causes import CHANCE
-from scalargrad.homework import CARRIED, FOLLOWS, RIGHT, TRUNCATED, WRONG, check, shapes
-from scalargrad.marks import report
-from scalargrad.misreadings import misreadings, value
-from scalargrad.problem import Problem, ProblemError
+from scalargrad import cli, nn
+from scalargrad.homework import stages
+from scalargrad.homework.answers import Answer, Written, key, load_answers, quantity
+from scalargrad.homework.causes import CHANCE
+from scalargrad.homework.checking import CARRIED, FOLLOWS, RIGHT, TRUNCATED, WRONG, check, shapes
+from scalargrad.homework.marks import report
+from scalargrad.homework.misreadings import misreadings, value
 from scalargrad.worked import solve
+from scalargrad.worked.problem import Problem, ProblemError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ASSIGNMENT, PUBLISHED = EXAMPLES / "four_three_two.toml", EXAMPLES / "published_answers.toml"

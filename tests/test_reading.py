@@ -8,10 +8,10 @@ import pytest
 
 from scalargrad import cli
 from scalargrad.expression import Expression
-from scalargrad.notes import expression, number
-from scalargrad.problem import Problem, ProblemError
-from scalargrad.reading import load, read
-from scalargrad.toml import toml
+from scalargrad.homework.notes import expression, number
+from scalargrad.homework.reading import load, read
+from scalargrad.homework.toml import toml
+from scalargrad.worked.problem import Problem, ProblemError
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
 WANTED = toml(Problem.load(ASSIGNMENT))

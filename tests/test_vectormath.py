@@ -10,13 +10,13 @@ from mpmath import mp, mpf
 from points import TRUTH
 
 from scalargrad import Value, ops, vmap
-from scalargrad.program import record
-from scalargrad.vectormath import FUNCTIONS
+from scalargrad.compiler.program import record
+from scalargrad.compiler.vectormath import FUNCTIONS
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from scalargrad import llvm  # noqa: E402
+from scalargrad.compiler import llvm  # noqa: E402
 
 WAYS = [(8, "avx512"), (8, "fma"), (4, "fma"), (2, "fma")]
 NAMES = sorted(FUNCTIONS)

@@ -15,7 +15,7 @@ import pytest
 
 import viz
 from scalargrad import Value, exp, log, scope
-from scalargrad.program import record
+from scalargrad.compiler.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.text import html, name, number, symbol

@@ -11,8 +11,8 @@ import pytest
 
 import scalargrad
 from scalargrad import Value, nn
-from scalargrad.kinks import kinks
 from scalargrad.worked import Problem, ProblemError, _slope, fixed, report, solve, weights_and_bias
+from scalargrad.worked.kinks import kinks
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
 

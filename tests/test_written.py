@@ -17,12 +17,12 @@ from test_worked import close, closed_form, random_problem
 import scalargrad
 from scalargrad import Op, Value, nn
 from scalargrad.cli import main
-from scalargrad.derivation import written
-from scalargrad.document import Equation, Heading, Line, Numbers, Paragraph, Table, chain
-from scalargrad.explanation import explain
-from scalargrad.notation import mathml, text
 from scalargrad.worked import Problem, solve, weights_and_bias
-from scalargrad.writers import ENDINGS, FORMATS, write
+from scalargrad.worked.derivation import written
+from scalargrad.worked.document import Equation, Heading, Line, Numbers, Paragraph, Table, chain
+from scalargrad.worked.explanation import explain
+from scalargrad.worked.notation import mathml, text
+from scalargrad.worked.writers import ENDINGS, FORMATS, write
 
 ROOT = Path(__file__).parent.parent
 ASSIGNMENT = ROOT / "examples" / "four_three_two.toml"

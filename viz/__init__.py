@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scalargrad import Value
-from scalargrad.program import Program
+from scalargrad.compiler.program import Program
 from viz import notebook
 from viz.animation import animate
 from viz.dot import to_dot

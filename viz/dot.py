@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scalargrad import Value, topological_order
-from scalargrad.program import Program
+from scalargrad.compiler.program import Program
 from viz import heading
 from viz.blocks import Blocks
 from viz.cards import Cards

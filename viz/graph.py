@@ -9,7 +9,7 @@ from math import isfinite, isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from scalargrad.program import Program
+from scalargrad.compiler.program import Program
 from viz.units import Row, folded_leaves, linear_units, uses_of
 
 DEEPEST = 8  # frames within frames: more are lines beside lines

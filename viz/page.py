@@ -19,7 +19,7 @@ from string import Template
 from typing import Any
 
 from scalargrad import Value, topological_order
-from scalargrad.explain import Explanation, explain
+from scalargrad.diagnosis import Explanation, explain
 from viz import text
 from viz.deck import deck, role
 from viz.graph import sign

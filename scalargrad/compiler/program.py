@@ -12,10 +12,10 @@ from math import copysign, inf, isnan, nan
 from typing import Any, NamedTuple
 
 from scalargrad import ops
+from scalargrad.compiler.llvm import Layout
+from scalargrad.compiler.source import to_source
 from scalargrad.engine import TracingError
-from scalargrad.llvm import Layout
 from scalargrad.ops import Op, ieee
-from scalargrad.source import to_source
 from scalargrad.value import Value, topological_order
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.

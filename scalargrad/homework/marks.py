@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scalargrad.answers import Index, position
-from scalargrad.homework import CARRIED, FOLLOWS, RIGHT, TRUNCATED, VERDICTS, WRONG, Checked, Verdict
-from scalargrad.worked import fixed
+from scalargrad.homework.answers import Index, position
+from scalargrad.homework.checking import CARRIED, FOLLOWS, RIGHT, TRUNCATED, VERDICTS, WRONG, Checked, Verdict
+from scalargrad.worked.solution import fixed
 
 _SAID = {
     RIGHT: "right",

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import Line, Side, Table, chain
 from scalargrad.ops import ATOM, PRODUCT, Text
-from scalargrad.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
-from scalargrad.worked import Sample, Solution, is_textbook, weights_and_bias
+from scalargrad.worked.document import Line, Side, Table, chain
+from scalargrad.worked.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
+from scalargrad.worked.solution import Sample, Solution, is_textbook, weights_and_bias
 
 if TYPE_CHECKING:
     from scalargrad.value import Value

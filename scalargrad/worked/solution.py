@@ -16,12 +16,12 @@ from typing import Any
 
 from scalargrad import nn
 from scalargrad.engine import scope
-from scalargrad.kinks import Kink, kinks
 from scalargrad.optim import SGD
-from scalargrad.problem import LOSSES
-from scalargrad.problem import Problem as Problem
-from scalargrad.problem import ProblemError as ProblemError
 from scalargrad.value import Value
+from scalargrad.worked.kinks import Kink, kinks
+from scalargrad.worked.problem import LOSSES
+from scalargrad.worked.problem import Problem as Problem
+from scalargrad.worked.problem import ProblemError as ProblemError
 
 # The losses of probabilities, and the probabilities that their textbook graph is right for. Where 1 - p is small, its
 # rounding costs digits; where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261).

@@ -7,11 +7,11 @@ from math import inf, isnan
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.llvm import to_llvm
+from scalargrad.compiler.llvm import to_llvm
 from scalargrad.ops import Text
 
 if TYPE_CHECKING:
-    from scalargrad.program import Program
+    from scalargrad.compiler.program import Program
 
 _PYTHON = '''\
 """{title}, on floats, by the rules of IEEE 754."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from scalargrad.answers import Index, Written
+from scalargrad.homework.answers import Index, Written
 
 CHANCE = 0.05  # A cause is named where a number made up at random would fit one of those tried more rarely than this.
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from scalargrad import stages
-from scalargrad.answers import Answer, Index, Written
-from scalargrad.arrays import Numbers, at, each, flat, shape
-from scalargrad.causes import Cause, Hypothesis, find_causes, misspellings, slips_of_order, spellings
-from scalargrad.problem import Problem, ProblemError
-from scalargrad.stages import Rule, Stage
-from scalargrad.worked import Solution, solve
+from scalargrad.homework import stages
+from scalargrad.homework.answers import Answer, Index, Written
+from scalargrad.homework.arrays import Numbers, at, each, flat, shape
+from scalargrad.homework.causes import Cause, Hypothesis, find_causes, misspellings, slips_of_order, spellings
+from scalargrad.homework.stages import Rule, Stage
+from scalargrad.worked.problem import Problem, ProblemError
+from scalargrad.worked.solution import Solution, solve
 
 # Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
 RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")

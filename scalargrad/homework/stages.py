@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scalargrad import nn, ops
-from scalargrad.arrays import Numbers, each, minus, outer, plus, product, reread, times, transpose
-from scalargrad.misreadings import Function, derivative, misreadings, value
-from scalargrad.problem import LOSSES, Problem
-from scalargrad.worked import Solution, weights_and_bias
+from scalargrad.homework.arrays import Numbers, each, minus, outer, plus, product, reread, times, transpose
+from scalargrad.homework.misreadings import Function, derivative, misreadings, value
+from scalargrad.worked.problem import LOSSES, Problem
+from scalargrad.worked.solution import Solution, weights_and_bias
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def givens(problem: Problem) -> dict[str, Any]:
 def truth(solution: Solution) -> dict[str, Numbers]:
     """Return every quantity of the table as it stands in a solution.
 
-    >>> from scalargrad.worked import solve
+    >>> from scalargrad.worked.solution import solve
     >>> problem = Problem.from_dict({"input": [1], "layer": [{"weights": [[2]], "bias": [3]}]})
     >>> truth(solve(problem))
     {'Z1': [5.0], 'ŷ': [5.0]}

@@ -14,11 +14,11 @@ from math import prod
 from operator import add
 from typing import Any, NamedTuple
 
-from scalargrad.llvm import Kernel, entrance
+from scalargrad.compiler.llvm import Kernel, entrance
+from scalargrad.compiler.program import Program
+from scalargrad.compiler.source import to_source
 from scalargrad.nn import Module, is_parameter
 from scalargrad.ops import number
-from scalargrad.program import Program
-from scalargrad.source import to_source
 from scalargrad.tree import Structure, _rebuild, _Same, is_array
 from scalargrad.value import Value
 
@@ -36,7 +36,7 @@ class Trace(NamedTuple):
 class Compiled:
     """A program, ready to be called on the units of arguments of one structure.
 
-    >>> from scalargrad.program import record
+    >>> from scalargrad.compiler.program import record
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
     >>> Compiled(Trace(record([x], [x * x]), take_apart(1.0)[1], []), "python", None)([3.0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scalargrad import Value, detect_anomaly, exp, ieee, log, maximum, nn, no_grad, scope, source_lines, tanh, why
-from scalargrad.explain import MOST, explain
+from scalargrad.diagnosis import MOST, explain
 
 
 def named(data, label):

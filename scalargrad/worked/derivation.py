@@ -8,11 +8,11 @@ from math import nan
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.backward import backward_pass
-from scalargrad.document import LARGE, Document, Line, Picture, Table, chain
-from scalargrad.forward import equations, forward_pass, given
-from scalargrad.sheet import Sheet, data, derivative, grads, printed
-from scalargrad.worked import Solution, solve, weights_and_bias
+from scalargrad.worked.backward import backward_pass
+from scalargrad.worked.document import LARGE, Document, Line, Picture, Table, chain
+from scalargrad.worked.forward import equations, forward_pass, given
+from scalargrad.worked.sheet import Sheet, data, derivative, grads, printed
+from scalargrad.worked.solution import Solution, solve, weights_and_bias
 
 SHOWN_STEPS = 3  # of gradient descent, with their numbers
 
@@ -20,7 +20,7 @@ SHOWN_STEPS = 3  # of gradient descent, with their numbers
 def written(solution: Solution, digits: int = 4, picture: str = "") -> Document:
     """Write a solution out: equations, forward pass, error terms, gradients, update.
 
-    >>> from scalargrad.worked import Problem
+    >>> from scalargrad.worked.solution import Problem
     >>> problem = Problem.from_dict({"input": [2], "target": [0], "layer": [{"weights": [[3]], "bias": [1]}]})
     >>> written(solve(problem)).values["δ1"]
     [14.0]

@@ -8,14 +8,14 @@ from math import prod
 from typing import NamedTuple
 
 from scalargrad import ops
-from scalargrad.document import WIDEST, Side, Table, chain
-from scalargrad.forward import summed
-from scalargrad.notation import box
 from scalargrad.ops import Text
-from scalargrad.output_error import output_error
-from scalargrad.sheet import Sheet, data, derivative, grads, printed, total
-from scalargrad.slopes import product_with_slope, slopes
-from scalargrad.worked import Sample, Solution, weights_and_bias
+from scalargrad.worked.document import WIDEST, Side, Table, chain
+from scalargrad.worked.forward import summed
+from scalargrad.worked.notation import box
+from scalargrad.worked.output_error import output_error
+from scalargrad.worked.sheet import Sheet, data, derivative, grads, printed, total
+from scalargrad.worked.slopes import product_with_slope, slopes
+from scalargrad.worked.solution import Sample, Solution, weights_and_bias
 
 PATHS = 12  # that a table shows; of more, the largest
 MOST_PATHS = 4096  # that are added; a weight of more is passed over for one of a later layer

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import Line, Side, chain
-from scalargrad.forward import summed
-from scalargrad.sheet import Sheet, column, data, derivative, grads, printed
 from scalargrad.symbolic import Formula, parse
-from scalargrad.worked import Sample, Solution, error_factor, is_textbook
+from scalargrad.worked.document import Line, Side, chain
+from scalargrad.worked.forward import summed
+from scalargrad.worked.sheet import Sheet, column, data, derivative, grads, printed
+from scalargrad.worked.solution import Sample, Solution, error_factor, is_textbook
 
 if TYPE_CHECKING:
     from scalargrad.ops import Op

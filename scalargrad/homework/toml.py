@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scalargrad.problem import Problem
-from scalargrad.worked import weights_and_bias
+from scalargrad.worked.problem import Problem
+from scalargrad.worked.solution import weights_and_bias
 
 
 def _short(x: float) -> str:
@@ -15,7 +15,7 @@ def _short(x: float) -> str:
 def toml(problem: Problem) -> str:
     """Write a problem as TOML.
 
-    >>> from scalargrad.problem import Problem
+    >>> from scalargrad.worked.problem import Problem
     >>> print(toml(Problem.from_dict({"input": [1], "layer": [{"weights": [[2]], "bias": [3]}]})))
     input = [1]
     loss = "mse"

@@ -12,9 +12,9 @@ from math import isclose, isfinite
 from typing import Any, NamedTuple
 
 from scalargrad import ops
-from scalargrad.notation import box
 from scalargrad.ops import PRODUCT, SUM, Text
-from scalargrad.worked import fixed
+from scalargrad.worked.notation import box
+from scalargrad.worked.solution import fixed
 
 WIDEST = 84  # columns of text; what is wider goes on in a new line, or a printed page would not hold it
 

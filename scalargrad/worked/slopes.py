@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.document import Side, chain
-from scalargrad.kinks import kinks
 from scalargrad.ops import Op
-from scalargrad.sheet import Sheet, grads, printed
 from scalargrad.symbolic import Formula, steps
+from scalargrad.worked.document import Side, chain
+from scalargrad.worked.kinks import kinks
+from scalargrad.worked.sheet import Sheet, grads, printed
 
 if TYPE_CHECKING:
     from scalargrad.value import Value
-    from scalargrad.worked import Sample, Solution
+    from scalargrad.worked.solution import Sample, Solution
 
 # Derivatives that textbooks write in another way: why, and how where the operation is all of f(z).
 IDENTITIES: dict[Op, tuple[str, str]] = {

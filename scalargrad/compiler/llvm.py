@@ -17,10 +17,11 @@ from functools import lru_cache
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import ops, vectormath
+from scalargrad import ops
+from scalargrad.compiler import vectormath
 
 if TYPE_CHECKING:
-    from scalargrad.program import Program
+    from scalargrad.compiler.program import Program
 
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
 CHUNK = 500  # operations in a function
@@ -52,7 +53,7 @@ def to_llvm(
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.program import record
+    >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
     >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     True
@@ -605,7 +606,7 @@ class Kernel:
     """Machine code for a program in a layout; freed when it is dropped.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.program import record
+    >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
     >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),))).address > 0
     True
@@ -726,7 +727,7 @@ def entrance() -> Any:
 
     >>> import array
     >>> from scalargrad import Value
-    >>> from scalargrad.program import record
+    >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
     >>> kernel = Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
     >>> out = array.array("d", [0])

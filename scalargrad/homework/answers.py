@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from scalargrad.problem import ProblemError, read_toml
+from scalargrad.worked.problem import ProblemError, read_toml
 
 Index = tuple[int, ...]
 

@@ -7,15 +7,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
-from scalargrad.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
 from scalargrad.ops import Op, Text
-from scalargrad.problem import Problem
 from scalargrad.symbolic import Formula, parse
 from scalargrad.value import Value
-from scalargrad.worked import error_factor
+from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
+from scalargrad.worked.problem import Problem
+from scalargrad.worked.solution import error_factor
 
 if TYPE_CHECKING:
-    from scalargrad.worked import Sample, Solution
+    from scalargrad.worked.solution import Sample, Solution
 
 MOST_SAMPLES = 4  # of a batch, that are shown one by one
 MOST = 8  # equations of one kind in a row: the others are computed likewise, and are in the vector

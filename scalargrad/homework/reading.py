@@ -13,10 +13,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from scalargrad import notes, ops
-from scalargrad.arrays import transpose
-from scalargrad.problem import Problem, ProblemError
-from scalargrad.wording import (
+from scalargrad import ops
+from scalargrad.homework import notes
+from scalargrad.homework.arrays import transpose
+from scalargrad.homework.wording import (
     ACTIVATION_WORDS,
     APPLIED,
     COMPUTED,
@@ -34,6 +34,7 @@ from scalargrad.wording import (
     STATED,
     plain,
 )
+from scalargrad.worked.problem import Problem, ProblemError
 
 _LONGEST = 200_000  # characters of a file
 

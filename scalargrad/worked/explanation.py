@@ -6,12 +6,12 @@ import copy
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.document import Document, Equation, Heading, Line, Numbers, Paragraph, Picture, chain
-from scalargrad.kinks import kinks
 from scalargrad.ops import Op, Text
-from scalargrad.sheet import derivative, plain, printed, total
 from scalargrad.symbolic import Formula, name_in_latex
 from scalargrad.value import Value, topological_order
+from scalargrad.worked.document import Document, Equation, Heading, Line, Numbers, Paragraph, Picture, chain
+from scalargrad.worked.kinks import kinks
+from scalargrad.worked.sheet import derivative, plain, printed, total
 
 MOST_STEPS = 300  # that are written out
 _LONGEST = 400  # characters of a formula that is shown whole

@@ -17,18 +17,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scalargrad import ops, stages, worked
-from scalargrad.answers import key
-from scalargrad.arrays import shape
-from scalargrad.derivation import written
-from scalargrad.document import Document, Table
-from scalargrad.forward import equations, given
-from scalargrad.problem import LOSSES, Problem, ProblemError
-from scalargrad.sheet import Sheet, derivative
-from scalargrad.toml import toml
+from scalargrad import ops
+from scalargrad.homework import stages
+from scalargrad.homework.answers import key
+from scalargrad.homework.arrays import shape
+from scalargrad.homework.toml import toml
 from scalargrad.value import Value, topological_order
-from scalargrad.worked import Solution
-from scalargrad.writers import ENDINGS, write
+from scalargrad.worked import solution as worked
+from scalargrad.worked.derivation import written
+from scalargrad.worked.document import Document, Table
+from scalargrad.worked.forward import equations, given
+from scalargrad.worked.problem import LOSSES, Problem, ProblemError
+from scalargrad.worked.sheet import Sheet, derivative
+from scalargrad.worked.solution import Solution
+from scalargrad.worked.writers import ENDINGS, write
 
 T = TypeVar("T")
 

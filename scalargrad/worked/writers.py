@@ -11,8 +11,8 @@ from html import escape
 from math import isfinite
 from typing import Any
 
-from scalargrad.document import Block, Document, Equation, Heading, Line, Paragraph, Table
-from scalargrad.notation import Box, beside, box, mathml, text
+from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Paragraph, Table
+from scalargrad.worked.notation import Box, beside, box, mathml, text
 
 _WIDTH = 100  # columns of text
 

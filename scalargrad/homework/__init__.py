@@ -1,0 +1,1 @@
+"""Homework: papers checked against the truth, fresh exercises, and problems read from what people write."""
