@@ -51,7 +51,7 @@ def test_the_users_line_is_named():
     with source_lines():
         y = x.relu()  # this line
     line = next(i for i, text in enumerate(Path(__file__).read_text().splitlines(), 1) if "# this line" in text)
-    assert f"test_explain.py:{line})" in why(x, y)
+    assert f"test_diagnosis.py:{line})" in why(x, y)
     assert "source_lines" not in why(x, y)
 
 

@@ -28,8 +28,8 @@ ROOT = Path(__file__).parent.parent
 ORDER = """
     ops engine value diagnosis expression symbolic optim nn tree transforms numerical
     compiler.vectormath compiler.llvm compiler.source compiler.program compiler.calls jit
-    worked.kinks worked.problem worked.solution worked worked.notation worked.document worked.sheet worked.forward
-    worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers
+    worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
+    worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
     homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
     homework.marks homework.notes homework.wording homework.reading homework.toml homework.exercise
     cli __main__

@@ -11,8 +11,9 @@ import pytest
 
 import scalargrad
 from scalargrad import Value, nn
-from scalargrad.worked import Problem, ProblemError, _slope, fixed, report, solve, weights_and_bias
+from scalargrad.worked import Problem, ProblemError, fixed, report, solve, weights_and_bias
 from scalargrad.worked.kinks import kinks
+from scalargrad.worked.solution import _slope
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
 

@@ -5,6 +5,8 @@
 14.0
 """
 
+from scalargrad.worked.derivation import written as written
+from scalargrad.worked.explanation import explain as explain
 from scalargrad.worked.problem import Problem as Problem
 from scalargrad.worked.problem import ProblemError as ProblemError
 from scalargrad.worked.solution import Sample as Sample
@@ -13,3 +15,4 @@ from scalargrad.worked.solution import fixed as fixed
 from scalargrad.worked.solution import report as report
 from scalargrad.worked.solution import solve as solve
 from scalargrad.worked.solution import weights_and_bias as weights_and_bias
+from scalargrad.worked.writers import write as write
