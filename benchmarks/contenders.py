@@ -23,7 +23,7 @@ Call = Callable[[], Any]
 OfPoint = Callable[[Any], Any]
 Array = Any  # NumPy's, JAX's, PyTorch's
 
-GCC = ("gcc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", "-lm")
+GCC = ("gcc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 HERE = Path(__file__).parent
 
 # a: micrograd's demo: weights and biases of three layers, 100 points and their labels
@@ -189,7 +189,7 @@ class InC:
 
     def __init__(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([*GCC[:-1], HERE / "compiled.c", "-o", f"{folder}/compiled.so", "-lm"], check=True)
+            subprocess.run([*GCC, HERE / "compiled.c", "-o", f"{folder}/compiled.so", "-lm"], check=True)
             self.library = ctypes.CDLL(f"{folder}/compiled.so")
 
     def _prepared(self, name: str, arrays: Sequence[Array], samples: int, returns: Any = ctypes.c_double) -> Call:
@@ -353,7 +353,7 @@ class Casadi:
         generator = self.casadi.CodeGenerator(code.name)
         generator.add(function)
         generator.generate(self.folder.name + "/")
-        subprocess.run([*GCC[:-1], code, "-o", library, "-lm"], check=True)
+        subprocess.run([*GCC, code, "-o", library, "-lm"], check=True)
         return self.casadi.external(name, str(library))
 
     @staticmethod

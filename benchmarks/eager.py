@@ -33,7 +33,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count, pairwise
@@ -501,10 +501,10 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def surroundings() -> Row:
+def surroundings(packages: Iterable[str] = PEERS) -> Row:
     """Return the versions and the machine."""
     versions: dict[str, str | None] = {}
-    for name in ("scalargrad", *PEERS):
+    for name in ("scalargrad", *packages):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
