@@ -37,7 +37,8 @@ _rng = np.random.default_rng(moons.SEED)
 COMPONENTS = 10
 FRACTIONS = _rng.uniform(0.05, 0.15, COMPONENTS)
 B = _rng.uniform(0.1, 0.3, COMPONENTS)
-A = (lambda m: m + m.T)(_rng.uniform(0, 1, (COMPONENTS, COMPONENTS)))
+A = _rng.uniform(0, 1, (COMPONENTS, COMPONENTS))
+A = A + A.T
 PLUS, MINUS = 1 + 2**0.5, 1 - 2**0.5
 
 # d: a network of 4-3-2 neurons, 10,000 samples and their classes, one-hot
@@ -238,7 +239,7 @@ class Jax:
     def __init__(self) -> None:
         import jax
 
-        jax.config.update("jax_enable_x64", True)  # noqa: FBT003 - JAX's way
+        jax.config.update("jax_enable_x64", True)
         self.jax, self.np = jax, jax.numpy
 
     def _waiting(self, function: Any, *arguments: Any) -> Call:
