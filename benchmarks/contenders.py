@@ -523,14 +523,13 @@ class Scalargrad:
         return partial(jit(hessian(energy)), FRACTIONS)
 
     def network(self) -> Call:
-        from scalargrad import exp, jit, log, maximum, relu, sin, stop_gradient, value_and_grad, vmap
+        from scalargrad import jit, relu, sin, value_and_grad, vmap
+        from scalargrad.nn import cross_entropy
 
         def loss(parameters: Sequence[Array], x: Array, target: Array) -> Any:
             w1, b1, w2, b2 = parameters
             h = [relu(z) + sin(z) for z in w1 @ x + b1]
-            z = w2 @ h + b2
-            z = z - stop_gradient(maximum(*z))
-            return log(exp(z[0]) + exp(z[1])) - target @ z
+            return cross_entropy(w2 @ h + b2, target)
 
         step = jit(vmap(value_and_grad(loss), in_axes=(None, 0, 0), reduce="mean"))
         return partial(step, NETWORK, SAMPLES, CLASSES)
