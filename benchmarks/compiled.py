@@ -23,6 +23,7 @@ import argparse
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for such small matrices threads only wait for each other
 
 import contenders
 import numpy as np
