@@ -9,7 +9,7 @@ b  value and gradient of Rosenbrock's function in 2 to 1,000 variables, called f
 c  the Hessian of the Helmholtz energy of a mixture, 10 variables
 d  loss and gradients of a 4-3-2 network, ReLU + sin, softmax and cross-entropy, over 10,000 samples
 e  the Jacobian of the residuals of three Gaussians, 9 parameters, over 250 points
-f  making and calling a function of 10^3 to 10^5 operations
+f  making and calling a function of 10^3 to 10^5 operations, which CasADi interprets: gcc would take minutes
 
 Everything runs in this process, turn by turn, so that what disturbs the machine disturbs all alike. Before it is timed, a
 contender's numbers are compared with those of NumPy by hand. Tables state the least over the rounds, which is what ratios
@@ -188,7 +188,7 @@ def bars(axis: Any, rows: Mapping[str, Row]) -> None:
     names = list(rows)[::-1]
     times = [rows[name]["least"] for name in names]
     drawn = axis.barh(names, times, color=[COLORS[name] for name in names])
-    axis.bar_label(drawn, [f"{t:,.3g}" for t in times], padding=3, fontsize="small")
+    axis.bar_label(drawn, [f"{t:,.0f}" if t >= 100 else f"{t:.3g}" for t in times], padding=3, fontsize="small")
     axis.set_xscale("log")
     axis.set_xlim(min(times) / 3, max(times) * 5)
     axis.set_xlabel("microseconds a call")
@@ -223,7 +223,7 @@ def draw(results: Row, file: str) -> None:
         if part == "f":
             panels.append(("f: making it", partial(lines, results=results[part], key="make_s", unit="seconds")))
     height = math.ceil(len(panels) / 2)
-    figure, axes = plt.subplots(height, 2, figsize=(13, 3.2 * height), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(height, 2, figsize=(14, 3 * height), layout="constrained", squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     for axis, (title, panel) in zip(axes.flat, panels, strict=False):
@@ -232,7 +232,7 @@ def draw(results: Row, file: str) -> None:
         axis.grid(alpha=0.3, which="major")
         axis.set_axisbelow(True)
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize="small")
+            axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version)
     figure.suptitle(f"{versions}; {results['machine']['processor']}", fontsize="small")
     figure.savefig(file, dpi=120)
