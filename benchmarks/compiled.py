@@ -45,6 +45,7 @@ CONTENDERS = {
     "NumPy by hand": contenders.ByHand,
     "JAX jit": contenders.Jax,
     "PyTorch": contenders.Torch,
+    "PyTorch compile": contenders.TorchCompiled,
     "CasADi, gcc": contenders.Casadi,
     "HIPS autograd": contenders.Autograd,
 }
@@ -59,9 +60,8 @@ TITLES = {
     "e": "e: the Jacobian of the residuals of three Gaussians, 250 points",
     "f": "f: a function of n operations",
 }
-PROBLEMS = {"a": "moons", "c": "helmholtz", "d": "network", "e": "gaussians"}
-VARIABLES = (2, 10, 100, 1_000)
-OPERATIONS = (1_000, 10_000, 100_000)
+PROBLEMS = {"a": "moons", "b": "rosenbrock", "c": "helmholtz", "d": "network", "e": "gaussians", "f": "program"}
+SIZES = {"b": (2, 10, 100, 1_000), "f": (1_000, 10_000, 100_000)}
 PATIENCE = 5e-4  # seconds an operation: what took longer to make is not asked for ten times as many
 
 TURN = 0.005  # seconds: a turn makes as many calls as that takes, or one; too short to be interrupted often
@@ -83,12 +83,11 @@ def load(names: Iterable[str]) -> dict[str, Any]:
 
 def problem(contender: Any, part: str, size: int | None) -> Call:
     """Make the call that a contender is timed by."""
+    make = getattr(contender, PROBLEMS[part])
     if size is None:
-        call: Call = getattr(contender, PROBLEMS[part])()
+        call: Call = make()
         return call
-    if part == "b":
-        return partial(contender.rosenbrock(size), contenders.start(size))
-    return partial(contender.program(size), contenders.VARIABLES)
+    return partial(make(size), contenders.start(size) if part == "b" else contenders.VARIABLES)
 
 
 def expected(part: str, size: int | None) -> Any:
@@ -142,7 +141,7 @@ def turn(call: Call, count: int) -> float:
 
 def measure(available: Mapping[str, Any], part: str, size: int | None, rounds: int) -> dict[str, Row]:
     """Time all contenders on one problem, in turns, and compare them with the first one."""
-    able = {name: contender for name, contender in available.items() if part != "f" or hasattr(contender, "program")}
+    able = {name: contender for name, contender in available.items() if getattr(contender, PROBLEMS[part], None)}
     calls, rows = {}, {}
     for name, contender in able.items():
         calls[name], rows[name] = made(contender, part, size)
@@ -162,7 +161,7 @@ def measure(available: Mapping[str, Any], part: str, size: int | None, rounds: i
 def measure_sizes(available: Mapping[str, Any], part: str, rounds: int) -> dict[str, dict[str, Row]]:
     """Do so for one size after another; a contender that needs too long to be made leaves."""
     results, still = {}, dict(available)
-    for size in {"b": VARIABLES, "f": OPERATIONS}[part]:
+    for size in SIZES[part]:
         rows = results[str(size)] = measure(still, part, size, rounds)
         if part == "f":
             still = {name: still[name] for name, row in rows.items() if row["make_s"] <= PATIENCE * size}
@@ -214,7 +213,7 @@ def draw(results: Row, file: str) -> None:
 
     panels: list[tuple[str, Callable[[Any], None]]] = []
     for part in filter(results.__contains__, TITLES):
-        if part in PROBLEMS:
+        if part not in SIZES:
             panels.append((TITLES[part], partial(bars, rows=results[part])))
         else:
             panels.append(
@@ -278,7 +277,7 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in results["machine"].items()))
     available = load(options.only or CONTENDERS)
     for part in options.parts:
-        if part in PROBLEMS:
+        if part not in SIZES:
             results[part] = measure(available, part, None, options.rounds)
             print_rows(part, results[part])
         else:

@@ -285,12 +285,15 @@ class Torch:
 
         torch.set_num_threads(1)
         self.torch = torch
-        self.np = torch  # its functions on arrays have NumPy's names
+
+    def made(self, function: Any) -> Any:
+        return function
 
     def _step(self, loss: Any, parameters: Sequence[Array], *data: Array) -> Call:
         torch = self.torch
         leaves = [torch.tensor(p, requires_grad=True) for p in parameters]
         tensors = [torch.tensor(array) for array in data]
+        loss = self.made(loss)
 
         def step() -> Any:
             value = loss(leaves, *tensors)
@@ -310,11 +313,11 @@ class Torch:
         return self._step(loss, MOONS, POINTS, LABELS)
 
     def rosenbrock(self, n: int) -> OfPoint:
-        torch = self.torch
+        torch, function = self.torch, self.made(rosenbrock_value)
 
         def value_and_gradient(x: Array) -> Any:
             leaf = torch.from_numpy(x).requires_grad_()
-            value = rosenbrock_value(leaf)
+            value = function(leaf)
             (gradient,) = torch.autograd.grad(value, leaf)
             return value.item(), gradient.numpy()
 
@@ -336,7 +339,17 @@ class Torch:
 
     def gaussians(self) -> Call:
         p, t, y = map(self.torch.tensor, (PEAKS, TIMES, MEASURED))
-        return partial(self.torch.func.jacfwd(partial(residuals, self.torch)), p, t, y)
+        return partial(self.made(self.torch.func.jacfwd(partial(residuals, self.torch))), p, t, y)
+
+
+class TorchCompiled(Torch):
+    """The same through torch.compile, which calls a C++ compiler; on the Hessian it crashes."""
+
+    helmholtz = None  # type: ignore[assignment]
+
+    def made(self, function: Any) -> Any:
+        self.torch.compiler.reset()  # what was compiled for other sizes
+        return self.torch.compile(function)
 
 
 class Casadi:
