@@ -2,9 +2,8 @@
 
        gcc -O3 -march=native -ffast-math -shared -fPIC compiled.c -o compiled.so -lm
 
-   Samples come as rows. They are taken in blocks, turned so that a unit's values for all samples of a block stand side
-   by side; then each loop over the samples runs in SIMD lanes, sums stay in registers, and a block stays in the first
-   cache. A sine and a cosine of one argument have a loop each, because gcc would join them in one call that has no SIMD
+   Samples come as rows. They are turned so that a unit's values for all samples of a block stand side by side; then each
+   loop over the samples runs in SIMD lanes, sums stay in registers, and a block stays in the first cache. A sine and a cosine of one argument have a loop each, because gcc would join them in one call that has no SIMD
    form. */
 
 #include <math.h>
@@ -14,96 +13,80 @@
 
 static long at_most(long n, long most) { return n < most ? n : most; }
 
-/* a: micrograd's demo, 2-16-16-1 neurons with ReLU, the mean of max(0, 1 - y score) plus ALPHA sum of p p over all
-   parameters; returns it and leaves its gradient. */
+/* a: micrograd's demo, 2-16-16-1 neurons with ReLU, the mean of max(0, 1 - y score) over at most BLOCK samples, plus
+   ALPHA sum of p p over all parameters; returns it and leaves its gradient. */
 
 #define IN 2
 #define H 16
 #define ALPHA 1e-4
-
-static double regularised(double *restrict g, const double *restrict p, long n)
-{
-    double squares = 0;
-    LOOP(i, n) {
-        g[i] = 2 * ALPHA * p[i];
-        squares += p[i] * p[i];
-    }
-    return ALPHA * squares;
-}
+#define LEAVE(gradient, sum, p) (gradient = (sum) + 2 * ALPHA * (p), squares += (p) * (p))
 
 double moons(const double *restrict w1, const double *restrict b1, const double *restrict w2,
              const double *restrict b2, const double *restrict w3, const double *restrict b3,
              double *restrict dw1, double *restrict db1, double *restrict dw2,
              double *restrict db2, double *restrict dw3, double *restrict db3,
-             const double *restrict x, const double *restrict y, long samples)
+             const double *restrict x, const double *restrict y, long n)
 {
     double x0[BLOCK], x1[BLOCK], h1[H][BLOCK], h2[H][BLOCK], score[BLOCK], d3[BLOCK], d2[H][BLOCK];
-    double share = 1.0 / samples, loss = 0;
-    loss += regularised(dw1, w1, H * IN) + regularised(db1, b1, H) + regularised(dw2, w2, H * H);
-    loss += regularised(db2, b2, H) + regularised(dw3, w3, H) + regularised(db3, b3, 1);
+    double share = 1.0 / n, hinges = 0, squares = 0, db = 0;
 
-    for (; samples > 0; samples -= BLOCK, x += IN * BLOCK, y += BLOCK) {
-        long n = at_most(samples, BLOCK);
-        LOOP(s, n) {
-            x0[s] = x[IN * s];
-            x1[s] = x[IN * s + 1];
-            score[s] = b3[0];
-        }
-        LOOP(i, H)
-            LOOP(s, n) {
-                double z = b1[i] + w1[IN * i] * x0[s] + w1[IN * i + 1] * x1[s];
-                h1[i][s] = z > 0 ? z : 0;
-            }
-        LOOP(i, H)
-            LOOP(s, n) {
-                double z = b2[i];
-                LOOP(j, H) z += w2[H * i + j] * h1[j][s];
-                z = z > 0 ? z : 0;
-                h2[i][s] = z;
-                score[s] += w3[i] * z;
-            }
-
-        double hinges = 0, d3_sum = 0;
-        LOOP(s, n) {
-            double margin = 1 - y[s] * score[s];
-            hinges += margin > 0 ? margin : 0;
-            d3[s] = margin > 0 ? -y[s] * share : 0;
-            d3_sum += d3[s];
-        }
-        loss += hinges * share;
-        db3[0] += d3_sum;
-        LOOP(i, H) {
-            double dw = 0, db = 0;
-            LOOP(s, n) {
-                dw += d3[s] * h2[i][s];
-                d2[i][s] = h2[i][s] > 0 ? d3[s] * w3[i] : 0;
-                db += d2[i][s];
-            }
-            dw3[i] += dw;
-            db2[i] += db;
-        }
-        LOOP(i, H)
-            LOOP(j, H) {
-                double dw = 0;
-                LOOP(s, n) dw += d2[i][s] * h1[j][s];
-                dw2[H * i + j] += dw;
-            }
-        LOOP(j, H) {
-            double db = 0, dw_0 = 0, dw_1 = 0;
-            LOOP(s, n) {
-                double d1 = 0;
-                LOOP(i, H) d1 += w2[H * i + j] * d2[i][s];
-                d1 = h1[j][s] > 0 ? d1 : 0;
-                db += d1;
-                dw_0 += d1 * x0[s];
-                dw_1 += d1 * x1[s];
-            }
-            db1[j] += db;
-            dw1[IN * j] += dw_0;
-            dw1[IN * j + 1] += dw_1;
-        }
+    LOOP(s, n) {
+        x0[s] = x[IN * s];
+        x1[s] = x[IN * s + 1];
+        score[s] = b3[0];
     }
-    return loss;
+    LOOP(i, H)
+        LOOP(s, n) {
+            double z = b1[i] + w1[IN * i] * x0[s] + w1[IN * i + 1] * x1[s];
+            h1[i][s] = z > 0 ? z : 0;
+        }
+    LOOP(i, H)
+        LOOP(s, n) {
+            double z = b2[i];
+            LOOP(j, H) z += w2[H * i + j] * h1[j][s];
+            z = z > 0 ? z : 0;
+            h2[i][s] = z;
+            score[s] += w3[i] * z;
+        }
+
+    LOOP(s, n) {
+        double margin = 1 - y[s] * score[s];
+        hinges += margin > 0 ? margin : 0;
+        d3[s] = margin > 0 ? -y[s] * share : 0;
+        db += d3[s];
+    }
+    LEAVE(db3[0], db, b3[0]);
+    LOOP(i, H) {
+        double dw = 0, db = 0;
+        LOOP(s, n) {
+            dw += d3[s] * h2[i][s];
+            d2[i][s] = h2[i][s] > 0 ? d3[s] * w3[i] : 0;
+            db += d2[i][s];
+        }
+        LEAVE(dw3[i], dw, w3[i]);
+        LEAVE(db2[i], db, b2[i]);
+    }
+    LOOP(i, H)
+        LOOP(j, H) {
+            double dw = 0;
+            LOOP(s, n) dw += d2[i][s] * h1[j][s];
+            LEAVE(dw2[H * i + j], dw, w2[H * i + j]);
+        }
+    LOOP(j, H) {
+        double db = 0, dw_0 = 0, dw_1 = 0;
+        LOOP(s, n) {
+            double d1 = 0;
+            LOOP(i, H) d1 += w2[H * i + j] * d2[i][s];
+            d1 = h1[j][s] > 0 ? d1 : 0;
+            db += d1;
+            dw_0 += d1 * x0[s];
+            dw_1 += d1 * x1[s];
+        }
+        LEAVE(db1[j], db, b1[j]);
+        LEAVE(dw1[IN * j], dw_0, w1[IN * j]);
+        LEAVE(dw1[IN * j + 1], dw_1, w1[IN * j + 1]);
+    }
+    return hinges * share + ALPHA * squares;
 }
 
 /* b: Rosenbrock's function, sum of 100 (x_i+1 - x_i x_i)^2 + (1 - x_i)^2, and its gradient */
