@@ -21,7 +21,7 @@ from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import Layout
 from scalargrad.compiler.program import Program, record
 from scalargrad.engine import _changed
-from scalargrad.ops import ieee
+from scalargrad.ops import ieee, number
 from scalargrad.transforms import active, under_way
 from scalargrad.tree import Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order
@@ -310,9 +310,10 @@ def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
         if is_array(unit) and unit.dtype.kind not in "fiub":
             raise TypeError(f"{name} must be an array of real numbers, got one of {unit.dtype}")
         one = unit[0] if mapped and len(unit) else unit
-        yield from map(
-            float, one.ravel().tolist() if is_array(one) else (one._data if isinstance(one, Value) else one,)
-        )
+        if is_array(one):
+            yield from map(float, one.ravel().tolist())
+        else:
+            yield one._data if isinstance(one, Value) else number(one, name)
 
 
 def _argument_names(function: Function, count: int) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from scalargrad.nn import Module, is_parameter
 from scalargrad.ops import is_number
@@ -120,7 +120,33 @@ class _Same:
         return id(self.thing)
 
 
+class Contents(NamedTuple):
+    """A NumPy array that is no argument, by what it holds: it may be changed in place.
+
+    >>> import numpy as np
+    >>> Contents.of(np.array([1.0])).array()
+    array([1.])
+    """
+
+    shape: tuple[int, ...]
+    kind: str
+    data: bytes
+
+    @classmethod
+    def of(cls, array: Any) -> Contents:
+        """Take down what an array holds."""
+        return cls(array.shape, array.dtype.str, array.tobytes())
+
+    def array(self) -> Any:
+        """Make an array that holds the same."""
+        import numpy as np
+
+        return np.frombuffer(self.data, self.kind).reshape(self.shape).copy()
+
+
 def _static(thing: Any) -> Any:
+    if is_array(thing) and not thing.dtype.hasobject:
+        return None, Contents, Contents.of(thing)
     if type(thing) is float:  # 0.0 equals -0.0, and nan does not equal nan
         return None, float, thing.hex()
     try:
@@ -186,6 +212,8 @@ def _rebuild(skeleton: Any, units: list[Any]) -> Any:
         return _parameter(units, skeleton)
     kind, keys, parts = skeleton
     if kind is None:
+        if keys is Contents:
+            return parts.array()
         return float.fromhex(parts) if keys is float else parts.thing if keys is _Same else parts
     things = [_rebuild(part, units) for part in parts]
     if keys is not None:

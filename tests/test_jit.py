@@ -308,6 +308,29 @@ def test_a_method_is_compiled():
     assert model.volume(2.0) == 30.0
 
 
+class Tied(nn.Module):
+    def __init__(self):
+        self.w, self.table = Value(2.0), np.array([1.0, 3.0])
+        self.again = [self.w, {"deep": self.w}]
+
+
+def test_what_is_shared_and_what_is_changed_in_place():
+    model = Tied()
+    f = jit(value_and_grad(lambda m: m.w * m.again[0] * m.again[1]["deep"] * m.table[0]))
+    for table, wanted in ((1.0, 8.0), (1.0, 8.0), (5.0, 40.0), (1.0, 8.0)):
+        model.table[0] = table
+        value, gradient = f(model)
+        assert (value, len(gradient.parameters()), gradient.w.data) == (wanted, 1, 12.0 * table)
+        assert gradient.w is gradient.again[0] is gradient.again[1]["deep"]
+
+
+def test_many_results():
+    x = np.linspace(-1, 1, 3000)
+    assert (jit(lambda w: w * w)(x) == x * x).all()
+    sparse = jit(jacobian(lambda w: w * w))(x[:60])
+    assert (sparse == np.diag(2 * x[:60])).all()
+
+
 def test_a_missing_argument_is_not_none():
     f = jit(lambda x, scale=None: x if scale is None else x * scale)
     assert [f(2.0, None), f(2.0), f(2.0, 3.0)] == [2.0, 2.0, 6.0]

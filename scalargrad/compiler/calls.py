@@ -19,7 +19,7 @@ from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import Module, is_parameter
 from scalargrad.ops import number
-from scalargrad.tree import Structure, _rebuild, _Same, is_array
+from scalargrad.tree import Contents, Structure, _rebuild, _Same, is_array
 from scalargrad.value import Value
 
 LONGEST = 5000  # units of a structure that a function is generated for
@@ -108,6 +108,7 @@ class Compiled:
             "is_parameter": is_parameter,
             "parameter": _parameter,
             "module": _module,
+            "contents": Contents.of,
             **writer.names,
         }
         exec(compile(source, "<call of compiled code>", "exec"), names)  # noqa: S102 - our own text
@@ -182,6 +183,7 @@ class _Writer:
         self.compiled = compiled
         self.names: dict[str, Any] = {}
         self.parameters: dict[tuple[int, int], str] = {}
+        self.made: set[int] = set()  # parameters of the results: a shared one is made once
         self.lines: list[str] = []
         self.numbers: list[str] = []
         self.arrays: list[str] = []
@@ -258,6 +260,8 @@ class _Writer:
     def static(self, name: str, kind: Any, thing: Any) -> None:
         if kind is float:
             self.refuse(f"{name}.__class__ is not float or {name}.hex() != {thing!r}")
+        elif kind is Contents:
+            self.refuse(f"{name}.__class__ is not ndarray or contents({name}) != {self.known(thing)}")
         elif thing is None or kind is _Same:
             self.refuse(f"{name} is not {self.known(thing.thing if thing else None)}")
         else:
@@ -289,7 +293,13 @@ class _Writer:
                 return f"out.item({start})"
             return f"out[{start}:{stop}]" + ("" if len(shape) == 1 else f".reshape({shape})")
         if isinstance(skeleton, int):
-            return f"parameter(out.item({places[skeleton][0]}))" if not self.compiled.each else self.unusual()
+            if self.compiled.each:
+                return self.unusual()
+            place = places[skeleton][0]
+            if place in self.made:
+                return f"p{place}"
+            self.made.add(place)
+            return f"(p{place} := parameter(out.item({place})))"
         kind, keys, parts = skeleton
         if kind is None:
             return self.known(_rebuild(skeleton, []))

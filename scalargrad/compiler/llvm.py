@@ -28,6 +28,8 @@ CHUNK = 500  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
+FIXED = ", !invariant.load !1"  # what a function reads is not written while it runs: no load waits for a store
+
 BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
 
 
@@ -115,7 +117,7 @@ class _Module:
                 for operand in program.instructions[i].operands:
                     if self.chunk_of.get(operand, chunk) is not chunk:
                         self._slot(operand)
-        for _, fixed in self.terms:
+        for _, fixed in self.terms if layout.mapped else ():
             for i, _ in fixed:
                 if i in self.chunk_of:
                     self._slot(i)
@@ -168,9 +170,13 @@ class _Module:
 
     def text(self) -> str:
         functions = [chunk.text() for chunk in self.chunks]
+        self.stores = self._stores()
         kernel = "\n".join(self._kernel())
         declarations = "\n".join(sorted(self.declared))
-        return "\n".join([*functions, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.register)]) + "\n"
+        return (
+            "\n".join([*functions, *self.stores, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.register)])
+            + "\n"
+        )
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
@@ -196,9 +202,7 @@ class _Module:
         for name, count in sizes.items():
             yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
             start += -(-count // 8) * 64
-        for buffer in range(self.buffers):
-            yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
-            yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
+        yield from self.buffer_pointers()
         for chunk in self.chunks:
             if chunk.name[0] == "o":
                 yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 0, i64 %n)"
@@ -223,7 +227,8 @@ class _Module:
             yield "  br label %loop"
             yield "done:"
             yield from self._totals(sums)
-        yield from self._results()
+        for store in range(len(self.stores)):
+            yield f"  call void @r{store}(ptr %buffers, ptr %once, ptr %totals, i64 %n)"
         if size > STACK:
             yield f"  call {self.declare('void', 'free', 'ptr')}(ptr %raw)"
         yield "  ret void"
@@ -268,16 +273,34 @@ class _Module:
             yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
             yield f"  store {vector} {level[0]}, ptr %total{group}, align 64"
 
-    def _results(self) -> Iterator[str]:
+    def buffer_pointers(self) -> Iterator[str]:
+        for buffer in range(self.buffers):
+            yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
+            yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
+
+    def _stores(self) -> list[str]:
+        """Write functions that store what is not stored where it is computed: sums over samples, inputs, constants."""
+        if self.layout.mapped:
+            left = [i for i, (_, step) in enumerate(self.layout.results) if not step]
+        else:
+            left = [i for i, (_, ((index, _),)) in enumerate(self.terms) if index not in self.chunk_of]
+        functions = []
+        for start in range(0, len(left), CHUNK):
+            head = f"define internal void @r{start // CHUNK}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
+            count = "  %count = sitofp i64 %n to double"
+            stores = self._results(left[start : start + CHUNK])
+            functions.append("\n".join([head, *self.buffer_pointers(), count, *stores, "  ret void", "}"]))
+        return functions
+
+    def _results(self, numbers: Sequence[int]) -> Iterator[str]:
         layout = self.layout
-        for number, ((place, step), (varying, fixed)) in enumerate(zip(layout.results, self.terms, strict=True)):
-            if step or (varying and not layout.reduce):
-                continue  # stored where it is computed
+        for number in numbers:
+            place, (varying, fixed) = layout.results[number][0], self.terms[number]
             total = ""
             for index, sign in varying:
                 at = f"%r{number}.{index}"
                 yield f"  {at}p = getelementptr double, ptr %totals, i64 {self.accumulators[index]}"
-                yield f"  {at} = load double, ptr {at}p"
+                yield f"  {at} = load double, ptr {at}p{FIXED}"
                 yield f"  {at}s = {_added(total, at, sign)}"
                 total = f"{at}s"
             for index, sign in fixed:
@@ -294,7 +317,7 @@ class _Module:
             yield f"  store double {total}, ptr %out{number}"
 
     def _fixed(self, index: int, name: str) -> tuple[list[str], str]:
-        """Fetch what does not vary, in the kernel."""
+        """Fetch what does not vary, where it is stored."""
         op, operands, constant = self.program.instructions[index]
         if op is None and not operands:
             return [], literal(constant)
@@ -303,8 +326,8 @@ class _Module:
             base, offset = f"%buffer{buffer}", place
         else:
             base, offset = "%once", self.slots[False][index]
-        lines = [f"  {name}p = getelementptr double, ptr {base}, i64 {offset}", f"  {name} = load double, ptr {name}p"]
-        return lines, name
+        at = f"  {name}p = getelementptr double, ptr {base}, i64 {offset}"
+        return [at, f"  {name} = load double, ptr {name}p{FIXED}"], name
 
     def _copies(self) -> Iterator[str]:
         for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
@@ -341,14 +364,12 @@ class _Chunk:
     def text(self) -> str:
         module = self.module
         head = f"define internal void @{self.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n) #0 {{"
-        for buffer in range(module.buffers):
-            self.lines.append(f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}")
-            self.lines.append(f"  %buffer{buffer} = load ptr, ptr %at{buffer}")
+        self.lines += module.buffer_pointers()
         if self.lanes > 1:
             self._lanes()
         results: dict[int, list[int]] = {}
-        for number, (varying, _) in enumerate(module.terms):
-            for index, _ in varying:
+        for number, terms in enumerate(module.terms):
+            for index, _ in terms[0] if module.layout.mapped else terms[1]:
                 results.setdefault(index, []).append(number)
         for index in self.indices:
             computed = module.program.instructions[index].op is not None
@@ -359,9 +380,9 @@ class _Chunk:
                 self.lines.append(f"  store {self.type} {self.names[index]}, ptr {at}, align {8 * self.lanes}")
             if index in module.accumulators:
                 self._accumulate(index)
-            elif index in results and self.lanes > 1:
-                for number in results[index]:
-                    self._scatter(self.names[index], *module.layout.results[number])
+            else:
+                for number in results.get(index, ()):
+                    self._store(self.names[index], *module.layout.results[number])
         return "\n".join([head, *self.lines, "  ret void", "}"])
 
     def let(self, value: str) -> str:
@@ -392,7 +413,11 @@ class _Chunk:
     def _whole(self, number: int) -> str:
         return f"<{', '.join([f'i64 {number}'] * self.lanes)}>"
 
-    def _scatter(self, value: str, place: int, step: int) -> None:
+    def _store(self, value: str, place: int, step: int) -> None:
+        if self.lanes == 1:
+            at = self.let(f"getelementptr double, ptr %buffer0, i64 {place}")
+            self.lines.append(f"  store double {value}, ptr {at}")
+            return
         name = f"llvm.masked.scatter.v{self.lanes}f64.v{self.lanes}p0"
         call = self.module.declare("void", name, self.type, f"<{self.lanes} x ptr>", "i32", self.bits)
         at = self._addresses(0, place, step)
@@ -434,7 +459,7 @@ class _Chunk:
             base, place = "%each" if varies else "%once", module.slots[varies][index]
         kind = self.type if varies else "double"
         at = self.let(f"getelementptr {kind}, ptr {base}, i64 {place}")
-        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}")
+        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}{FIXED}")
         if self.lanes > 1 and not varies:
             return self.splat("double", value)  # each time anew: a broadcast from memory costs nothing, a register does
         self.names[index] = value
@@ -540,7 +565,8 @@ class _Chunk:
 
 _ATTRIBUTES = """\
 attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
-!0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}
+!1 = !{{}}"""
 
 
 def literal(number: float) -> str:
