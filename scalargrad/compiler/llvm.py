@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
-CHUNK = 500  # operations in a function
+CHUNK = 250  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
