@@ -42,6 +42,7 @@ from eager import Row, print_table, set_aside, surroundings
 CONTENDERS = {
     "scalargrad jit": contenders.Scalargrad,
     "C by hand": contenders.InC,
+    "C, written plainly": contenders.InPlainC,
     "NumPy by hand": contenders.ByHand,
     "JAX jit": contenders.Jax,
     "PyTorch": contenders.Torch,

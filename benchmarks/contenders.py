@@ -201,8 +201,11 @@ class InC:
         return partial(function, *pointers, ctypes.c_long(samples))
 
     def moons(self) -> Call:
+        return self._moons("moons")
+
+    def _moons(self, name: str) -> Call:
         gradients = [np.empty_like(p) for p in MOONS]
-        call = self._prepared("moons", [*MOONS, *gradients, POINTS, LABELS], len(LABELS))
+        call = self._prepared(name, [*MOONS, *gradients, POINTS, LABELS], len(LABELS))
         return lambda: (call(), gradients)
 
     def rosenbrock(self, n: int) -> OfPoint:
@@ -231,6 +234,15 @@ class InC:
         jacobian = np.empty((len(TIMES), len(PEAKS)))
         call = self._prepared("gaussians", [PEAKS, TIMES, jacobian], len(TIMES), None)
         return lambda: (call(), jacobian)[1]
+
+
+class InPlainC(InC):
+    """The same, where C as one writes it first is another: a sample at a time, where InC goes layer by layer."""
+
+    rosenbrock = helmholtz = network = gaussians = None  # type: ignore[assignment]
+
+    def moons(self) -> Call:
+        return self._moons("moons_plainly")
 
 
 class Jax:
