@@ -644,7 +644,7 @@ class Kernel:
         llvm = binding()
         target, cpu, features, lanes, vector_functions, inline = _host()
         if level is None:
-            level = 2 if program.operations <= QUICK else 0
+            level = 1 if program.operations <= QUICK else 0
         text = to_llvm(program, layout, lanes, vector_functions, inline)
         machine = target.create_target_machine(cpu, features, opt=level, jit=True)
         module = llvm.parse_assembly(text)

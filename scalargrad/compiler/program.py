@@ -308,6 +308,15 @@ def _abs(build: _Builder, op: Op, x: int) -> int | None:
     return x if build.operand(x, ops.abs) is not None else None
 
 
+def _greater(build: _Builder, op: Op, x: int, y: int) -> int | None:
+    minus, other = build.operand(x, ops.neg), build.operand(y, ops.neg)
+    if minus is None and other is None:
+        return None
+    low = build.apply(ops.neg, (y,)) if other is None and build.number(y) is not None else other
+    high = build.apply(ops.neg, (x,)) if minus is None and build.number(x) is not None else minus
+    return None if low is None or high is None else build.apply(op, (low, high))
+
+
 def _pow(build: _Builder, _: Op, x: int, y: int) -> int | None:
     exponent = build.number(y)
     if exponent is None or abs(exponent) > 4:
@@ -345,6 +354,6 @@ def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None
 
 
 _SIMPLER: dict[str, Callable[..., int | None]] = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow,
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "greater": _greater,
     "power_rule": _power_rule, "where": _where,
 }  # fmt: skip
