@@ -382,6 +382,7 @@ def test_title():
     assert words(to_dot(y))[:2] == ["y", "every scalar (6)"]
     assert words(to_dot(y, title="a < b"))[:2] == ["a &lt; b", "every scalar (6)"]
     assert words(to_dot(y, title=""))[0] == "every scalar (6)"
+    assert words(to_dot([Value(3.0) * 2, y]))[0] == words(to_dot(y))[0]  # roots without names are not listed
 
 
 def test_themes():

@@ -57,7 +57,7 @@ def to_dot(
         paths = Paths(value, roots)
     graph = content if isinstance(content, Graph) else None
     picture = Cards(content, colors, digits, paths) if isinstance(content, Graph) else Blocks(content, colors, digits)
-    title = ", ".join(name(root.label) for root in roots) if title is None else title
+    title = ", ".join(name(root.label) for root in roots if root.label) if title is None else title
     level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.level])
     lines = [*picture.legend()] if legend else []
     lines += paths.legend(graph, colors, digits) if paths else []

@@ -28,8 +28,6 @@ CHUNK = 250  # operations in a function
 QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
-FIXED = ", !invariant.load !1"  # what a function reads is not written while it runs: no load waits for a store
-
 BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
 
 
@@ -188,20 +186,20 @@ class _Module:
         width, vector = self.width, self.vector
         once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // width) * width
         sizes = {"once": once, "each": each * width, "sums": sums * width, "totals": sums}
-        size = sum(-(-count // 8) * 64 for count in sizes.values())
+        size = sum(-(-count // 16) * 128 for count in sizes.values())
         yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
         if size > STACK:
-            yield f"  %raw = call {self.declare('ptr', 'malloc', 'i64')}(i64 {size + 64})"
+            yield f"  %raw = call {self.declare('ptr', 'malloc', 'i64')}(i64 {size + 128})"
             yield "  %address = ptrtoint ptr %raw to i64"
-            yield "  %above = add i64 %address, 63"
-            yield "  %aligned = and i64 %above, -64"
+            yield "  %above = add i64 %address, 127"
+            yield "  %aligned = and i64 %above, -128"
             yield "  %memory = inttoptr i64 %aligned to ptr"
         else:
-            yield f"  %memory = alloca [{max(size, 64)} x i8], align 64"
+            yield f"  %memory = alloca [{max(size, 128)} x i8], align 128"
         start = 0
         for name, count in sizes.items():
             yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
-            start += -(-count // 8) * 64
+            start += -(-count // 16) * 128
         yield from self.buffer_pointers()
         for chunk in self.chunks:
             if chunk.name[0] == "o":
@@ -211,7 +209,7 @@ class _Module:
             yield "enter:"
             for i in range(sums):
                 yield f"  %z{i} = getelementptr {vector}, ptr %sums, i64 {i}"
-                yield f"  store {vector} zeroinitializer, ptr %z{i}, align 64"
+                yield f"  store {vector} zeroinitializer, ptr %z{i}, align {8 * width}"
             yield "  br label %loop"
             yield "loop:"
             yield "  %i = phi i64 [0, %enter], [%next, %body]"
@@ -248,7 +246,7 @@ class _Module:
         for group in range(0, sums, lanes):
             level = []
             for i in range(group, group + lanes):
-                yield f"  %s{i} = load {vector}, ptr %z{i}, align 64"
+                yield f"  %s{i} = load {vector}, ptr %z{i}, align {8 * self.width}"
                 level.append(f"%s{i}")
             width = 1
             while len(level) > 1:
@@ -271,7 +269,7 @@ class _Module:
                 yield f"  %mean{group} = fdiv {vector} {level[0]}, %counts"
                 level = [f"%mean{group}"]
             yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
-            yield f"  store {vector} {level[0]}, ptr %total{group}, align 64"
+            yield f"  store {vector} {level[0]}, ptr %total{group}, align {8 * self.width}"
 
     def buffer_pointers(self) -> Iterator[str]:
         for buffer in range(self.buffers):
@@ -300,7 +298,7 @@ class _Module:
             for index, sign in varying:
                 at = f"%r{number}.{index}"
                 yield f"  {at}p = getelementptr double, ptr %totals, i64 {self.accumulators[index]}"
-                yield f"  {at} = load double, ptr {at}p{FIXED}"
+                yield f"  {at} = load double, ptr {at}p"
                 yield f"  {at}s = {_added(total, at, sign)}"
                 total = f"{at}s"
             for index, sign in fixed:
@@ -327,7 +325,7 @@ class _Module:
         else:
             base, offset = "%once", self.slots[False][index]
         at = f"  {name}p = getelementptr double, ptr {base}, i64 {offset}"
-        return [at, f"  {name} = load double, ptr {name}p{FIXED}"], name
+        return [at, f"  {name} = load double, ptr {name}p"], name
 
     def _copies(self) -> Iterator[str]:
         for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
@@ -459,7 +457,7 @@ class _Chunk:
             base, place = "%each" if varies else "%once", module.slots[varies][index]
         kind = self.type if varies else "double"
         at = self.let(f"getelementptr {kind}, ptr {base}, i64 {place}")
-        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}{FIXED}")
+        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}")
         if self.lanes > 1 and not varies:
             return self.splat("double", value)  # each time anew: a broadcast from memory costs nothing, a register does
         self.names[index] = value
@@ -565,8 +563,7 @@ class _Chunk:
 
 _ATTRIBUTES = """\
 attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
-!0 = !{{!"branch_weights", i32 1, i32 1000000}}
-!1 = !{{}}"""
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
 
 
 def literal(number: float) -> str:
