@@ -29,6 +29,7 @@ from scalargrad.value import Value, topological_order
 Function = Callable[..., Any]
 
 BACKENDS = ("llvm", "python")
+MOST = 8  # quick ways in: one after another is tried at a call
 MARK = "traced"  # the scope of whatever is made while a function is traced
 
 
@@ -173,18 +174,22 @@ class Jitted:
         given, axes = _prepared(self.function, arguments)
         parts = [take_apart(a, "argument", static=True) for a in (*given, *keywords.values())]
         structures = tuple(structure for _, structure in parts)
-        key: Any = (structures, axes, tuple(keywords))
-        samples = -1
-        if any(axis == 0 for axis in axes):
-            samples = _samples([a for a, axis in zip(given, axes, strict=True) if axis == 0])
-            key = (tuple((s.skeleton, tuple(x and len(x) for x in s.shapes)) for s in structures), *key[1:])
+        # However many samples there are, the program is the same.
+        one = [*axes, *(None for _ in keywords)]
+        shapes = [
+            tuple(shape and shape[1:] if axis == 0 else shape for shape in structure.shapes)
+            for structure, axis in zip(structures, one, strict=True)
+        ]
+        key = (tuple(structure.skeleton for structure in structures), tuple(shapes), axes, tuple(keywords))
+        mapped = [a for a, axis in zip(given, axes, strict=True) if axis == 0]
+        samples = _samples(mapped) if mapped else -1
         units = [unit for part, _ in parts for unit in part]
         compiled = self._compiled.get(key)
         if compiled is None:
             trace = _trace(self.function, given, keywords)
             compiled = self._compiled[key] = Compiled(trace, self.backend, self.level)
             if not keywords and (call := compiled.quick(structures, axes)):
-                self._quick.insert(0, call)
+                self._quick = [call, *self._quick[: MOST - 1]]
         return compiled(units, samples)
 
     def __get__(self, thing: Any, kind: Any = None) -> Any:

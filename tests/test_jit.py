@@ -166,6 +166,17 @@ def test_vmap_of_every_kind_of_result():
     assert total["pair"][1].tolist() == [-4, -6]
 
 
+def test_samples_and_arguments_of_other_shapes_are_another_program():
+    f = vmap(lambda w, x: (w * x).sum(), in_axes=(None, 0))
+    for n, width in ((5, 2), (3, 3), (3, 2), (5, 3), (1, 1)):
+        w, X = np.arange(width) + 1.0, np.ones((n, width))
+        assert f(w, X).tolist() == (X @ w).tolist()
+    g = vmap(lambda w, x: w.sum() * x, in_axes=(None, 0))
+    for width in (2, 3, 2):
+        assert g(np.ones(width), np.ones(4)).tolist() == [width] * 4
+        assert g(np.ones(width), [1, 2]).tolist() == [width, 2 * width]
+
+
 def test_vmap_inside_other_transforms():
     square = vmap(lambda w, x: (w * x) ** 2, in_axes=(None, 0), reduce="mean")
     X = np.array([1.0, 2.0, 3.0])
