@@ -1,11 +1,13 @@
 """Make the picture and the page of the assignment that README shows: python docs/make.py."""
 
+import os
 from pathlib import Path
 
 import viz
 from scalargrad import worked
 
 HERE = Path(__file__).parent
+os.environ["SCALARGRAD_RENDERER"] = "wasm"  # which draws the same on any machine
 
 problem = worked.Problem.load(HERE.parent / "examples" / "four_three_two.toml").with_target([1, 0])
 loss = worked.solve(problem).loss
