@@ -109,7 +109,9 @@ def public(module):
 
 
 @pytest.mark.parametrize(
-    ("name", "thing"), [pair for module in MODULES for pair in public(module)], ids=lambda x: x if isinstance(x, str) else ""
+    ("name", "thing"),
+    [pair for module in MODULES for pair in public(module)],
+    ids=lambda x: x if isinstance(x, str) else "",
 )
 def test_public_names_are_documented(name, thing):
     overridden = any(getattr(base, name.rpartition(".")[2], None) for base in (scalargrad.optim.Optimizer,))
