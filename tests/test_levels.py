@@ -415,9 +415,8 @@ def test_time_and_memory(scalars):
     text = to_dot(root)
     assert time.perf_counter() - began < 10
     assert len(text) < 2_000_000
-    if scalars < 100_000:  # tracing is slow
-        tracemalloc.start()
-        to_dot(root)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 20_000_000
+    tracemalloc.start()
+    to_dot(root)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000 + 1_500 * scalars
