@@ -14,7 +14,7 @@ from math import prod
 from operator import add
 from typing import Any, NamedTuple
 
-from scalargrad.compiler.llvm import Kernel, entrance
+from scalargrad.compiler.machine import Kernel, entrance
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import Module, is_parameter
