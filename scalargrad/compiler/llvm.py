@@ -8,14 +8,15 @@ memory: the time of LLVM's code generator grows faster than the length of one fu
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
+from scalargrad.compiler.instructions import Function, literal
+from scalargrad.compiler.loops import LoopFunction
+from scalargrad.compiler.packs import Loop, Pack, phases
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
 CHUNK = 250  # operations in a function
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
-
-BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def to_llvm(
     """
     written = inline and any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
     together = 4 if written and program.operations <= SHORT else 1  # vectors, whose steps need not wait for each other
-    return _Module(program, layout, width, together, frozenset(vector_functions), inline).text()
+    return Module(program, layout, width, together, frozenset(vector_functions), inline).text()
 
 
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
@@ -72,7 +71,11 @@ def _added(total: str, value: str, sign: int) -> str:
     return f"fneg double {value}" if sign < 0 else f"fadd double {value}, {literal(-0.0)}"
 
 
-class _Module:
+class Module:
+    """All functions of a program; the kernel calls the others."""
+
+    parameters = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n"  # of a function
+
     def __init__(
         self,
         program: Program,
@@ -87,6 +90,7 @@ class _Module:
         self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
         self.inline = inline
         self.declared: set[str] = set()
+        self.tables: list[str] = []
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in program.results]
         self.accumulators: dict[int, int] = {}
@@ -102,18 +106,31 @@ class _Module:
         self.each = [i for i in computed if self.varies[i]]
         wanted = {i for varying, _ in self.terms for i, _ in varying}
         self.each += sorted(wanted.difference(self.each))  # inputs that are results
-        self.chunks = [*self._cut(self.once, "o"), *self._cut(self.each, "e")]
+        self.results: dict[int, list[int]] = {}
+        for number, (varying, fixed) in enumerate(self.terms):
+            for index, _ in varying if layout.mapped else fixed:
+                self.results.setdefault(index, []).append(number)
+        kept = [i for _, fixed in self.terms for i, _ in fixed]
+        kept += [i for index in self.each for i in program.instructions[index].operands]
+        self.once_functions: list[_Chunk | LoopFunction] = []
+        self.pack_of: dict[int, Pack] = {}
+        for phase in phases(program.instructions, self.once, [at[:2] for at in layout.inputs], kept):
+            if isinstance(phase, Loop):
+                self.pack_of |= {index: pack for pack in phase.packs for index in pack}
+                self.once_functions.append(LoopFunction(self, f"o{len(self.once_functions)}", phase))
+            else:
+                self.once_functions += self._cut(phase, "o", len(self.once_functions))
+        self.chunks = [*self.once_functions, *self._cut(self.each, "e")]
         self.chunk_of = {i: chunk for chunk in self.chunks for i in chunk.indices}
+        self.stored = {number for chunk in self.chunks for number in chunk.stored}
         # What is needed outside the function that computes it is kept in memory.
         self.slots: dict[bool, dict[int, int]] = {False: {}, True: {}}
         for chunk in self.chunks:
-            for i in chunk.indices:
-                for operand in program.instructions[i].operands:
-                    if self.chunk_of.get(operand, chunk) is not chunk:
-                        self._slot(operand)
-        for _, fixed in self.terms if layout.mapped else ():
+            for i in chunk.outside:
+                self._slot(i)
+        for number, (_, fixed) in enumerate(self.terms):
             for i, _ in fixed:
-                if i in self.chunk_of:
+                if i in self.chunk_of and (layout.mapped or number not in self.stored):
                     self._slot(i)
 
     def _needed(self) -> set[int]:
@@ -125,9 +142,26 @@ class _Module:
                 needed.update(operands)
         return needed
 
-    def _slot(self, index: int) -> int:
+    def _slot(self, index: int) -> None:
         slots = self.slots[self.varies[index]]
-        return slots.setdefault(index, len(slots))
+        if index not in slots:
+            for lane in self.pack_of.get(index, (index,)):  # the lanes of a pack side by side
+                slots[lane] = len(slots)
+
+    def place(self, index: int) -> tuple[str, int]:
+        """Say where a number is that is the same for all samples: after which pointer, and how far."""
+        op, operands, _ = self.program.instructions[index]
+        if op is not None:
+            return "%once", self.slots[False][index]
+        buffer, place, _ = self.layout.inputs[operands[0]]
+        return f"%buffer{buffer}", place
+
+    def table(self, numbers: Sequence[float]) -> str:
+        """Write constants side by side, and name the first."""
+        name = f"@table{len(self.tables)}"
+        row = ", ".join(f"double {literal(number)}" for number in numbers)
+        self.tables.append(f"{name} = internal constant [{len(numbers)} x double] [{row}]")
+        return name
 
     def _varies(self) -> list[bool]:
         varies: list[bool] = []
@@ -156,9 +190,9 @@ class _Module:
                 varying.append((index, sign))
         return varying, fixed
 
-    def _cut(self, indices: Sequence[int], prefix: str) -> list[_Chunk]:
+    def _cut(self, indices: Sequence[int], prefix: str, first: int = 0) -> list[_Chunk]:
         return [
-            _Chunk(self, f"{prefix}{start // CHUNK}", indices[start : start + CHUNK])
+            _Chunk(self, f"{prefix}{first + start // CHUNK}", indices[start : start + CHUNK])
             for start in range(0, len(indices), CHUNK)
         ]
 
@@ -168,7 +202,16 @@ class _Module:
         kernel = "\n".join(self._kernel())
         declarations = "\n".join(sorted(self.declared))
         return (
-            "\n".join([*functions, *self.stores, kernel, declarations, _ATTRIBUTES.format(bits=64 * self.register)])
+            "\n".join(
+                [
+                    *self.tables,
+                    *functions,
+                    *self.stores,
+                    kernel,
+                    declarations,
+                    _ATTRIBUTES.format(bits=64 * self.register),
+                ]
+            )
             + "\n"
         )
 
@@ -277,7 +320,7 @@ class _Module:
         if self.layout.mapped:
             left = [i for i, (_, step) in enumerate(self.layout.results) if not step]
         else:
-            left = [i for i, (_, ((index, _),)) in enumerate(self.terms) if index not in self.chunk_of]
+            left = [i for i in range(len(self.terms)) if i not in self.stored]
         functions = []
         for start in range(0, len(left), CHUNK):
             head = f"define internal void @r{start // CHUNK}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
@@ -341,32 +384,29 @@ class _Module:
                 yield f"  store double {value}, ptr {name}o"
 
 
-class _Chunk:
+class _Chunk(Function):
     """A function of the module: some of the instructions, once or for a block of samples."""
 
-    def __init__(self, module: _Module, name: str, indices: Sequence[int]) -> None:
-        self.module, self.name, self.indices = module, name, indices
-        self.lanes = module.width if name[0] == "e" else 1
-        self.type = f"<{self.lanes} x double>" if self.lanes > 1 else "double"
-        self.bits = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
-        self.lines: list[str] = []
+    module: Module
+
+    def __init__(self, module: Module, name: str, indices: Sequence[int]) -> None:
+        super().__init__(module, module.program.instructions, module.width if name[0] == "e" else 1)
+        self.name, self.indices = name, indices
         self.names: dict[int, str] = {}
-        self.known: dict[Any, Any] = {}
-        self.avx512 = module.inline == "avx512"
-        self.temporary = 0
+        own = set(indices)
+        operands = {i for index in indices if self.instructions[index].op for i in self.instructions[index].operands}
+        self.outside = [i for i in operands - own if self.instructions[i].op]
+        stored = () if module.layout.mapped and name[0] == "o" else indices
+        self.stored = [number for index in stored for number in module.results.get(index, [])]
 
     def text(self) -> str:
         module = self.module
-        head = f"define internal void @{self.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n) #0 {{"
+        head = f"define internal void @{self.name}({module.parameters}) #0 {{"
         self.lines += module.buffer_pointers()
         if self.lanes > 1:
             self._lanes()
-        results: dict[int, list[int]] = {}
-        for number, terms in enumerate(module.terms):
-            for index, _ in terms[0] if module.layout.mapped else terms[1]:
-                results.setdefault(index, []).append(number)
         for index in self.indices:
-            computed = module.program.instructions[index].op is not None
+            computed = self.instructions[index].op is not None
             self.names[index] = self.instruction(index) if computed else self.operand(index)
             slot = module.slots[self.lanes > 1].get(index)
             if slot is not None:
@@ -375,19 +415,9 @@ class _Chunk:
             if index in module.accumulators:
                 self._accumulate(index)
             else:
-                for number in results.get(index, ()):
+                for number in module.results.get(index, []):
                     self._store(self.names[index], *module.layout.results[number])
         return "\n".join([head, *self.lines, "  ret void", "}"])
-
-    def let(self, value: str) -> str:
-        self.temporary += 1
-        self.lines.append(f"  %x{self.temporary} = {value}")
-        return f"%x{self.temporary}"
-
-    def splat(self, kind: str, one: str) -> str:
-        first = self.let(f"insertelement <{self.lanes} x {kind}> poison, {kind} {one}, i64 0")
-        same = f"<{self.lanes} x {kind}>"
-        return self.let(f"shufflevector {same} {first}, {same} poison, <{self.lanes} x i32> zeroinitializer")
 
     def _lanes(self) -> None:
         whole = f"<{self.lanes} x i64>"
@@ -432,7 +462,7 @@ class _Chunk:
         if index in self.names:
             return self.names[index]
         module = self.module
-        op, operands, constant = module.program.instructions[index]
+        op, operands, constant = self.instructions[index]
         if op is None and not operands:
             return self.constant(constant)
         varies = module.varies[index]
@@ -459,127 +489,7 @@ class _Chunk:
         self.names[index] = value
         return value
 
-    def _is_number(self, index: int) -> bool:
-        op, operands, constant = self.module.program.instructions[index]
-        return op is None and not operands and not isnan(constant)
-
-    def constant(self, number: float) -> str:
-        return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
-
-    def instruction(self, index: int) -> str:
-        op, operands, _ = self.module.program.instructions[index]
-        assert op is not None  # noqa: S101 - for the type checker: inputs and constants are no instructions here
-        if op.name == "where":
-            return self._where(*operands)
-        x, *others = [self.operand(i) for i in operands]
-        y = others[0] if others else ""
-        if op.name in BINARY:
-            return self.let(f"{BINARY[op.name]} {self.type} {x}, {y}")
-        if op.name == "neg":
-            return self.let(f"fneg {self.type} {x}")
-        if op.name in ("maximum", "minimum"):  # ties and a nan on the left give x, a nan on the right gives y
-            relation = "ogt" if op.name == "maximum" else "olt"
-            chosen = self.select(self.compare(relation, y, x), y, x)
-            return self.select(self.compare("uno", y, y), y, chosen)
-        if op.name in ("greater", "equal"):
-            truth = self.compare("ogt" if op.name == "greater" else "oeq", x, y)
-            number = self.select(truth, self.constant(1.0), self.constant(0.0))
-            return self.select(self.compare("uno", x, y), self.constant(nan), number)
-        return self._call(op.libm, [x, *others])
-
-    def compare(self, relation: str, x: str, y: str) -> str:
-        return self.let(f"fcmp {relation} {self.type} {x}, {y}")
-
-    def select(self, truth: str, x: str, y: str) -> str:
-        return self.let(f"select {self.bits} {truth}, {self.type} {x}, {self.type} {y}")
-
-    def _where(self, condition: int, x: int, y: int) -> str:
-        instructions = self.module.program.instructions
-        op, operands, _ = instructions[condition]
-        chosen, other = self.operand(x), self.operand(y)
-        if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
-            a, b = map(self.operand, operands)
-            relation = "gt" if op.name == "greater" else "eq"
-            unsure = [i for i in operands if not self._is_number(i)]
-            if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
-                return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
-            truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
-        else:
-            c = self.operand(condition)
-            truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)
-        return self.select(unknown, self.constant(nan), self.select(truth, chosen, other))
-
-    def _call(self, function: str, arguments: Sequence[str]) -> str:
-        declare, kind = self.module.declare, self.type
-        if function in ("sqrt", "fabs"):
-            suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
-            return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
-        if self.module.inline and self.lanes > 1 and function in vectormath.FUNCTIONS:
-            return vectormath.expand(function, self, arguments[0])
-        return self.call(function, arguments)
-
-    def declare(self, result: str, name: str, *parameters: str) -> str:
-        return self.module.declare(result, name, *parameters)
-
-    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
-        """Call a function of the processor's own vectors, for each that is in one of ours."""
-        lanes, width = self.lanes, self.module.register
-        part = f"<{width} x double>"
-        call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
-        results = []
-        for start in range(0, lanes, width):
-            taken = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
-            cut = [
-                self.let(f"shufflevector {self.type} {x}, {self.type} poison, <{width} x i32> <{taken}>")
-                for x in arguments
-            ]
-            given = [*((part, x) for x in cut), *others]
-            results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
-        while len(results) > 1:
-            whole = ", ".join(f"i32 {lane}" for lane in range(2 * width))
-            part = f"<{width} x double>"
-            pairs = zip(results[::2], results[1::2], strict=True)
-            results = [
-                self.let(f"shufflevector {part} {a}, {part} {b}, <{2 * width} x i32> <{whole}>") for a, b in pairs
-            ]
-            width *= 2
-        return results[0]
-
-    def call(self, function: str, arguments: Sequence[str]) -> str:
-        declare, kind = self.module.declare, self.type
-        if self.lanes == 1:
-            call = declare(kind, function, *[kind] * len(arguments))
-            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
-        name = vector_name(function, len(arguments), self.module.register)
-        if name in self.module.vector_functions:
-            return self.by_parts(name, arguments)
-        out = "poison"
-        call = declare("double", function, *["double"] * len(arguments))
-        for lane in range(self.lanes):
-            parts = [self.let(f"extractelement {kind} {x}, i64 {lane}") for x in arguments]
-            one = self.let(f"call {call}({', '.join(f'double {x}' for x in parts)})")
-            out = self.let(f"insertelement {kind} {out}, double {one}, i64 {lane}")
-        return out
-
 
 _ATTRIBUTES = """\
 attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
 !0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
-
-
-def literal(number: float) -> str:
-    """Write a number in LLVM's language, bit for bit.
-
-    >>> literal(1.0)
-    '0x3FF0000000000000'
-    """
-    return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
-
-
-def vector_name(function: str, arity: int, lanes: int) -> str:
-    """Name a function of vectors in the x86 vector ABI.
-
-    >>> vector_name("sin", 1, 4)
-    '_ZGVdN4v_sin'
-    """
-    return f"_ZGV{ {2: 'b', 4: 'd', 8: 'e'}.get(lanes, '?') }N{lanes}{'v' * arity}_{function}"

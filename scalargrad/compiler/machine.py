@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops
-from scalargrad.compiler.llvm import Layout, to_llvm, vector_name
+from scalargrad.compiler.instructions import vector_name
+from scalargrad.compiler.llvm import Layout, to_llvm
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program

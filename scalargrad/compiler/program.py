@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import copysign, inf, isnan, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 from scalargrad import ops
+from scalargrad.compiler.instructions import Instruction
 from scalargrad.compiler.llvm import Layout
 from scalargrad.compiler.source import to_source
 from scalargrad.engine import TracingError
@@ -20,18 +21,6 @@ from scalargrad.value import Value, topological_order
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
 ARITHMETIC = ("add", "sub", "mul", "div", "neg", "maximum", "minimum", "greater", "equal", "where")
-
-
-class Instruction(NamedTuple):
-    """One operation on earlier instructions; without one, an input (operands: its number) or a constant.
-
-    >>> Instruction(ops.add, (0, 1)).op
-    <operation add>
-    """
-
-    op: Op | None
-    operands: tuple[int, ...]
-    constant: float = nan
 
 
 @dataclass

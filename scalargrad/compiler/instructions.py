@@ -1,0 +1,197 @@
+"""Single operations in LLVM's language, on numbers or on vectors of them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from math import isnan, nan
+from typing import Any, NamedTuple, Protocol
+
+from scalargrad.compiler import vectormath
+from scalargrad.ops import Op
+
+PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
+BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+
+
+class Instruction(NamedTuple):
+    """One operation on earlier instructions; without one, an input (operands: its number) or a constant.
+
+    >>> from scalargrad import ops
+    >>> Instruction(ops.add, (0, 1)).op
+    <operation add>
+    """
+
+    op: Op | None
+    operands: tuple[int, ...]
+    constant: float = nan
+
+
+class Target(Protocol):
+    """What functions have in common.
+
+    register  how many numbers one vector of the processor holds
+    inline    "fma" or "avx512": write functions out, where `vectormath` can, with such instructions
+    vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
+    """
+
+    register: int
+    inline: str
+    vector_functions: frozenset[str]
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        """Declare a function, to call it."""
+
+
+class Function:
+    """A function that applies operations to as many numbers at once as there are lanes, as far as it is written."""
+
+    def __init__(self, module: Target, instructions: Sequence[Instruction], lanes: int) -> None:
+        self.module, self.instructions, self.lanes = module, instructions, lanes
+        self.type = f"<{lanes} x double>" if lanes > 1 else "double"
+        self.bits = f"<{lanes} x i1>" if lanes > 1 else "i1"
+        self.lines: list[str] = []
+        self.known: dict[Any, Any] = {}
+        self.avx512 = module.inline == "avx512"
+        self.temporary = 0
+
+    def operand(self, index: int) -> str:
+        """Fetch the result of an instruction."""
+        raise NotImplementedError
+
+    def let(self, value: str) -> str:
+        """Append an instruction of LLVM's, and name its result."""
+        self.temporary += 1
+        self.lines.append(f"  %x{self.temporary} = {value}")
+        return f"%x{self.temporary}"
+
+    def splat(self, kind: str, one: str) -> str:
+        """Put one number into each lane."""
+        first = self.let(f"insertelement <{self.lanes} x {kind}> poison, {kind} {one}, i64 0")
+        same = f"<{self.lanes} x {kind}>"
+        return self.let(f"shufflevector {same} {first}, {same} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def constant(self, number: float) -> str:
+        """Write a number, the same in each lane."""
+        return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
+
+    def instruction(self, index: int) -> str:
+        """Write an instruction, and name its result."""
+        op, operands, _ = self.instructions[index]
+        assert op is not None  # noqa: S101 - for the type checker: inputs and constants are no instructions here
+        if op.name == "where":
+            return self._where(*operands)
+        x, *others = [self.operand(i) for i in operands]
+        y = others[0] if others else ""
+        if op.name in BINARY:
+            return self.let(f"{BINARY[op.name]} {self.type} {x}, {y}")
+        if op.name == "neg":
+            return self.let(f"fneg {self.type} {x}")
+        if op.name in ("maximum", "minimum"):  # ties and a nan on the left give x, a nan on the right gives y
+            relation = "ogt" if op.name == "maximum" else "olt"
+            chosen = self.select(self.compare(relation, y, x), y, x)
+            return self.select(self.compare("uno", y, y), y, chosen)
+        if op.name in ("greater", "equal"):
+            truth = self.compare("ogt" if op.name == "greater" else "oeq", x, y)
+            number = self.select(truth, self.constant(1.0), self.constant(0.0))
+            return self.select(self.compare("uno", x, y), self.constant(nan), number)
+        return self._call(op.libm, [x, *others])
+
+    def compare(self, relation: str, x: str, y: str) -> str:
+        """Compare in each lane."""
+        return self.let(f"fcmp {relation} {self.type} {x}, {y}")
+
+    def select(self, truth: str, x: str, y: str) -> str:
+        """Choose in each lane."""
+        return self.let(f"select {self.bits} {truth}, {self.type} {x}, {self.type} {y}")
+
+    def _is_number(self, index: int) -> bool:
+        op, operands, constant = self.instructions[index]
+        return op is None and not operands and not isnan(constant)
+
+    def _where(self, condition: int, x: int, y: int) -> str:
+        op, operands, _ = self.instructions[condition]
+        chosen, other = self.operand(x), self.operand(y)
+        if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
+            a, b = map(self.operand, operands)
+            relation = "gt" if op.name == "greater" else "eq"
+            unsure = [i for i in operands if not self._is_number(i)]
+            if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
+                return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
+            truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
+        else:
+            c = self.operand(condition)
+            truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)
+        return self.select(unknown, self.constant(nan), self.select(truth, chosen, other))
+
+    def _call(self, function: str, arguments: Sequence[str]) -> str:
+        declare, kind = self.module.declare, self.type
+        if function in PLAIN:
+            suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
+            return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
+        if self.module.inline and self.lanes > 1 and function in vectormath.FUNCTIONS:
+            return vectormath.expand(function, self, arguments[0])
+        return self.call(function, arguments)
+
+    def declare(self, result: str, name: str, *parameters: str) -> str:
+        """Declare a function, to call it."""
+        return self.module.declare(result, name, *parameters)
+
+    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
+        """Call a function of the processor's own vectors, for each that is in one of ours."""
+        lanes, width = self.lanes, self.module.register
+        part = f"<{width} x double>"
+        call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
+        results = []
+        for start in range(0, lanes, width):
+            taken = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
+            cut = [
+                self.let(f"shufflevector {self.type} {x}, {self.type} poison, <{width} x i32> <{taken}>")
+                for x in arguments
+            ]
+            given = [*((part, x) for x in cut), *others]
+            results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
+        while len(results) > 1:
+            whole = ", ".join(f"i32 {lane}" for lane in range(2 * width))
+            part = f"<{width} x double>"
+            pairs = zip(results[::2], results[1::2], strict=True)
+            results = [
+                self.let(f"shufflevector {part} {a}, {part} {b}, <{2 * width} x i32> <{whole}>") for a, b in pairs
+            ]
+            width *= 2
+        return results[0]
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        """Call a function of C's mathematical library, or one like it for vectors."""
+        declare, kind = self.module.declare, self.type
+        if self.lanes == 1:
+            call = declare(kind, function, *[kind] * len(arguments))
+            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
+        name = vector_name(function, len(arguments), self.module.register)
+        if name in self.module.vector_functions:
+            return self.by_parts(name, arguments)
+        out = "poison"
+        call = declare("double", function, *["double"] * len(arguments))
+        for lane in range(self.lanes):
+            parts = [self.let(f"extractelement {kind} {x}, i64 {lane}") for x in arguments]
+            one = self.let(f"call {call}({', '.join(f'double {x}' for x in parts)})")
+            out = self.let(f"insertelement {kind} {out}, double {one}, i64 {lane}")
+        return out
+
+
+def literal(number: float) -> str:
+    """Write a number in LLVM's language, bit for bit.
+
+    >>> literal(1.0)
+    '0x3FF0000000000000'
+    """
+    return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+
+
+def vector_name(function: str, arity: int, lanes: int) -> str:
+    """Name a function of vectors in the x86 vector ABI.
+
+    >>> vector_name("sin", 1, 4)
+    '_ZGVdN4v_sin'
+    """
+    return f"_ZGV{ {2: 'b', 4: 'd', 8: 'e'}.get(lanes, '?') }N{lanes}{'v' * arity}_{function}"

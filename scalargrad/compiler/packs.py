@@ -1,0 +1,278 @@
+"""Like operations of a straight-line program, packed into vectors: what was traced from loops becomes loops again.
+
+Instructions are alike if they apply the same operation to operands that are alike, down to the inputs; constants are alike,
+and so are the inputs of one array. As many as are alike make a pack, an instruction in each lane, where their operands
+stand in memory at regular distances, or are one and the same: rows of an array, one number for all. Packs as long as each
+other, each lane of which needs nothing but the same lane of the others, share a loop, and hand numbers on in registers.
+A sum over the lanes of a pack is added up, in its own order, in the loop as well.
+
+Two like instructions are as high above the inputs as each other, so neither needs the other, and no circle of packs can
+come about. What has no like stays as it is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
+
+from scalargrad import ops
+from scalargrad.compiler.instructions import Instruction
+
+LEAST = 8  # lanes of a pack, terms of a sum
+LONGEST = 100  # packs in a loop: more need more registers than there are
+
+
+class Pack(tuple[int, ...]):
+    """Instructions that are computed together, one in each lane."""
+
+    __slots__ = ()
+    __eq__, __hash__ = (
+        object.__eq__,
+        object.__hash__,
+    )  # an instruction is in one pack, and thousands are slow to compare
+
+
+@dataclass(eq=False)
+class Fold:
+    """A sum over lanes of a pack, one after another.
+
+    start   the instruction that is added first; None: there is none
+    pack    whose lanes are added
+    first   of these lanes
+    total   the instruction that is their sum
+    """
+
+    start: int | None
+    pack: Pack
+    first: int
+    sums: list[int]
+
+    @property
+    def total(self) -> int:
+        """The instruction that is the sum."""
+        return self.sums[-1]
+
+    @property
+    def last(self) -> int:
+        """The last lane that is added."""
+        return self.first + len(self.sums) - (self.start is not None)
+
+
+@dataclass(eq=False)
+class Loop:
+    """Packs of as many lanes each, in the order of their computation, and sums over them."""
+
+    lanes: int
+    packs: list[Pack] = field(default_factory=list)
+    folds: list[Fold] = field(default_factory=list)
+
+
+Unit = int | Pack | Fold  # of the schedule
+Phase = Loop | list[int]  # a list: instructions by themselves
+
+
+def phases(
+    instructions: Sequence[Instruction], computed: Sequence[int], arrays: Sequence[tuple[int, int]], kept: Iterable[int]
+) -> list[Phase]:
+    """Divide the instructions to compute into loops and the rest between them, in an order that can be run.
+
+    >>> from scalargrad import Value
+    >>> from scalargrad.compiler.program import record
+    >>> x = [Value(2.0) for _ in range(9)]
+    >>> program = record(x, [sum(xi * xi for xi in x)])
+    >>> [loop] = phases(program.instructions, range(9, 18), [(1, i) for i in range(9)], [])
+    >>> loop.lanes, len(loop.packs), loop.folds[0].total
+    (9, 1, 26)
+
+    computed  all others are inputs and constants, or are found in memory
+    arrays    for each input the number of its array, and its place there
+    kept      instructions whose value is needed afterwards
+    """
+    return _Packing(instructions, computed, arrays, kept).phases()
+
+
+class _Packing:
+    def __init__(
+        self,
+        instructions: Sequence[Instruction],
+        computed: Sequence[int],
+        arrays: Sequence[tuple[int, int]],
+        kept: Iterable[int],
+    ) -> None:
+        self.instructions, self.computed, self.arrays = instructions, computed, arrays
+        self.scheduled = set(computed)
+        self.lane: dict[int, tuple[Pack, int]] = {}  # of an instruction: its pack, and the lane there
+        for alike in self._alike():
+            self._pack(alike)
+        self.folds = self._folds(Counter(kept))
+
+    def _alike(self) -> list[Pack]:
+        """Group the instructions; those that others need come first."""
+        kinds: dict[object, int] = {}
+        kind: dict[int, int] = {}
+
+        def kind_of(index: int) -> int:
+            if index not in kind:  # an input or a constant
+                op, operands, _ = self.instructions[index]
+                key: object = "constant"
+                if op is not None:
+                    key = ("elsewhere", index)
+                elif operands:
+                    key = ("input", self.arrays[operands[0]][0])
+                kind[index] = kinds.setdefault(key, len(kinds))
+            return kind[index]
+
+        groups: dict[int, list[int]] = defaultdict(list)
+        for index in self.computed:
+            op, operands, _ = self.instructions[index]
+            kind[index] = kinds.setdefault((op, *map(kind_of, operands)), len(kinds))
+            groups[kind[index]].append(index)
+        return [Pack(group) for group in groups.values() if len(group) >= LEAST]
+
+    def _pack(self, alike: Pack) -> None:
+        """Make packs of instructions that are alike: one, or one for each number that they share as an operand."""
+        packs = [alike] if self._regular(alike) else []
+        if not packs:
+            for position in range(len(self.instructions[alike[0]].operands)):
+                sharing: dict[int, list[int]] = defaultdict(list)
+                for index in alike:
+                    sharing[self.instructions[index].operands[position]].append(index)
+                shares = [Pack(s) for s in sharing.values() if len(s) >= LEAST]
+                regular = [share for share in shares if self._regular(share)]
+                if sum(map(len, regular)) > sum(map(len, packs)):
+                    packs = regular
+        for pack in packs:
+            self.lane |= {index: (pack, lane) for lane, index in enumerate(pack)}
+
+    def _regular(self, pack: Pack) -> bool:
+        every = zip(*(self.instructions[index].operands for index in pack), strict=True)
+        return all(self._step(operands) is not None for operands in every)
+
+    def _step(self, operands: tuple[int, ...]) -> int | None:
+        """Return the distance from each operand to the next one, 0 for constants; None where it is not the same."""
+        op, arguments, _ = self.instructions[operands[0]]
+        if len(set(operands)) == 1 or (op is None and not arguments):
+            return 0
+        if op is not None:
+            found = [self.lane.get(index, (None, 0)) for index in operands]
+            if found[0][0] is None or any(pack is not found[0][0] for pack, _ in found):
+                return None
+            places = [lane for _, lane in found]
+        else:
+            places = [self.arrays[self.instructions[index].operands[0]][1] for index in operands]
+        step = places[1] - places[0]
+        regular = all(b - a == step for a, b in pairwise(places))
+        return step if step and regular else None
+
+    def _folds(self, kept: Counter[int]) -> dict[int, Fold]:
+        """Find sums of lanes of a pack, one after another, which nothing but the next one needs; by each of their additions."""
+        uses = kept.copy()
+        for index in self.computed:
+            uses.update(self.instructions[index].operands)
+        under_way: dict[int, Fold] = {}
+        for index in self.computed:
+            op, operands, _ = self.instructions[index]
+            if op is not ops.add or index in self.lane:
+                continue
+            for before, term in (operands, operands[::-1]):
+                pack, lane = self.lane.get(term, (None, 0))
+                if pack is None:
+                    continue
+                fold = under_way.get(before)
+                if fold and fold.pack is pack and fold.last + 1 == lane and uses[before] == 1:
+                    del under_way[before]
+                    fold.sums.append(index)
+                elif self.lane.get(before) == (pack, lane - 1):
+                    fold = Fold(None, pack, lane - 1, [index])
+                else:
+                    fold = Fold(before, pack, lane, [index])
+                under_way[index] = fold
+                break
+        long = [fold for fold in under_way.values() if len(fold.sums) >= LEAST]
+        return {index: fold for fold in long for index in fold.sums}
+
+    # Packs, sums and lone instructions are the units of the schedule.
+
+    def _unit(self, index: int) -> Unit:
+        if index in self.lane:
+            return self.lane[index][0]
+        return self.folds.get(index, index)
+
+    def _needs(self, unit: Unit) -> set[Unit]:
+        """Find the units that a unit needs."""
+        if isinstance(unit, Fold):
+            needs = [unit.pack[0]] if unit.start is None else [unit.pack[0], unit.start]
+        else:
+            members = unit if isinstance(unit, Pack) else (unit,)
+            needs = [operand for index in members for operand in self.instructions[index].operands]
+        return {self._unit(index) for index in needs if index in self.scheduled}
+
+    def _order(self) -> list[Unit]:
+        """Sort the units so that each comes after those that it needs, else as they were recorded."""
+        units = dict.fromkeys(map(self._unit, self.computed))
+        first = {unit: number for number, unit in enumerate(units)}
+        needed_by: dict[Unit, list[Unit]] = defaultdict(list)
+        waits: dict[Unit, int] = {}
+        for unit in units:
+            needs = self._needs(unit)
+            waits[unit] = len(needs)
+            for other in needs:
+                needed_by[other].append(unit)
+        names = list(units)
+        ready = [first[unit] for unit in units if not waits[unit]]
+        heapify(ready)
+        order = []
+        while ready:
+            unit = names[heappop(ready)]
+            order.append(unit)
+            for other in needed_by[unit]:
+                waits[other] -= 1
+                if not waits[other]:
+                    heappush(ready, first[other])
+        return order
+
+    def phases(self) -> list[Phase]:
+        """Put each unit into the first phase of its kind that comes late enough."""
+        found: list[Phase] = []
+        numbers: dict[int, list[int]] = defaultdict(list)  # of the phases, by their lanes; 0: none
+        phase_of: dict[Unit, int] = {}
+        for unit in self._order():
+            lanes = len(unit) if isinstance(unit, Pack) else len(unit.pack) if isinstance(unit, Fold) else 0
+            earliest = 0
+            for other in self._needs(unit):
+                earliest = max(earliest, phase_of[other] + (0 if self._together(unit, other) else 1))
+            candidates = numbers[lanes]
+            for number in candidates[bisect_left(candidates, earliest) :]:
+                phase = found[number]
+                if isinstance(phase, list) or len(phase.packs) < LONGEST:
+                    break
+            else:
+                number = len(found)
+                candidates.append(number)
+                phase = Loop(lanes) if lanes else []
+                found.append(phase)
+            phase_of[unit] = number
+            if isinstance(phase, list):
+                phase.append(unit)  # type: ignore[arg-type]
+            elif isinstance(unit, Fold):
+                phase.folds.append(unit)
+            else:
+                phase.packs.append(unit)  # type: ignore[arg-type]
+        return found
+
+    def _together(self, unit: Unit, other: Unit) -> bool:
+        """Say whether a unit can be in the phase of another that it needs: lane by lane, or both alone."""
+        if isinstance(unit, int) or not isinstance(other, Pack):
+            return isinstance(unit, int) and isinstance(other, int)
+        if isinstance(unit, Fold):
+            return other is unit.pack and (unit.start is None or self._unit(unit.start) is not other)
+        every = zip(*(self.instructions[index].operands for index in unit), strict=True)
+        return all(
+            operands == tuple(other)
+            for operands in every
+            if operands[0] in self.lane and self.lane[operands[0]][0] is other
+        )
