@@ -156,11 +156,11 @@ class Module:
         buffer, place, _ = self.layout.inputs[operands[0]]
         return f"%buffer{buffer}", place
 
-    def table(self, numbers: Sequence[float]) -> str:
+    def table(self, kind: str, constants: Sequence[str]) -> str:
         """Write constants side by side, and name the first."""
         name = f"@table{len(self.tables)}"
-        row = ", ".join(f"double {literal(number)}" for number in numbers)
-        self.tables.append(f"{name} = internal constant [{len(numbers)} x double] [{row}]")
+        row = ", ".join(f"{kind} {constant}" for constant in constants)
+        self.tables.append(f"{name} = internal constant [{len(constants)} x {kind}] [{row}]")
         return name
 
     def _varies(self) -> list[bool]:

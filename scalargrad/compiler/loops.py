@@ -137,20 +137,29 @@ class LoopFunction(Function):
         return self.let(f"load double, ptr {at}")
 
     def _load(self, taken: tuple[int, ...]) -> str:
+        """Load lanes that stand side by side, or gather them: at regular distances, or each from a place of its own."""
+        module = self.module
         op, operands, _ = self.program[taken[0]]
         if op is None and not operands:
-            base, place = self.module.table([self.program[index].constant for index in taken]), 0
-            step = 1
-        else:
-            base, place = self.module.place(taken[0])
-            step = self.module.place(taken[1])[1] - place
-        if step == 1:
+            table = module.table("double", [literal(self.program[index].constant) for index in taken])
+            return self.let(f"load {self.type}, ptr {self._at(table, 0)}, align 8")
+        base, place = module.place(taken[0])
+        distances = [module.place(index)[1] - place for index in taken]
+        step = distances[1]
+        whole, pointers = f"<{self.lanes} x i64>", f"<{self.lanes} x ptr>"
+        if distances != list(range(0, step * len(taken), step or 1)):
+            table = module.table("i64", list(map(str, distances)))
+            there = self.let(f"load {whole}, ptr {self._at(table, 0)}, align 8")
+            start = self.let(f"getelementptr double, ptr {base}, i64 {place}")
+        elif step == 1:
             return self.let(f"load {self.type}, ptr {self._at(base, place)}, align 8")
-        strides = ", ".join(f"i64 {step * lane}" for lane in range(self.lanes))
-        pointers = f"<{self.lanes} x ptr>"
-        at = self.let(f"getelementptr double, ptr {self._at(base, place, step)}, <{self.lanes} x i64> <{strides}>")
-        name = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
-        call = self.declare(self.type, name, pointers, "i32", self.bits, self.type)
+        else:
+            there = f"<{', '.join(f'i64 {step * lane}' for lane in range(self.lanes))}>"
+            start = self._at(base, place, step)
+        at = self.let(f"getelementptr double, ptr {start}, {whole} {there}")
+        call = self.declare(
+            self.type, f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0", pointers, "i32", self.bits, self.type
+        )
         every = f"<{', '.join(['i1 1'] * self.lanes)}>"
         return self.let(f"call {call}({pointers} {at}, i32 8, {self.bits} {every}, {self.type} poison)")
 

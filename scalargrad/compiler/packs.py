@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -134,19 +134,28 @@ class _Packing:
         return [Pack(group) for group in groups.values() if len(group) >= LEAST]
 
     def _pack(self, alike: Pack) -> None:
-        """Make packs of instructions that are alike: one, or one for each number that they share as an operand."""
-        packs = [alike] if self._regular(alike) else []
-        if not packs:
-            for position in range(len(self.instructions[alike[0]].operands)):
-                sharing: dict[int, list[int]] = defaultdict(list)
-                for index in alike:
-                    sharing[self.instructions[index].operands[position]].append(index)
-                shares = [Pack(s) for s in sharing.values() if len(s) >= LEAST]
-                regular = [share for share in shares if self._regular(share)]
-                if sum(map(len, regular)) > sum(map(len, packs)):
-                    packs = regular
+        """Make packs of instructions that are alike: one, or one for each number or pack that they share as an operand."""
+        packs = [alike]
+        if not self._regular(alike):
+            packs = max(self._shares(alike), key=lambda shares: sum(map(len, shares)))
+            if sum(map(len, packs)) < len(alike) and self._in_memory(alike):
+                packs = [alike]
         for pack in packs:
             self.lane |= {index: (pack, lane) for lane, index in enumerate(pack)}
+
+    def _shares(self, alike: Pack) -> Iterator[list[Pack]]:
+        every = list(zip(*(self.instructions[index].operands for index in alike), strict=True))
+        for operands in (*every, *([self.lane.get(i, (i, 0))[0] for i in lanes] for lanes in every)):
+            sharing: dict[object, list[int]] = defaultdict(list)
+            for index, shared in zip(alike, operands, strict=True):
+                sharing[shared].append(index)
+            shares = [Pack(share) for share in sharing.values() if len(share) >= LEAST]
+            yield [share for share in shares if self._regular(share)]
+
+    def _in_memory(self, pack: Pack) -> bool:
+        """Say whether the operands can be gathered: from an array, or from packs."""
+        operands = {i for index in pack for i in self.instructions[index].operands}
+        return all(self.instructions[i].op is None or i in self.lane for i in operands)
 
     def _regular(self, pack: Pack) -> bool:
         every = zip(*(self.instructions[index].operands for index in pack), strict=True)
@@ -192,7 +201,7 @@ class _Packing:
                     fold = Fold(before, pack, lane, [index])
                 under_way[index] = fold
                 break
-        long = [fold for fold in under_way.values() if len(fold.sums) >= LEAST]
+        long = [fold for fold in under_way.values() if len(fold.sums) >= max(LEAST, len(fold.pack) // 2)]
         return {index: fold for fold in long for index in fold.sums}
 
     # Packs, sums and lone instructions are the units of the schedule.
