@@ -175,7 +175,7 @@ def test_closures_read_parameters_at_each_call(width):
     predict = jit(lambda x: [relu(z) for z in layer(x)])
     x = rng.normal(size=9)
     for _ in range(2):
-        wanted = [max(0.0, float(z)) for z in layer([Value(v) for v in x])]
+        wanted = [max(0.0, z.data) for z in layer([Value(v) for v in x])]
         assert predict(x) == pytest.approx(wanted, rel=1e-12)
         for parameter in layer.parameters():
             parameter.data += 0.1

@@ -197,6 +197,7 @@ class Module:
         ]
 
     def text(self) -> str:
+        """Write the module."""
         functions = [chunk.text() for chunk in self.chunks]
         self.stores = self._stores()
         kernel = "\n".join(self._kernel())
@@ -216,6 +217,7 @@ class Module:
         )
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
+        """Declare a function, to call it."""
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
         return f"{result} @{name}"
 
@@ -311,6 +313,7 @@ class Module:
             yield f"  store {vector} {level[0]}, ptr %total{group}, align {8 * self.width}"
 
     def buffer_pointers(self) -> Iterator[str]:
+        """Write what loads the pointers to the buffers."""
         for buffer in range(self.buffers):
             yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
             yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"

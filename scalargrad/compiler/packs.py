@@ -84,9 +84,9 @@ def phases(
     >>> from scalargrad.compiler.program import record
     >>> x = [Value(2.0) for _ in range(9)]
     >>> program = record(x, [sum(xi * xi for xi in x)])
-    >>> [loop] = phases(program.instructions, range(9, 18), [(1, i) for i in range(9)], [])
+    >>> [loop] = phases(program.instructions, range(10, 28), [(1, i) for i in range(9)], [])
     >>> loop.lanes, len(loop.packs), loop.folds[0].total
-    (9, 1, 26)
+    (9, 1, 27)
 
     computed  all others are inputs and constants, or are found in memory
     arrays    for each input the number of its array, and its place there
