@@ -29,27 +29,43 @@ def width(request, monkeypatch):
 
 
 def found(function, *arguments):
-    """The phases of a program: (lanes, packs, terms of the sums) of a loop, the number of instructions of others."""
+    """The phases of a program, which can be run in that order: (lanes, packs, terms of the sums) of a loop, the length of others."""
     program = jit(function).program(*arguments)
     computed = [i for i, instruction in enumerate(program.instructions) if instruction.op is not None]
     arrays = [(buffer, place) for buffer, place, _ in program.layout.inputs]
     divided = phases(program.instructions, computed, arrays, program.results)
-    every = [
-        index
-        for phase in divided
-        for index in (
-            phase
-            if isinstance(phase, list)
-            else [i for pack in phase.packs for i in pack] + [i for fold in phase.folds for i in fold.sums]
-        )
-    ]
-    assert sorted(every) == computed, "each instruction is computed, once"
+    done: set[int] = {i for i in range(len(program.instructions)) if i not in set(computed)}
+    for phase in divided:
+        if isinstance(phase, list):
+            for index in phase:
+                assert done.issuperset(program.instructions[index].operands)
+                done.add(index)
+            continue
+        before, inside = set(done), set()
+        for pack in phase.packs:
+            assert len(pack) == phase.lanes >= LEAST
+            for operands in zip(*(program.instructions[index].operands for index in pack)):
+                assert operands in inside or before.issuperset(operands)
+            inside.add(tuple(pack))
+            done.update(pack)
+        for fold in phase.folds:
+            assert tuple(fold.pack) in inside or before.issuperset(fold.pack)
+            assert fold.start is None or fold.start in before
+            done.update(fold.sums)
+    assert len(done) == len(program.instructions)
+    assert sum(map(size, divided)) == len(computed), "each instruction is computed, once"
     return [
-        len(phase)
+        size(phase)
         if isinstance(phase, list)
         else (phase.lanes, len(phase.packs), [fold.last - fold.first + 1 for fold in phase.folds])
         for phase in divided
     ]
+
+
+def size(phase):
+    if isinstance(phase, list):
+        return len(phase)
+    return phase.lanes * len(phase.packs) + sum(len(fold.sums) for fold in phase.folds)
 
 
 def rosenbrock(x):
@@ -169,6 +185,16 @@ def test_strided_reversed_and_scattered_operands(width):
     agree(function, np.random.default_rng(2).normal(size=(11, 5)))
 
 
+def test_lanes_taken_from_many_packs_of_which_some_are_as_long(width):
+    def function(u, v):
+        products = [[ui * vj for vj in v[: 8 + (i == 0)]] for i, ui in enumerate(u)]
+        return products, [sin(products[i][i]) for i in range(8)]
+
+    rng = np.random.default_rng(4)
+    assert found(function, rng.normal(size=8), rng.normal(size=9)) == [(9, 1, []), (8, 7, []), (8, 1, [])]
+    agree(function, rng.normal(size=8), rng.normal(size=9))
+
+
 def test_closures_read_parameters_at_each_call(width):
     rng = np.random.default_rng(3)
     layer = nn.Layer.from_arrays(rng.normal(size=(10, 9)), rng.normal(size=10), activation=None)
@@ -200,7 +226,8 @@ def test_random_graphs_many_times(seed, width):
 
     point = np.array([rng.uniform(-1, 1) for _ in range(count)])
     weights = np.array([rng.uniform(-1, 1) for _ in range(leaves)])
-    agree(lambda x, w: value_and_grad(function, argnums=(0, 1))(x, w), point, weights)
+    found(value_and_grad(function, argnums=(0, 1)), point, weights)
+    agree(value_and_grad(function, argnums=(0, 1)), point, weights)
 
 
 def test_long_regular_programs_are_short():

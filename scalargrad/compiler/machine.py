@@ -14,7 +14,7 @@ from scalargrad.compiler.llvm import Layout, to_llvm
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
-QUICK = 20_000  # operations: the code generator's optimisation of a longer program takes seconds
+QUICK = 30_000  # lines of LLVM's language: the code generator's optimisation of more of them takes seconds
 
 
 def binding() -> Any:
@@ -70,9 +70,9 @@ class Kernel:
     def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
         llvm = binding()
         target, cpu, features, lanes, vector_functions, inline = _host()
-        if level is None:
-            level = 1 if program.operations <= QUICK else 0
         text = to_llvm(program, layout, lanes, vector_functions, inline)
+        if level is None:
+            level = 1 if text.count("\n") <= QUICK else 0
         machine = target.create_target_machine(cpu, features, opt=level, jit=True)
         module = llvm.parse_assembly(text)
         module.triple = machine.triple

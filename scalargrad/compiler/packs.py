@@ -109,6 +109,7 @@ class _Packing:
         for alike in self._alike():
             self._pack(alike)
         self.folds = self._folds(Counter(kept))
+        self.needs: dict[Unit, dict[Unit, bool]] = {}
 
     def _alike(self) -> list[Pack]:
         """Group the instructions; those that others need come first."""
@@ -211,14 +212,22 @@ class _Packing:
             return self.lane[index][0]
         return self.folds.get(index, index)
 
-    def _needs(self, unit: Unit) -> set[Unit]:
-        """Find the units that a unit needs."""
+    def _needs(self, unit: Unit) -> dict[Unit, bool]:
+        """Find the units that a unit needs, and whether it can be in the phase of each: lane by lane, or both alone."""
+        if isinstance(unit, int):
+            others = [self._unit(i) for i in self.instructions[unit].operands if i in self.scheduled]
+            return {other: isinstance(other, int) for other in others}
         if isinstance(unit, Fold):
-            needs = [unit.pack[0]] if unit.start is None else [unit.pack[0], unit.start]
-        else:
-            members = unit if isinstance(unit, Pack) else (unit,)
-            needs = [operand for index in members for operand in self.instructions[index].operands]
-        return {self._unit(index) for index in needs if index in self.scheduled}
+            before = [self._unit(i) for i in (unit.start,) if i is not None and i in self.scheduled]
+            return {unit.pack: True} | dict.fromkeys(before, False)
+        needs: dict[Unit, bool] = {}
+        for operands in zip(*(self.instructions[index].operands for index in unit), strict=True):
+            pack = self.lane.get(operands[0], (None, 0))[0]
+            if pack is not None and operands == tuple(pack):
+                needs.setdefault(pack, True)
+            else:
+                needs |= {self._unit(i): False for i in set(operands) if i in self.scheduled}
+        return needs
 
     def _order(self) -> list[Unit]:
         """Sort the units so that each comes after those that it needs, else as they were recorded."""
@@ -227,9 +236,9 @@ class _Packing:
         needed_by: dict[Unit, list[Unit]] = defaultdict(list)
         waits: dict[Unit, int] = {}
         for unit in units:
-            needs = self._needs(unit)
-            waits[unit] = len(needs)
-            for other in needs:
+            self.needs[unit] = self._needs(unit)
+            waits[unit] = len(self.needs[unit])
+            for other in self.needs[unit]:
                 needed_by[other].append(unit)
         names = list(units)
         ready = [first[unit] for unit in units if not waits[unit]]
@@ -251,9 +260,8 @@ class _Packing:
         phase_of: dict[Unit, int] = {}
         for unit in self._order():
             lanes = len(unit) if isinstance(unit, Pack) else len(unit.pack) if isinstance(unit, Fold) else 0
-            earliest = 0
-            for other in self._needs(unit):
-                earliest = max(earliest, phase_of[other] + (0 if self._together(unit, other) else 1))
+            needs = self.needs[unit].items()
+            earliest = max((phase_of[other] + (not together) for other, together in needs), default=0)
             candidates = numbers[lanes]
             for number in candidates[bisect_left(candidates, earliest) :]:
                 phase = found[number]
@@ -272,16 +280,3 @@ class _Packing:
             else:
                 phase.packs.append(unit)  # type: ignore[arg-type]
         return found
-
-    def _together(self, unit: Unit, other: Unit) -> bool:
-        """Say whether a unit can be in the phase of another that it needs: lane by lane, or both alone."""
-        if isinstance(unit, int) or not isinstance(other, Pack):
-            return isinstance(unit, int) and isinstance(other, int)
-        if isinstance(unit, Fold):
-            return other is unit.pack and (unit.start is None or self._unit(unit.start) is not other)
-        every = zip(*(self.instructions[index].operands for index in unit), strict=True)
-        return all(
-            operands == tuple(other)
-            for operands in every
-            if operands[0] in self.lane and self.lane[operands[0]][0] is other
-        )
