@@ -14,8 +14,8 @@ import pytest
 from expressions import Kink, exact_gradients, random_steps, results
 from mpmath import mpf
 
-from scalargrad import hessian, ieee, jacobian, jit, sin, value_and_grad, vmap
-from scalargrad.ops import TABLE
+from scalargrad import hessian, ieee, jacobian, jit, sin, value_and_grad, vmap, where
+from scalargrad.ops import TABLE, greater
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
@@ -145,6 +145,18 @@ def recurrence(x, operations):
     for _ in range(operations // 5):
         a, b = sin(a - b * 0.5), b * 0.75 + a
     return a * b
+
+
+@pytest.mark.parametrize("map_it", [jit, lambda f: one_lane(f, lane=0, lanes=3)], ids=["once", "lanes"])
+def test_a_branch_far_from_what_it_compares(map_it):
+    def function(x):
+        a, b = sin(x[0]), sin(x[1])
+        truth = greater(a, b)
+        rest = recurrence([truth, x[1]], 600)
+        return where(truth, rest, x[0])
+
+    for x in ([0.5, 0.25], [0.25, 0.5]):
+        assert map_it(function)(np.array(x)) == pytest.approx(float(jit(function, backend="python")(np.array(x))))
 
 
 @pytest.mark.parametrize("backend", ["llvm", "python"])

@@ -27,6 +27,25 @@ class Instruction(NamedTuple):
     constant: float = nan
 
 
+def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
+    """Return the instructions whose results a function fetches for one: `where` makes its comparison anew.
+
+    >>> from scalargrad import ops
+    >>> inputs = [Instruction(None, (i,)) for i in range(4)]
+    >>> reads([*inputs, Instruction(ops.greater, (0, 1)), Instruction(ops.where, (4, 2, 3))], 5)
+    (0, 1, 2, 3)
+    """
+    op, operands, _ = instructions[index]
+    if op is None:
+        return ()
+    if op.name == "where":
+        condition, *others = operands
+        compared, between, _ = instructions[condition]
+        if compared is not None and compared.name in ("greater", "equal"):
+            return (*between, *others)
+    return operands
+
+
 class Target(Protocol):
     """What functions have in common.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
-from scalargrad.compiler.instructions import Function, literal
+from scalargrad.compiler.instructions import Function, literal, reads
 from scalargrad.compiler.loops import LoopFunction
 from scalargrad.compiler.packs import Loop, Pack, phases
 
@@ -397,7 +397,7 @@ class _Chunk(Function):
         self.name, self.indices = name, indices
         self.names: dict[int, str] = {}
         own = set(indices)
-        operands = {i for index in indices if self.instructions[index].op for i in self.instructions[index].operands}
+        operands = {i for index in indices for i in reads(self.instructions, index)}
         self.outside = [i for i in operands - own if self.instructions[i].op]
         stored = () if module.layout.mapped and name[0] == "o" else indices
         self.stored = [number for index in stored for number in module.results.get(index, [])]
