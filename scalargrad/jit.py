@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce as fold
+from itertools import count
 from math import nan, prod
 from operator import add
 from types import MethodType
 from typing import Any
 
 from scalargrad.compiler.calls import Compiled, Trace
-from scalargrad.compiler.llvm import Layout
+from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
 from scalargrad.engine import _changed
 from scalargrad.ops import ieee, number
 from scalargrad.transforms import active, under_way
-from scalargrad.tree import Structure, is_array, take_apart
+from scalargrad.tree import Shape, Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
@@ -278,7 +279,6 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     leaves: list[Value] = []
     shapes: list[Any] = []
     numbers: list[float] = []  # of the first sample
-    steps: list[int] = []  # from one sample of a unit to the next; 0 where it is the same for all
 
     def traced(thing: Any, name: str, axis: int | None) -> Any:
         units, structure = take_apart(thing, name, static=True)
@@ -291,8 +291,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
             made.append(leaf)
         leaves.extend(made)
         numbers.extend(_numbers(units, name, axis == 0))
-        shapes.extend(own)
-        steps.extend(size if axis == 0 else 0 for size in sizes)
+        shapes.extend((SAMPLES, *(s or ())) if axis == 0 else s for s in own)
         # One sample of an array with one axis is a lone number.
         return Structure(structure.skeleton, tuple(s or None if axis == 0 else s for s in own)).unflatten(made)
 
@@ -306,8 +305,13 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]
-    program.layout = _layout(function, shapes, steps, len(captured), len(results))
-    return Trace(program, outputs, captured)
+    mapped, reduce = (True, function.reduce) if isinstance(function, Vmapped) else (False, None)
+    each = mapped and not reduce
+    out = [(SAMPLES, *(s or ())) if each else s for s in outputs.shapes]
+    first = 1 + sum(s is not None for s in out)
+    places = _places([*shapes, *(None for _ in captured)], first)
+    program.layout = Layout(tuple(places), tuple(_places(out, 0)), mapped, reduce)
+    return Trace(program, outputs, captured, out)
 
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
@@ -344,20 +348,17 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
     return [node for node in found if node not in leaves]
 
 
-def _layout(function: Function, shapes: Sequence[Any], steps: Sequence[int], captured: int, results: int) -> Layout:
-    """Place lone numbers, and after them what was captured, in one buffer, and each array in one of its own."""
-    alone = sum(shape is None for shape in shapes)
-    inputs: list[tuple[int, int, int]] = []
-    numbers, buffer = 0, 2 if alone + captured else 1
-    for shape, step in zip(shapes, steps, strict=True):
+def _places(shapes: Iterable[Shape], buffer: int) -> Iterator[tuple[int, int, int]]:
+    """Place lone numbers in one buffer, and each array in one of its own.
+
+    Yield for each number its buffer, its place there, and the step from one sample to the next.
+    """
+    alone, places = buffer, count()
+    for shape in shapes:
         if shape is None:
-            inputs.append((1, numbers, 0))
-            numbers += 1
-        else:
-            inputs += [(buffer, i, step) for i in range(prod(shape))]
-            buffer += 1
-    inputs += [(1, alone + i, 0) for i in range(captured)]
-    if not isinstance(function, Vmapped):
-        return Layout(tuple(inputs), tuple((i, 0) for i in range(results)))
-    step = 0 if function.reduce else results
-    return Layout(tuple(inputs), tuple((i, step) for i in range(results)), True, function.reduce)
+            yield alone, next(places), 0
+            continue
+        buffer += 1
+        mapped = shape[:1] == (SAMPLES,)
+        size = prod(shape[mapped:])
+        yield from ((buffer, i, size if mapped else 0) for i in range(size))

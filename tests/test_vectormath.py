@@ -155,7 +155,7 @@ def test_sin_and_cos_share_their_work(way):
     x = Value(1.0)
 
     def text(*results, inline=inline):
-        layout = llvm.Layout(((1, 0, 1),), tuple((i, len(results)) for i in range(len(results))), True)
+        layout = llvm.Layout(((1, 0, 1),), tuple((0, i, len(results)) for i in range(len(results))), True)
         return llvm.to_llvm(record([x], results), layout, lanes, inline=inline)
 
     alone, both = text(ops.sin(x)), text(ops.sin(x), ops.cos(x))
@@ -173,7 +173,7 @@ def test_nothing_but_huge_arguments_is_called_on_aarch64(way):
     binding.initialize_all_asmprinters()
     x = Value(1.0)
     results = [getattr(ops, name)(x) for name in NAMES]
-    layout = llvm.Layout(((1, 0, 1),), tuple((i, len(NAMES)) for i in range(len(NAMES))), True)
+    layout = llvm.Layout(((1, 0, 1),), tuple((0, i, len(NAMES)) for i in range(len(NAMES))), True)
     module = binding.parse_assembly(llvm.to_llvm(record([x], results), layout, 2, inline="fma"))
     module.triple = "aarch64-unknown-linux-gnu"
     target = binding.Target.from_triple(module.triple).create_target_machine(cpu="generic", opt=2)

@@ -8,29 +8,38 @@ together; all others go the general way, by their units.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import count, islice
 from math import prod
 from operator import add
 from typing import Any, NamedTuple
 
+from scalargrad.compiler.llvm import SAMPLES
 from scalargrad.compiler.machine import Kernel, entrance
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import Module, is_parameter
 from scalargrad.ops import number
-from scalargrad.tree import Contents, Structure, _rebuild, _Same, is_array
+from scalargrad.tree import Contents, Shape, Structure, _rebuild, _Same, is_array
 from scalargrad.value import Value
 
 LONGEST = 5000  # units of a structure that a function is generated for
 
 
 class Trace(NamedTuple):
-    """What tracing a function gives: its program, the structure of its results, and the Values it takes from outside."""
+    """What tracing a function gives.
+
+    program   from the numbers of its arguments to those of its results
+    outputs   the structure of its results
+    captured  the Values that it takes from outside
+    shapes    of the units of its results; the samples come first where there are results for each of them
+    """
 
     program: Program
     outputs: Structure
     captured: list[Value]
+    shapes: Sequence[Shape]
 
 
 class Compiled:
@@ -39,21 +48,18 @@ class Compiled:
     >>> from scalargrad.compiler.program import record
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
-    >>> Compiled(Trace(record([x], [x * x]), take_apart(1.0)[1], []), "python", None)([3.0])
+    >>> Compiled(Trace(record([x], [x * x]), take_apart(1.0)[1], [], [None]), "python", None)([3.0])
     9.0
     """
 
     def __init__(self, trace: Trace, backend: str, level: int | None) -> None:
-        self.program, self.outputs, self.captured = trace
-        layout = self.program.layout
-        self.each = layout.mapped and not layout.reduce  # results for each sample
-        self.size = self.outputs.size
+        self.program, self.outputs, self.captured, self.shapes = trace
         self.kernel = None
         if backend == "python":
-            self.run = _in_python(self.program)
+            self.run = _in_python(self.program, self.shapes)
         else:
-            self.kernel = Kernel(self.program, layout, level)
-            self.run = _in_machine_code(self.kernel, self.size, self.each)
+            self.kernel = Kernel(self.program, self.program.layout, level)
+            self.run = _in_machine_code(self.kernel, self.shapes)
 
     def __call__(self, units: Sequence[Any], samples: int = -1) -> Any:
         alone: list[Any] = []
@@ -61,25 +67,7 @@ class Compiled:
         for unit in units:
             (arrays if is_array(unit) else alone).append(unit)
         numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.captured)]
-        return self.results(self.run(numbers, arrays, samples), samples)
-
-    def results(self, out: Any, samples: int) -> Any:
-        """Put the numbers that were computed into the structure of the results."""
-        units = []
-        for start, stop, shape in self.places():
-            if self.each:
-                units.append(out[:, start] if shape is None else out[:, start:stop].reshape(samples, *shape))
-            else:
-                units.append(out.item(start) if shape is None else out[start:stop].reshape(shape))
-        return self.outputs.rebuild(units)
-
-    def places(self) -> Iterator[tuple[int, int, Any]]:
-        """Yield for each unit of the results where it begins and ends, and its shape."""
-        start = 0
-        for shape in self.outputs.shapes:
-            stop = start + (1 if shape is None else prod(shape))
-            yield start, stop, shape
-            start = stop
+        return self.outputs.rebuild(self.run(numbers, arrays, samples))
 
     def quick(self, arguments: Sequence[Structure], axes: Sequence[int | None]) -> Callable[..., Any] | None:
         """Generate the function for these arguments: it returns NotImplemented where they are others.
@@ -116,60 +104,61 @@ class Compiled:
         return call
 
 
-def _in_machine_code(kernel: Kernel, size: int, each: bool) -> Callable[..., Any]:
+def _in_machine_code(kernel: Kernel, shapes: Sequence[Shape]) -> Callable[..., Any]:
     import numpy as np
 
     enter = entrance()
 
     def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
-        out = np.empty((samples, size) if each else size)
-        buffers = [array("d", numbers), *arrays] if numbers else arrays
-        if not enter(kernel.address, samples, out, *buffers):
+        alone = np.empty(shapes.count(None))
+        results = [np.empty(_with(samples, shape)) for shape in shapes if shape is not None]
+        buffers = [array("d", numbers), *arrays]
+        if not enter(kernel.address, samples, alone, *results, *buffers):
             for buffer in buffers:
                 if is_array(buffer) and buffer.dtype.kind not in "fiub":
                     raise TypeError(f"arrays must be of real numbers, got one of {buffer.dtype}")
-            enter(kernel.address, samples, out, *[np.ascontiguousarray(b, float) for b in buffers])
-        return out
+            buffers = [np.ascontiguousarray(b, float) for b in buffers]
+            enter(kernel.address, samples, alone, *results, *buffers)
+        lone, others = iter(alone.tolist()), iter(results)
+        return [next(lone if shape is None else others) for shape in shapes]
 
     return run
 
 
-def _in_python(program: Program) -> Callable[..., Any]:
+def _with(samples: int, shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(samples if count == SAMPLES else count for count in shape)
+
+
+def _in_python(program: Program, shapes: Sequence[Shape]) -> Callable[..., Any]:
     """Return the program as generated Python source, called as the machine code is."""
     names: dict[str, Any] = {}
     exec(compile(to_source(program, "python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
-    layout, width = program.layout, len(program.results)
+    layout = program.layout
+    first = 1 + sum(shape is not None for shape in shapes)  # buffer of inputs
 
     def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
-        flat = ([numbers] if numbers else []) + [a.ravel().tolist() for a in arrays]
+        flat = [numbers, *(a.ravel().tolist() for a in arrays)]
         rows = [
-            names["f"](*[float(flat[buffer - 1][place + step * i]) for buffer, place, step in layout.inputs])
+            names["f"](*[float(flat[buffer - first][place + step * i]) for buffer, place, step in layout.inputs])
             for i in range(samples if layout.mapped else 1)
         ]
         if layout.reduce:
             total = [reduce(add, column) for column in zip(*rows, strict=True)]
             rows = [[x / samples for x in total] if layout.reduce == "mean" else total]
-        if layout.mapped and not layout.reduce:
-            import numpy as np
+        units: list[Any] = []
+        columns = zip(*rows, strict=True)
+        for shape in shapes:
+            if shape is None:
+                units += next(columns)
+                continue
+            import numpy as np  # which is not needed where there are no arrays
 
-            return np.array(rows, float).reshape(samples, width)
-        return _Numbers(rows[0])
+            size = prod(n for n in shape if n != SAMPLES)
+            column = list(islice(columns, size))
+            units.append(np.array(column, float).T.reshape(_with(samples, shape)))
+        return units
 
     return run
-
-
-class _Numbers(list[Any]):
-    """A list that gives its numbers as NumPy's arrays do: where there are no arrays, no NumPy is needed."""
-
-    def item(self, place: int) -> float:
-        return float(self[place])
-
-    def __getitem__(self, place: Any) -> Any:
-        if not isinstance(place, slice):
-            return super().__getitem__(place)
-        import numpy as np
-
-        return np.array(super().__getitem__(place), float)
 
 
 class _NotPlain(Exception):
@@ -188,28 +177,33 @@ class _Writer:
         self.numbers: list[str] = []
         self.arrays: list[str] = []
         self.samples = ""
+        self.units: list[str] = []  # of the results
         self.count = 0
 
     def source(self, arguments: Sequence[Structure], axes: Sequence[int | None]) -> str:
         parameters = [f"a{i}" for i in range(len(arguments))]
         for parameter, structure, axis in zip(parameters, arguments, axes, strict=True):
             self.take(parameter, structure.skeleton, structure.shapes, axis == 0)
-        samples, out = self.samples or "-1", str(self.compiled.size)
-        if self.compiled.each:
-            out = f"({samples}, {out})"
         if self.compiled.captured:
             self.numbers.append("*[value._data for value in captured]")
-        numbers = [f"array('d', ({', '.join(self.numbers)},))"] if self.numbers else []
-        buffers = [*numbers, *self.arrays]
+        shapes, samples = self.compiled.shapes, self.samples or "-1"
+        alone = count()
+        for i, shape in enumerate(shapes):
+            self.units.append(f"alone.item({next(alone)})" if shape is None else f"r{i}")
+            if shape is not None:
+                self.lines.append(f"r{i} = empty(({''.join(f'{samples if n == SAMPLES else n}, ' for n in shape)}))")
+        results = [unit for unit, shape in zip(self.units, shapes, strict=True) if shape is not None]
+        self.lines.append(f"alone = empty({next(alone)})")
+        numbers = f"array('d', ({', '.join(self.numbers)},))" if self.numbers else "alone"
+        buffers = ["alone", *results, numbers, *self.arrays]
         return "\n    ".join(
             [
                 f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):",
                 "if more: return NotImplemented",
                 *self.lines,
-                f"out = empty({out})",
-                f"if not enter(address, {samples}, {', '.join(['out', *buffers])}):",
+                f"if not enter(address, {samples}, {', '.join(buffers)}):",
                 "    return NotImplemented",  # an array of other numbers, or not in one piece
-                f"return {self.put(self.compiled.outputs.skeleton, list(self.compiled.places()))}",
+                f"return {self.put(self.compiled.outputs.skeleton)}",
             ]
         )
 
@@ -282,28 +276,21 @@ class _Writer:
         self.refuse(f"{name}.__class__ is not ndarray or {name}.shape != {wanted}")
         self.arrays.append(name)
 
-    def put(self, skeleton: Any, places: Sequence[tuple[int, int, Any]]) -> str:
+    def put(self, skeleton: Any) -> str:
         """Write what puts a part of the results together."""
         if type(skeleton) is int:
-            start, stop, shape = places[skeleton]
-            if self.compiled.each:
-                rows = "".join(f", {n}" for n in shape or ())
-                return f"out[:, {start}]" if shape is None else f"out[:, {start}:{stop}].reshape(samples{rows})"
-            if shape is None:
-                return f"out.item({start})"
-            return f"out[{start}:{stop}]" + ("" if len(shape) == 1 else f".reshape({shape})")
+            return self.units[skeleton]
         if isinstance(skeleton, int):
-            if self.compiled.each:
+            if self.compiled.shapes[skeleton] is not None:
                 return self.unusual()
-            place = places[skeleton][0]
-            if place in self.made:
-                return f"p{place}"
-            self.made.add(place)
-            return f"(p{place} := parameter(out.item({place})))"
+            if skeleton in self.made:
+                return f"p{skeleton:d}"
+            self.made.add(skeleton)
+            return f"(p{skeleton:d} := parameter({self.units[skeleton]}))"
         kind, keys, parts = skeleton
         if kind is None:
             return self.known(_rebuild(skeleton, []))
-        inner = [self.put(part, places) for part in parts]
+        inner = [self.put(part) for part in parts]
         if kind is list:
             return f"[{', '.join(inner)}]"
         if kind is tuple:

@@ -1,6 +1,6 @@
 """A program written in LLVM's language, from which `machine` makes machine code.
 
-A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffer, and after it the inputs'. A program that
+A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffers, and after them the inputs'. A program that
 is mapped over samples runs in blocks of as many samples as a vector register holds; what does not depend on a sample is
 computed once, before the loop. Long programs are cut into functions of some hundred operations that hand numbers on in
 memory: the time of LLVM's code generator grows faster than the length of one function, and so stays linear.
@@ -8,6 +8,7 @@ memory: the time of LLVM's code generator grows faster than the length of one fu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,19 +26,21 @@ SHORT = 200  # operations: where functions are written out, a shorter program le
 CHUNK = 250  # operations in a function
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 
+SAMPLES = -1  # in a shape: as many as there are samples
+
 
 @dataclass(frozen=True)
 class Layout:
     """Where a kernel finds its inputs and puts its results.
 
-    inputs   for each input its buffer (from 1), its place there, and the step from one sample to the next (0: the same for all)
-    results  for each result its place in the first buffer, and the step
+    inputs   for each input its buffer, its place there, and the step from one sample to the next (0: the same for all)
+    results  for each result the same
     mapped   whether there are samples at all
     reduce   "sum" or "mean" where the results are that over all samples, else None
     """
 
     inputs: tuple[tuple[int, int, int], ...]
-    results: tuple[tuple[int, int], ...]
+    results: tuple[tuple[int, int, int], ...]
     mapped: bool = False
     reduce: str | None = None
 
@@ -50,7 +53,7 @@ def to_llvm(
     >>> from scalargrad import Value
     >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
-    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
+    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0, 0),)))
     True
 
     width  how many numbers one vector of the processor holds
@@ -87,7 +90,6 @@ class Module:
     ) -> None:
         self.program, self.layout, self.vector_functions = program, layout, vector_functions
         self.register, self.width = register, together * register
-        self.buffers = 1 + max((buffer for buffer, _, _ in layout.inputs), default=0)
         self.inline = inline
         self.declared: set[str] = set()
         self.tables: list[str] = []
@@ -241,7 +243,8 @@ class Module:
         for name, count in sizes.items():
             yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
             start += -(-count // 16) * 128
-        yield from self.buffer_pointers()
+        copies = list(self._copies())
+        yield from self.buffer_pointers(copies)
         for chunk in self.chunks:
             if chunk.name[0] == "o":
                 yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 0, i64 %n)"
@@ -261,7 +264,7 @@ class Module:
                 if chunk.name[0] == "e":
                     yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
             # Results that are the same for all samples, but wanted for each of them.
-            yield from self._copies()
+            yield from copies
             yield f"  %next = add i64 %i, {width}"
             yield "  br label %loop"
             yield "done:"
@@ -312,30 +315,30 @@ class Module:
             yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
             yield f"  store {vector} {level[0]}, ptr %total{group}, align {8 * self.width}"
 
-    def buffer_pointers(self) -> Iterator[str]:
-        """Write what loads the pointers to the buffers."""
-        for buffer in range(self.buffers):
+    def buffer_pointers(self, lines: Iterable[str]) -> Iterator[str]:
+        """Write what loads the pointers to the buffers that some lines use."""
+        for buffer in sorted({int(number) for line in lines for number in re.findall(r"%buffer(\d+)", line)}):
             yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
             yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
 
     def _stores(self) -> list[str]:
         """Write functions that store what is not stored where it is computed: sums over samples, inputs, constants."""
         if self.layout.mapped:
-            left = [i for i, (_, step) in enumerate(self.layout.results) if not step]
+            left = [i for i, (_, _, step) in enumerate(self.layout.results) if not step]
         else:
             left = [i for i in range(len(self.terms)) if i not in self.stored]
         functions = []
         for start in range(0, len(left), CHUNK):
             head = f"define internal void @r{start // CHUNK}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
             count = "  %count = sitofp i64 %n to double"
-            stores = self._results(left[start : start + CHUNK])
-            functions.append("\n".join([head, *self.buffer_pointers(), count, *stores, "  ret void", "}"]))
+            stores = list(self._results(left[start : start + CHUNK]))
+            functions.append("\n".join([head, *self.buffer_pointers(stores), count, *stores, "  ret void", "}"]))
         return functions
 
     def _results(self, numbers: Sequence[int]) -> Iterator[str]:
         layout = self.layout
         for number in numbers:
-            place, (varying, fixed) = layout.results[number][0], self.terms[number]
+            (buffer, place, _), (varying, fixed) = layout.results[number], self.terms[number]
             total = ""
             for index, sign in varying:
                 at = f"%r{number}.{index}"
@@ -353,7 +356,7 @@ class Module:
                     yield f"  %r{number}.{index}s = {_added(total, value, sign)}"
                     value = f"%r{number}.{index}s"
                 total = value
-            yield f"  %out{number} = getelementptr double, ptr %buffer0, i64 {place}"
+            yield f"  %out{number} = getelementptr double, ptr %buffer{buffer}, i64 {place}"
             yield f"  store double {total}, ptr %out{number}"
 
     def _fixed(self, index: int, name: str) -> tuple[list[str], str]:
@@ -370,7 +373,8 @@ class Module:
         return [at, f"  {name} = load double, ptr {name}p"], name
 
     def _copies(self) -> Iterator[str]:
-        for number, ((place, step), (varying, fixed)) in enumerate(zip(self.layout.results, self.terms, strict=True)):
+        for number, (varying, fixed) in enumerate(self.terms):
+            buffer, place, step = self.layout.results[number]
             if not step or varying:
                 continue
             for lane in range(self.width):  # rare, so written plainly, a sample at a time
@@ -383,7 +387,7 @@ class Module:
                 yield from lines
                 yield f"  {name}om = mul i64 {name}j, {step}"
                 yield f"  {name}oa = add i64 {name}om, {place}"
-                yield f"  {name}o = getelementptr double, ptr %buffer0, i64 {name}oa"
+                yield f"  {name}o = getelementptr double, ptr %buffer{buffer}, i64 {name}oa"
                 yield f"  store double {value}, ptr {name}o"
 
 
@@ -405,7 +409,6 @@ class _Chunk(Function):
     def text(self) -> str:
         module = self.module
         head = f"define internal void @{self.name}({module.parameters}) #0 {{"
-        self.lines += module.buffer_pointers()
         if self.lanes > 1:
             self._lanes()
         for index in self.indices:
@@ -420,7 +423,7 @@ class _Chunk(Function):
             else:
                 for number in module.results.get(index, []):
                     self._store(self.names[index], *module.layout.results[number])
-        return "\n".join([head, *self.lines, "  ret void", "}"])
+        return "\n".join([head, *module.buffer_pointers(self.lines), *self.lines, "  ret void", "}"])
 
     def _lanes(self) -> None:
         whole = f"<{self.lanes} x i64>"
@@ -440,14 +443,14 @@ class _Chunk(Function):
     def _whole(self, number: int) -> str:
         return f"<{', '.join([f'i64 {number}'] * self.lanes)}>"
 
-    def _store(self, value: str, place: int, step: int) -> None:
+    def _store(self, value: str, buffer: int, place: int, step: int) -> None:
         if self.lanes == 1:
-            at = self.let(f"getelementptr double, ptr %buffer0, i64 {place}")
+            at = self.let(f"getelementptr double, ptr %buffer{buffer}, i64 {place}")
             self.lines.append(f"  store double {value}, ptr {at}")
             return
         name = f"llvm.masked.scatter.v{self.lanes}f64.v{self.lanes}p0"
         call = self.module.declare("void", name, self.type, f"<{self.lanes} x ptr>", "i32", self.bits)
-        at = self._addresses(0, place, step)
+        at = self._addresses(buffer, place, step)
         self.lines.append(
             f"  call {call}({self.type} {value}, <{self.lanes} x ptr> {at}, i32 8, {self.bits} {self.inside})"
         )

@@ -58,14 +58,15 @@ class LoopFunction(Function):
                 self.taken.append(lanes)
         return self.place[lanes]
 
-    def _results(self, pack: Pack) -> int | None:
-        """Return where the lanes are results side by side; None where they are not."""
+    def _results(self, pack: Pack) -> tuple[int, int] | None:
+        """Return the buffer and the place where the lanes are results side by side; None where they are not."""
         module = self.module
         numbers = [module.results.get(index, []) for index in pack]
         if module.layout.mapped or any(len(n) != 1 for n in numbers):
             return None
-        places = [module.layout.results[n[0]][0] for n in numbers]
-        return places[0] if places == list(range(places[0], places[0] + len(pack))) else None
+        buffer, first, _ = module.layout.results[numbers[0][0]]
+        places = [module.layout.results[number][:2] for (number,) in numbers]
+        return places[0] if places == [(buffer, first + lane) for lane in range(len(pack))] else None
 
     def text(self) -> str:
         """Write the function."""
@@ -79,8 +80,8 @@ class LoopFunction(Function):
             value = self.names[self.place[tuple(pack)]]
             if (slot := module.slots[False].get(pack[0])) is not None:
                 self._store(value, "%once", slot)
-            if (place := self._results(pack)) is not None:
-                self._store(value, "%buffer0", place)
+            if (at := self._results(pack)) is not None:
+                self._store(value, f"%buffer{at[0]}", at[1])
         sums = [f"%sum{number}" for number in range(len(folds))]
         totals = [self._added(name, fold) for name, fold in zip(sums, folds, strict=True)]
         body, self.lines = self.lines, []
@@ -92,7 +93,7 @@ class LoopFunction(Function):
             [
                 f"define internal void @{self.name}({module.parameters}) #0 {{",
                 "entry:",
-                *module.buffer_pointers(),
+                *module.buffer_pointers([*entry, *body, *self.lines]),
                 *entry,
                 "  br label %loop",
                 "loop:",
@@ -194,7 +195,8 @@ class LoopFunction(Function):
         module = self.module
         places = [("%once", module.slots[False][fold.total])] if fold.total in module.slots[False] else []
         if not module.layout.mapped:
-            places += [("%buffer0", module.layout.results[number][0]) for number in module.results.get(fold.total, [])]
+            results = [module.layout.results[number] for number in module.results.get(fold.total, [])]
+            places += [(f"%buffer{buffer}", place) for buffer, place, _ in results]
         for base, place in places:
             at = self.let(f"getelementptr double, ptr {base}, i64 {place}")
             self.lines.append(f"  store double {total}, ptr {at}")

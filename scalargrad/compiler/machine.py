@@ -61,7 +61,7 @@ class Kernel:
     >>> from scalargrad import Value
     >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
-    >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),))).address > 0
+    >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0, 0),))).address > 0
     True
 
     level  of LLVM's optimisation, 0 to 3; by the program's length where it is None
@@ -182,7 +182,7 @@ def entrance() -> Any:
     >>> from scalargrad import Value
     >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
-    >>> kernel = Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0),)))
+    >>> kernel = Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0, 0),)))
     >>> out = array.array("d", [0])
     >>> entrance()(kernel.address, 0, out, array.array("d", [3])), out[0]
     (True, 9.0)

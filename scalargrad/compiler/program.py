@@ -235,7 +235,8 @@ class _Builder:
             elif index in needed:
                 number[index] = len(kept)
                 kept.append(instruction._replace(operands=tuple(number[i] for i in instruction.operands)))
-        packed = Layout(tuple((1, i, 0) for i in range(len(self.names))), tuple((i, 0) for i in range(len(results))))
+        inputs, outputs = ([(buffer, i, 0) for i in range(len(x))] for buffer, x in ((1, self.names), (0, results)))
+        packed = Layout(tuple(inputs), tuple(outputs))
         return Program(kept, [number[i] for i in results], self.names, self.numbers, self.recorded, packed)
 
     def operand(self, index: int, op: Op) -> int | None:
