@@ -183,15 +183,16 @@ class Jitted:
         ]
         key = (tuple(structure.skeleton for structure in structures), tuple(shapes), axes, tuple(keywords))
         mapped = [a for a, axis in zip(given, axes, strict=True) if axis == 0]
-        samples = _samples(mapped) if mapped else -1
+        if mapped:
+            _samples(mapped)
         units = [unit for part, _ in parts for unit in part]
         compiled = self._compiled.get(key)
         if compiled is None:
             trace = _trace(self.function, given, keywords)
             compiled = self._compiled[key] = Compiled(trace, self.backend, self.level)
-            if not keywords and (call := compiled.quick(structures, axes)):
+            if not keywords and (call := compiled.quick(structures)):
                 self._quick = [call, *self._quick[: MOST - 1]]
-        return compiled(units, samples)
+        return compiled(units)
 
     def __get__(self, thing: Any, kind: Any = None) -> Any:
         return self if thing is None else MethodType(self, thing)  # the method of a class
@@ -277,7 +278,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     inner = function.function if isinstance(function, Vmapped) else function
     arguments, axes = _prepared(function, arguments)
     leaves: list[Value] = []
-    shapes: list[Any] = []
+    shapes: list[Shape] = []
     numbers: list[float] = []  # of the first sample
 
     def traced(thing: Any, name: str, axis: int | None) -> Any:
@@ -305,13 +306,12 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]
+    shapes += [None for _ in captured]
     mapped, reduce = (True, function.reduce) if isinstance(function, Vmapped) else (False, None)
-    each = mapped and not reduce
-    out = [(SAMPLES, *(s or ())) if each else s for s in outputs.shapes]
-    first = 1 + sum(s is not None for s in out)
-    places = _places([*shapes, *(None for _ in captured)], first)
-    program.layout = Layout(tuple(places), tuple(_places(out, 0)), mapped, reduce)
-    return Trace(program, outputs, captured, out)
+    out = [(SAMPLES, *(s or ())) if mapped and not reduce else s for s in outputs.shapes]
+    places = _places(shapes, 1 + sum(s is not None for s in out)), _places(out, 0)
+    program.layout = Layout(*map(tuple, places), mapped, reduce)
+    return Trace(program, shapes, out, outputs, captured)
 
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:

@@ -7,16 +7,16 @@ together; all others go the general way, by their units.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from functools import reduce
-from itertools import count, islice
+from itertools import islice
 from math import prod
 from operator import add
 from typing import Any, NamedTuple
 
+from scalargrad.compiler.entrance import entrance, with_samples
 from scalargrad.compiler.llvm import SAMPLES
-from scalargrad.compiler.machine import Kernel, entrance
+from scalargrad.compiler.machine import Kernel
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import Module, is_parameter
@@ -30,16 +30,18 @@ LONGEST = 5000  # units of a structure that a function is generated for
 class Trace(NamedTuple):
     """What tracing a function gives.
 
-    program   from the numbers of its arguments to those of its results
-    outputs   the structure of its results
-    captured  the Values that it takes from outside
-    shapes    of the units of its results; the samples come first where there are results for each of them
+    program    from the numbers of its arguments to those of its results
+    arguments  the shapes of their units, the captured Values last
+    results    the shapes of their units
+    outputs    the structure of the results
+    captured   the Values that the function takes from outside
     """
 
     program: Program
+    arguments: Sequence[Shape]
+    results: Sequence[Shape]
     outputs: Structure
     captured: list[Value]
-    shapes: Sequence[Shape]
 
 
 class Compiled:
@@ -48,50 +50,50 @@ class Compiled:
     >>> from scalargrad.compiler.program import record
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
-    >>> Compiled(Trace(record([x], [x * x]), take_apart(1.0)[1], [], [None]), "python", None)([3.0])
+    >>> trace = Trace(record([x], [x * x]), [None], [None], take_apart(1.0)[1], [])
+    >>> Compiled(trace, "python", None)([3.0])
     9.0
     """
 
     def __init__(self, trace: Trace, backend: str, level: int | None) -> None:
-        self.program, self.outputs, self.captured, self.shapes = trace
-        self.kernel = None
+        self.trace, self.kernel = trace, None
         if backend == "python":
-            self.run = _in_python(self.program, self.shapes)
+            self.enter = _in_python(trace)
         else:
-            self.kernel = Kernel(self.program, self.program.layout, level)
-            self.run = _in_machine_code(self.kernel, self.shapes)
+            self.kernel = Kernel(trace.program, trace.program.layout, level)
+            self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
-    def __call__(self, units: Sequence[Any], samples: int = -1) -> Any:
+    def __call__(self, units: Sequence[Any]) -> Any:
         alone: list[Any] = []
         arrays: list[Any] = []
         for unit in units:
-            (arrays if is_array(unit) else alone).append(unit)
-        numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.captured)]
-        return self.outputs.rebuild(self.run(numbers, arrays, samples))
+            if is_array(unit):
+                arrays.append(_doubles(unit))
+            else:
+                alone.append(unit)
+        numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.trace.captured)]
+        out = self.enter(*numbers, *arrays)
+        return self.trace.outputs.rebuild([out] if len(self.trace.results) == 1 else out)
 
-    def quick(self, arguments: Sequence[Structure], axes: Sequence[int | None]) -> Callable[..., Any] | None:
+    def quick(self, arguments: Sequence[Structure]) -> Callable[..., Any] | None:
         """Generate the function for these arguments: it returns NotImplemented where they are others.
 
         None where there is none: for a named tuple, for very many units, without machine code.
         """
-        if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.outputs)) > LONGEST:
+        if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.trace.outputs)) > LONGEST:
             return None
         import numpy as np
 
-        writer = _Writer(self)
+        writer = _Writer(self.trace)
         try:
-            source = writer.source(arguments, axes)
+            source = writer.source(arguments)
         except _NotPlain:
             return None
-        names: dict[str, Any] = {"enter": entrance(), "address": self.kernel.address, "kernel": self.kernel}
-        names |= {
-            "captured": self.captured,
-            "array": array,
+        names: dict[str, Any] = {
+            "enter": self.enter,
+            "captured": self.trace.captured,
             "ndarray": np.ndarray,
-            "empty": np.empty,
             "absent": object(),
-        }
-        names |= {
             "Value": Value,
             "is_parameter": is_parameter,
             "parameter": _parameter,
@@ -104,61 +106,48 @@ class Compiled:
         return call
 
 
-def _in_machine_code(kernel: Kernel, shapes: Sequence[Shape]) -> Callable[..., Any]:
+def _doubles(array: Any) -> Any:
+    """Return an array as one of doubles, one after another."""
     import numpy as np
 
-    enter = entrance()
-
-    def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
-        alone = np.empty(shapes.count(None))
-        results = [np.empty(_with(samples, shape)) for shape in shapes if shape is not None]
-        buffers = [array("d", numbers), *arrays]
-        if not enter(kernel.address, samples, alone, *results, *buffers):
-            for buffer in buffers:
-                if is_array(buffer) and buffer.dtype.kind not in "fiub":
-                    raise TypeError(f"arrays must be of real numbers, got one of {buffer.dtype}")
-            buffers = [np.ascontiguousarray(b, float) for b in buffers]
-            enter(kernel.address, samples, alone, *results, *buffers)
-        lone, others = iter(alone.tolist()), iter(results)
-        return [next(lone if shape is None else others) for shape in shapes]
-
-    return run
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"arrays must be of real numbers, got one of {array.dtype}")
+    return np.require(array, float, ["C", "A", "E"])
 
 
-def _with(samples: int, shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(samples if count == SAMPLES else count for count in shape)
-
-
-def _in_python(program: Program, shapes: Sequence[Shape]) -> Callable[..., Any]:
+def _in_python(trace: Trace) -> Callable[..., Any]:
     """Return the program as generated Python source, called as the machine code is."""
+    program, results = trace.program, trace.results
     names: dict[str, Any] = {}
     exec(compile(to_source(program, "python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
-    layout = program.layout
-    first = 1 + sum(shape is not None for shape in shapes)  # buffer of inputs
+    layout, numbers = program.layout, trace.arguments.count(None)
+    shapes = [shape for shape in trace.arguments if shape is not None]
+    first = 1 + sum(shape is not None for shape in results)  # buffer of arguments
 
-    def run(numbers: list[float], arrays: list[Any], samples: int) -> Any:
-        flat = [numbers, *(a.ravel().tolist() for a in arrays)]
+    def enter(*given: Any) -> Any:
+        arrays = given[numbers:]
+        samples = next((len(a) for a, shape in zip(arrays, shapes, strict=True) if SAMPLES in shape), 1)
+        flat = [given[:numbers], *(a.ravel().tolist() for a in arrays)]
         rows = [
-            names["f"](*[float(flat[buffer - first][place + step * i]) for buffer, place, step in layout.inputs])
-            for i in range(samples if layout.mapped else 1)
+            names["f"](*[flat[buffer - first][place + step * i] for buffer, place, step in layout.inputs])
+            for i in range(samples)
         ]
         if layout.reduce:
             total = [reduce(add, column) for column in zip(*rows, strict=True)]
             rows = [[x / samples for x in total] if layout.reduce == "mean" else total]
         units: list[Any] = []
         columns = zip(*rows, strict=True)
-        for shape in shapes:
+        for shape in results:
             if shape is None:
                 units += next(columns)
                 continue
             import numpy as np  # which is not needed where there are no arrays
 
-            size = prod(n for n in shape if n != SAMPLES)
-            column = list(islice(columns, size))
-            units.append(np.array(column, float).T.reshape(_with(samples, shape)))
-        return units
+            column = list(islice(columns, prod(n for n in shape if n != SAMPLES)))
+            units.append(np.array(column, float).T.reshape(with_samples(shape, samples)))
+        return units[0] if len(units) == 1 else units
 
-    return run
+    return enter
 
 
 class _NotPlain(Exception):
@@ -168,44 +157,37 @@ class _NotPlain(Exception):
 class _Writer:
     """Writes the Python function that calls one compiled program."""
 
-    def __init__(self, compiled: Compiled) -> None:
-        self.compiled = compiled
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
         self.names: dict[str, Any] = {}
         self.parameters: dict[tuple[int, int], str] = {}
         self.made: set[int] = set()  # parameters of the results: a shared one is made once
         self.lines: list[str] = []
         self.numbers: list[str] = []
         self.arrays: list[str] = []
-        self.samples = ""
-        self.units: list[str] = []  # of the results
+        self.results = [f"r{i}" for i in range(len(trace.results))]
         self.count = 0
 
-    def source(self, arguments: Sequence[Structure], axes: Sequence[int | None]) -> str:
+    def source(self, arguments: Sequence[Structure]) -> str:
         parameters = [f"a{i}" for i in range(len(arguments))]
-        for parameter, structure, axis in zip(parameters, arguments, axes, strict=True):
-            self.take(parameter, structure.skeleton, structure.shapes, axis == 0)
-        if self.compiled.captured:
+        for parameter, structure in zip(parameters, arguments, strict=True):
+            self.take(parameter, structure.skeleton, structure.shapes)
+        if self.trace.captured:
             self.numbers.append("*[value._data for value in captured]")
-        shapes, samples = self.compiled.shapes, self.samples or "-1"
-        alone = count()
-        for i, shape in enumerate(shapes):
-            self.units.append(f"alone.item({next(alone)})" if shape is None else f"r{i}")
-            if shape is not None:
-                self.lines.append(f"r{i} = empty(({''.join(f'{samples if n == SAMPLES else n}, ' for n in shape)}))")
-        results = [unit for unit, shape in zip(self.units, shapes, strict=True) if shape is not None]
-        self.lines.append(f"alone = empty({next(alone)})")
-        numbers = f"array('d', ({', '.join(self.numbers)},))" if self.numbers else "alone"
-        buffers = ["alone", *results, numbers, *self.arrays]
-        return "\n    ".join(
-            [
-                f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):",
-                "if more: return NotImplemented",
-                *self.lines,
-                f"if not enter(address, {samples}, {', '.join(buffers)}):",
-                "    return NotImplemented",  # an array of other numbers, or not in one piece
-                f"return {self.put(self.compiled.outputs.skeleton)}",
+        enter = f"enter({', '.join([*self.numbers, *self.arrays])})"
+        names = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
+        result = self.put(self.trace.outputs.skeleton)
+        if result == names:
+            self.lines.append(f"return {enter}")
+        else:
+            self.lines += [
+                f"out = {enter}",
+                "if out is NotImplemented: return out",
+                f"{names} = out",
+                f"return {result}",
             ]
-        )
+        head = f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):"
+        return "\n    ".join([head, "if more: return NotImplemented", *self.lines])
 
     def refuse(self, unless: str) -> None:
         self.lines.append(f"if {unless}: return NotImplemented")
@@ -216,10 +198,10 @@ class _Writer:
         self.names[name] = thing
         return name
 
-    def take(self, name: str, skeleton: Any, shapes: Sequence[Any], mapped: bool) -> None:
+    def take(self, name: str, skeleton: Any, shapes: Sequence[Shape]) -> None:
         """Write what takes a part of the arguments apart, and looks whether it is as expected."""
         if type(skeleton) is int:
-            self.unit(name, shapes[skeleton], mapped)
+            (self.numbers if shapes[skeleton] is None else self.arrays).append(name)  # `enter` looks at it
             return
         if isinstance(skeleton, int):
             self.parameter(name, (skeleton, len(shapes)))
@@ -240,7 +222,7 @@ class _Writer:
             self.refuse(f"len({name}) != {len(parts)}")
             self.lines.append(f"{''.join(f'{part}, ' for part in names) or '_'} = {name}")
         for part, inner in zip(names, parts, strict=True):
-            self.take(part, inner, shapes, mapped)
+            self.take(part, inner, shapes)
 
     def parameter(self, name: str, key: tuple[int, int]) -> None:
         """Write what reads a Module's parameter, or sees that it is the one read before."""
@@ -261,32 +243,17 @@ class _Writer:
         else:
             self.refuse(f"{name}.__class__ is not {self.known(kind)} or {name} != {self.known(thing)}")
 
-    def unit(self, name: str, shape: Any, mapped: bool) -> None:
-        if shape is None:
-            self.refuse(f"{name}.__class__ is not float and {name}.__class__ is not int")
-            self.numbers.append(name)
-            return
-        wanted = repr(shape)
-        if mapped and not self.samples:
-            self.samples = "samples"
-            self.refuse(f"{name}.__class__ is not ndarray or not {name}.ndim")
-            self.lines.append(f"samples = len({name})")
-        if mapped:
-            wanted = f"(samples,{''.join(f' {n},' for n in shape[1:])})"
-        self.refuse(f"{name}.__class__ is not ndarray or {name}.shape != {wanted}")
-        self.arrays.append(name)
-
     def put(self, skeleton: Any) -> str:
         """Write what puts a part of the results together."""
         if type(skeleton) is int:
-            return self.units[skeleton]
+            return self.results[skeleton]
         if isinstance(skeleton, int):
-            if self.compiled.shapes[skeleton] is not None:
+            if self.trace.results[skeleton] is not None:
                 return self.unusual()
             if skeleton in self.made:
                 return f"p{skeleton:d}"
             self.made.add(skeleton)
-            return f"(p{skeleton:d} := parameter({self.units[skeleton]}))"
+            return f"(p{skeleton:d} := parameter({self.results[skeleton]}))"
         kind, keys, parts = skeleton
         if kind is None:
             return self.known(_rebuild(skeleton, []))
