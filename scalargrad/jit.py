@@ -23,7 +23,7 @@ from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
 from scalargrad.engine import _changed
 from scalargrad.ops import ieee, number
-from scalargrad.transforms import active, under_way
+from scalargrad.transforms import _active, active, under_way
 from scalargrad.tree import Shape, Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order
 
@@ -161,7 +161,7 @@ class Jitted:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if not under_way():
+        if not _active.get():
             if not keywords:
                 for call in self._quick:
                     result = call(*arguments)
@@ -308,10 +308,10 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     program.numbers = [*numbers, *(value._data for value in captured)]
     shapes += [None for _ in captured]
     mapped, reduce = (True, function.reduce) if isinstance(function, Vmapped) else (False, None)
-    out = [(SAMPLES, *(s or ())) if mapped and not reduce else s for s in outputs.shapes]
-    places = _places(shapes, 1 + sum(s is not None for s in out)), _places(out, 0)
-    program.layout = Layout(*map(tuple, places), mapped, reduce)
-    return Trace(program, shapes, out, outputs, captured)
+    made = [(SAMPLES, *(shape or ())) if mapped and not reduce else shape for shape in outputs.shapes]
+    first = 1 + sum(shape is not None for shape in made)
+    program.layout = Layout(tuple(_places(shapes, first)), tuple(_places(made, 0)), mapped, reduce)
+    return Trace(program, shapes, made, outputs, captured)
 
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:

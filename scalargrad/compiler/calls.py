@@ -1,4 +1,4 @@
-"""Calling compiled code: from arguments to buffers of doubles, and from a buffer back to results.
+"""Calling compiled code: from arguments to numbers and arrays, and from numbers and arrays to results.
 
 A call should cost no more than a small program runs. So for each structure of arguments that consists of numbers,
 arrays, lists, tuples and dicts a Python function is generated that takes just these apart and puts just those results
@@ -64,15 +64,12 @@ class Compiled:
             self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
     def __call__(self, units: Sequence[Any]) -> Any:
-        alone: list[Any] = []
-        arrays: list[Any] = []
-        for unit in units:
-            if is_array(unit):
-                arrays.append(_doubles(unit))
-            else:
-                alone.append(unit)
+        arrays = [_doubles(unit) for unit in units if is_array(unit)]
+        alone = [unit for unit in units if not is_array(unit)]
         numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.trace.captured)]
         out = self.enter(*numbers, *arrays)
+        if out is NotImplemented:
+            raise RuntimeError("an argument was given another shape during the call")
         return self.trace.outputs.rebuild([out] if len(self.trace.results) == 1 else out)
 
     def quick(self, arguments: Sequence[Structure]) -> Callable[..., Any] | None:
@@ -82,28 +79,10 @@ class Compiled:
         """
         if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.trace.outputs)) > LONGEST:
             return None
-        import numpy as np
-
-        writer = _Writer(self.trace)
         try:
-            source = writer.source(arguments)
+            return _Writer(self.trace).call(arguments, self.enter)
         except _NotPlain:
             return None
-        names: dict[str, Any] = {
-            "enter": self.enter,
-            "captured": self.trace.captured,
-            "ndarray": np.ndarray,
-            "absent": object(),
-            "Value": Value,
-            "is_parameter": is_parameter,
-            "parameter": _parameter,
-            "module": _module,
-            "contents": Contents.of,
-            **writer.names,
-        }
-        exec(compile(source, "<call of compiled code>", "exec"), names)  # noqa: S102 - our own text
-        call: Callable[..., Any] = names["call"]
-        return call
 
 
 def _doubles(array: Any) -> Any:
@@ -168,26 +147,43 @@ class _Writer:
         self.results = [f"r{i}" for i in range(len(trace.results))]
         self.count = 0
 
-    def source(self, arguments: Sequence[Structure]) -> str:
+    def call(self, arguments: Sequence[Structure], enter: Callable[..., Any]) -> Callable[..., Any]:
         parameters = [f"a{i}" for i in range(len(arguments))]
         for parameter, structure in zip(parameters, arguments, strict=True):
             self.take(parameter, structure.skeleton, structure.shapes)
         if self.trace.captured:
             self.numbers.append("*[value._data for value in captured]")
-        enter = f"enter({', '.join([*self.numbers, *self.arrays])})"
-        names = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
+        given = [*self.numbers, *self.arrays]
+        out = self.results[0] if len(self.results) == 1 else _tuple(self.results)
         result = self.put(self.trace.outputs.skeleton)
-        if result == names:
-            self.lines.append(f"return {enter}")
-        else:
-            self.lines += [
-                f"out = {enter}",
-                "if out is NotImplemented: return out",
-                f"{names} = out",
-                f"return {result}",
-            ]
-        head = f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):"
-        return "\n    ".join([head, "if more: return NotImplemented", *self.lines])
+        if given == parameters and result == out and not self.lines:
+            return enter  # there is nothing to take apart or to put together
+        lines = [
+            f"def call({''.join(f'{p}=absent, ' for p in parameters)}*more):",
+            "if more: return NotImplemented",
+            *self.lines,
+            f"out = enter({', '.join(given)})",
+            "if out is NotImplemented: return out",
+            f"{out} = out",
+            f"return {result}",
+        ]
+        import numpy as np
+
+        names: dict[str, Any] = {
+            "enter": enter,
+            "captured": self.trace.captured,
+            "ndarray": np.ndarray,
+            "absent": object(),
+            "Value": Value,
+            "is_parameter": is_parameter,
+            "parameter": _parameter,
+            "module": _module,
+            "contents": Contents.of,
+            **self.names,
+        }
+        exec(compile("\n    ".join(lines), "<call of compiled code>", "exec"), names)  # noqa: S102 - our own text
+        call: Callable[..., Any] = names["call"]
+        return call
 
     def refuse(self, unless: str) -> None:
         self.lines.append(f"if {unless}: return NotImplemented")
@@ -261,7 +257,7 @@ class _Writer:
         if kind is list:
             return f"[{', '.join(inner)}]"
         if kind is tuple:
-            return f"({', '.join(inner)}{',' if inner else ''})"
+            return _tuple(inner)
         if keys is None:
             return self.unusual()
         items = ", ".join(f"{self.known(key)}: {part}" for key, part in zip(keys, inner, strict=True))
@@ -269,6 +265,10 @@ class _Writer:
 
     def unusual(self) -> str:
         raise _NotPlain
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return f"({''.join(f'{part}, ' for part in parts)})"
 
 
 def _module(kind: type[Module], attributes: dict[str, Any]) -> Module:

@@ -73,6 +73,7 @@ class Kernel:
         if level is None:
             level = 1 if text.count("\n") <= QUICK else 0
         self._engine = linked(text, level)
+        self.operations = program.operations
         self.address: int = self._engine.get_function_address("kernel")
 
 
