@@ -23,7 +23,7 @@ from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
 from scalargrad.engine import _changed
 from scalargrad.ops import ieee, number
-from scalargrad.transforms import _active, active, under_way
+from scalargrad.transforms import _active, active
 from scalargrad.tree import Shape, Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order
 
@@ -114,13 +114,11 @@ class Vmapped:
         return self.in_axes
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if under_way() or _holds_values((arguments, keywords)):
-            return self.one_by_one(arguments, keywords)
         if self._jitted is None:
             self._jitted = jit(self)
         return self._jitted(*arguments, **keywords)
 
-    def one_by_one(self, arguments: Sequence[Any], keywords: Any) -> Any:
+    def one_by_one(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function for each sample: what compiled code does at once, recorded."""
         axes = self.axes(arguments)
         count = _samples([a for a, axis in zip(arguments, axes, strict=True) if axis == 0])
@@ -161,7 +159,7 @@ class Jitted:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if not _active.get():
+        if not _active.get():  # no transform is under way
             if not keywords:
                 for call in self._quick:
                     result = call(*arguments)
@@ -169,7 +167,8 @@ class Jitted:
                         return result
             if not _holds_values((arguments, keywords)):
                 return self._call(arguments, keywords)
-        return self.function(*arguments, **keywords)
+        function = self.function.one_by_one if isinstance(self.function, Vmapped) else self.function
+        return function(*arguments, **keywords)
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         given, axes = _prepared(self.function, arguments)

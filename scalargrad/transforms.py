@@ -39,15 +39,6 @@ def active(leaves: Sequence[Value]) -> Iterator[None]:
         _active.reset(token)
 
 
-def under_way() -> bool:
-    """Say whether a transform, or the tracing of a compiled function, is under way.
-
-    >>> under_way()
-    False
-    """
-    return bool(_active.get())
-
-
 class _Record:
     """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
 
