@@ -290,3 +290,21 @@ def test_a_model_with_very_many_parameters_goes_the_general_way():
     for _ in range(2):
         assert f(model) == pytest.approx(model(x).data, rel=1e-12)
         model.parameters()[0].data += 1
+
+
+def test_what_changes_its_shape_during_a_call_is_an_error():
+    f = jit(lambda x: x.sum())
+    f(np.ones(3))
+    (compiled,) = f._compiled.values()
+    with pytest.raises(RuntimeError, match="given another shape during the call"):
+        compiled([np.ones(2)])
+
+
+def test_a_mapped_function_is_recorded_where_there_are_values():
+    f = vmap(lambda w, x: w * x, in_axes=(None, 0))
+    x = np.array([1.0, 2.0])
+    assert f(3.0, x).tolist() == [3.0, 6.0]
+    w = Value(3.0)
+    f(w, x).sum().backward()
+    assert w.grad == 3.0
+    assert jit(lambda w: f(w, x).sum())(3.0) == 9.0
