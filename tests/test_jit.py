@@ -291,6 +291,16 @@ def test_what_is_in_force_around_the_first_call_is_not_compiled():
         assert jit(grad(lambda x: x * x))(3.0) == 6.0
 
 
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+def test_no_samples(backend):
+    def mapped(reduce):
+        return jit(vmap(lambda x: (x * x, x), reduce=reduce), backend=backend)(np.zeros((0, 3)))
+
+    assert np.array_equal(mapped("sum"), np.zeros((2, 3)))
+    assert np.isnan(mapped("mean")).all()
+    assert [each.shape for each in mapped(None)] == [(0, 3), (0, 3)]
+
+
 def test_signed_zeros():
     assert repr(jit(lambda x: [x * -0.0, -0.0, 0.0, -x])(1.0)) == "[-0.0, -0.0, 0.0, -1.0]"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import islice
-from math import prod
+from math import nan, prod
 from operator import add
 from typing import Any, NamedTuple
 
@@ -112,8 +112,8 @@ def _in_python(trace: Trace) -> Callable[..., Any]:
             for i in range(samples)
         ]
         if layout.reduce:
-            total = [reduce(add, column) for column in zip(*rows, strict=True)]
-            rows = [[x / samples for x in total] if layout.reduce == "mean" else total]
+            total = [reduce(add, column) for column in zip(*rows, strict=True)] or [0.0] * len(program.results)
+            rows = [[x / samples if samples else nan for x in total] if layout.reduce == "mean" else total]
         units: list[Any] = []
         columns = zip(*rows, strict=True)
         for shape in results:
