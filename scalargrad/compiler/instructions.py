@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from math import isnan, nan
+from collections.abc import Iterable, Sequence
+from math import copysign, isnan, nan
 from typing import Any, NamedTuple, Protocol
 
 from scalargrad.compiler import vectormath
@@ -46,6 +46,33 @@ def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
     return operands
 
 
+class Branch(NamedTuple):
+    """Lines that are hardly ever needed: under any of the conditions, results are others than usual."""
+
+    conditions: list[str]
+    lines: list[str]
+    results: list[tuple[str, str, str]]  # a name, what it is usually, and what it is after the lines
+
+    def text(self, kind: str) -> str:
+        """Write the branch.
+
+        >>> "br i1 %x1, label %rarex1, label %joinx1" in Branch(["%x1"], [], []).text("double")
+        True
+        """
+        at = self.conditions[0].strip("%")
+        lines, condition = [], self.conditions[0]
+        for other in self.conditions[1:]:
+            lines.append(f"  {condition}.{other[1:]} = or i1 {condition}, {other}")
+            condition = f"{condition}.{other[1:]}"
+        lines += [f"  br label %usual{at}", f"usual{at}:"]
+        lines += [f"  br i1 {condition}, label %rare{at}, label %join{at}, !prof !0", f"rare{at}:"]
+        lines += [*self.lines, f"  br label %join{at}", f"join{at}:"]
+        lines += [
+            f"  {name} = phi {kind} [{usual}, %usual{at}], [{rare}, %rare{at}]" for name, usual, rare in self.results
+        ]
+        return "\n".join(lines)
+
+
 class Target(Protocol):
     """What functions have in common.
 
@@ -70,8 +97,11 @@ class Function:
         self.type = f"<{lanes} x double>" if lanes > 1 else "double"
         self.bits = f"<{lanes} x i1>" if lanes > 1 else "i1"
         self.lines: list[str] = []
+        self.free: set[str] = set()  # results that cost nothing
+        self.branches: dict[str, Branch] = {}
         self.known: dict[Any, Any] = {}
         self.avx512 = module.inline == "avx512"
+        self.has_classes = self.avx512 and lanes >= module.register  # of numbers, see vectormath.by_sign
         self.temporary = 0
 
     def operand(self, index: int) -> str:
@@ -84,11 +114,36 @@ class Function:
         self.lines.append(f"  %x{self.temporary} = {value}")
         return f"%x{self.temporary}"
 
-    def splat(self, kind: str, one: str) -> str:
+    def fetch(self, value: str) -> str:
+        """Append an instruction that costs nothing where another one needs its result, and name that."""
+        name = self.let(value)
+        self.free.add(name)
+        return name
+
+    def splat(self, kind: str, one: str, lanes: int = 0) -> str:
         """Put one number into each lane."""
-        first = self.let(f"insertelement <{self.lanes} x {kind}> poison, {kind} {one}, i64 0")
-        same = f"<{self.lanes} x {kind}>"
-        return self.let(f"shufflevector {same} {first}, {same} poison, <{self.lanes} x i32> zeroinitializer")
+        same = f"<{lanes or self.lanes} x {kind}>"
+        first = self.fetch(f"insertelement {same} poison, {kind} {one}, i64 0")
+        return self.fetch(f"shufflevector {same} {first}, {same} poison, <{lanes or self.lanes} x i32> zeroinitializer")
+
+    def cut(self, vector: str, start: int, count: int, lanes: int = 0) -> str:
+        """Take some lanes of a vector of ours, or of so many lanes."""
+        lanes = lanes or self.lanes
+        if count == lanes:
+            return vector
+        kind = f"<{lanes} x double>"
+        return self.fetch(f"shufflevector {kind} {vector}, {kind} poison, {picking(range(start, start + count))}")
+
+    def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
+        lines = self.lines[start:]
+        del self.lines[start:]
+        self.temporary += len(pairs)
+        names = [f"%x{self.temporary - i}" for i in range(len(pairs))]
+        branch = Branch([condition], lines, [(name, *pair) for name, pair in zip(names, pairs, strict=True)])
+        self.lines.append(branch.text(self.type))
+        self.branches[self.lines[-1]] = branch
+        return names
 
     def constant(self, number: float) -> str:
         """Write a number, the same in each lane."""
@@ -110,8 +165,13 @@ class Function:
             relation = "ogt" if op.name == "maximum" else "olt"
             chosen = self.select(self.compare(relation, y, x), y, x)
             return self.select(self.compare("uno", y, y), y, chosen)
+        if op.name == "greater" and self.has_classes:
+            if self._is_zero(operands[1]):
+                return vectormath.by_sign(self, x, vectormath.PUT_ZERO, vectormath.PUT_ONE)
+            if self._is_zero(operands[0]):
+                return vectormath.by_sign(self, y, vectormath.PUT_ONE, vectormath.PUT_ZERO)
         if op.name in ("greater", "equal"):
-            truth = self.compare("ogt" if op.name == "greater" else "oeq", x, y)
+            truth = self.compare("ugt" if op.name == "greater" else "ueq", x, y)
             number = self.select(truth, self.constant(1.0), self.constant(0.0))
             return self.select(self.compare("uno", x, y), self.constant(nan), number)
         return self._call(op.libm, [x, *others])
@@ -128,11 +188,22 @@ class Function:
         op, operands, constant = self.instructions[index]
         return op is None and not operands and not isnan(constant)
 
+    def _is_zero(self, index: int, *signs: float) -> bool:
+        number = self.instructions[index].constant if self._is_number(index) else nan
+        return number == 0 and copysign(1.0, number) in (signs or (1.0, -1.0))
+
     def _where(self, condition: int, x: int, y: int) -> str:
         op, operands, _ = self.instructions[condition]
         chosen, other = self.operand(x), self.operand(y)
         if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
             a, b = map(self.operand, operands)
+            if (
+                self.has_classes
+                and op.name == "greater"
+                and (operands[0], operands[1]) == (x, y)
+                and self._is_zero(y, 1.0)
+            ):
+                return vectormath.by_sign(self, chosen, vectormath.PUT_ZERO, vectormath.PUT_SAME)
             relation = "gt" if op.name == "greater" else "eq"
             unsure = [i for i in operands if not self._is_number(i)]
             if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
@@ -163,20 +234,13 @@ class Function:
         call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
         results = []
         for start in range(0, lanes, width):
-            taken = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
-            cut = [
-                self.let(f"shufflevector {self.type} {x}, {self.type} poison, <{width} x i32> <{taken}>")
-                for x in arguments
-            ]
-            given = [*((part, x) for x in cut), *others]
+            given = [*((part, self.cut(x, start, width)) for x in arguments), *others]
             results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
         while len(results) > 1:
-            whole = ", ".join(f"i32 {lane}" for lane in range(2 * width))
             part = f"<{width} x double>"
             pairs = zip(results[::2], results[1::2], strict=True)
-            results = [
-                self.let(f"shufflevector {part} {a}, {part} {b}, <{2 * width} x i32> <{whole}>") for a, b in pairs
-            ]
+            whole = picking(range(2 * width))
+            results = [self.let(f"shufflevector {part} {a}, {part} {b}, {whole}") for a, b in pairs]
             width *= 2
         return results[0]
 
@@ -196,6 +260,16 @@ class Function:
             one = self.let(f"call {call}({', '.join(f'double {x}' for x in parts)})")
             out = self.let(f"insertelement {kind} {out}, double {one}, i64 {lane}")
         return out
+
+
+def picking(places: Iterable[int]) -> str:
+    """Write which lanes a new vector is made of.
+
+    >>> picking([0, 2])
+    '<2 x i32> <i32 0, i32 2>'
+    """
+    picked = [f"i32 {place}" for place in places]
+    return f"<{len(picked)} x i32> <{', '.join(picked)}>"
 
 
 def literal(number: float) -> str:

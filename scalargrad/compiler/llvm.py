@@ -1,9 +1,14 @@
 """A program written in LLVM's language, from which `machine` makes machine code.
 
-A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffers, and after them the inputs'. A program that
-is mapped over samples runs in blocks of as many samples as a vector register holds; what does not depend on a sample is
-computed once, before the loop. Long programs are cut into functions of some hundred operations that hand numbers on in
-memory: the time of LLVM's code generator grows faster than the length of one function, and so stays linear.
+A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffers, and after them the inputs'. Long programs
+are cut into functions of some hundred operations that hand numbers on in memory: the time of LLVM's code generator grows
+faster than the length of one function, and so stays linear.
+
+A program that is mapped over samples runs in blocks of as many samples as a vector register holds, and in batches of so
+many blocks that what functions hand on stays in the first cache. Each function holds a loop over the blocks of a batch:
+its code stays near, and blocks overlap in the processor. Sums over the samples stay in registers meanwhile; where
+there are many, they are added up in functions of their own, those of one function sharing factors. What does not depend on
+a sample is computed once, before the batches.
 """
 
 from __future__ import annotations
@@ -11,20 +16,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
-from scalargrad.compiler.instructions import Function, literal, reads
+from scalargrad.compiler.chunk import Chunk
+from scalargrad.compiler.instructions import literal, picking, reads
 from scalargrad.compiler.loops import LoopFunction
 from scalargrad.compiler.packs import Loop, Pack, phases
+from scalargrad.compiler.schedule import tiles
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
-CHUNK = 250  # operations in a function
+CHUNK = 700  # operations in a function
+ACCUMULATORS = 24  # sums that may be in one function with operations; more of them have functions of their own
+SUMS = 16  # in one of those: with their factors, they fill the registers
+BATCH = 1024  # samples, at most, whose numbers are handed on at once
+LEVEL1 = 1 << 15  # bytes that these should not exceed: the first cache holds them, and some more
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
+QUICK = 30_000  # lines of LLVM's language: to optimise more of them takes seconds
 
 SAMPLES = -1  # in a shape: as many as there are samples
 
@@ -68,16 +81,23 @@ def to_llvm(
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
 
 
-def _added(total: str, value: str, sign: int) -> str:
-    if total:
-        return f"{'fadd' if sign > 0 else 'fsub'} double {total}, {value}"
-    return f"fneg double {value}" if sign < 0 else f"fadd double {value}, {literal(-0.0)}"
+_Place = tuple[str, int, int]  # a pointer, how many numbers behind it, and a sign
+
+
+def _moved(places: Sequence[_Place], by: int) -> list[_Place]:
+    return [(base, offset + by, sign) if base else ("never", 0, 0) for base, offset, sign in places]
+
+
+def _added(kind: str, total: str, value: str, sign: int) -> str:
+    if not total:
+        return f"fneg {kind} {value}"
+    return f"{'fadd' if sign > 0 else 'fsub'} {kind} {total}, {value}"
 
 
 class Module:
     """All functions of a program; the kernel calls the others."""
 
-    parameters = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n"  # of a function
+    parameters = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i64 %n"  # of a function
 
     def __init__(
         self,
@@ -100,49 +120,99 @@ class Module:
             for varying, _ in self.terms:
                 for index, _ in varying:
                     self.accumulators.setdefault(index, len(self.accumulators))
-        needed = self._needed()
-        computed = [
-            i for i, instruction in enumerate(program.instructions) if instruction.op is not None and i in needed
-        ]
-        self.once = [i for i in computed if not self.varies[i]]
-        self.each = [i for i in computed if self.varies[i]]
-        wanted = {i for varying, _ in self.terms for i, _ in varying}
-        self.each += sorted(wanted.difference(self.each))  # inputs that are results
-        self.results: dict[int, list[int]] = {}
-        for number, (varying, fixed) in enumerate(self.terms):
-            for index, _ in varying if layout.mapped else fixed:
-                self.results.setdefault(index, []).append(number)
+        self.results: dict[int, list[int]] = {}  # of each instruction, where they are stored as it is computed
+        if not layout.reduce:
+            for number, (varying, fixed) in enumerate(self.terms):
+                for index, _ in (*varying, *fixed):
+                    self.results.setdefault(index, []).append(number)
+        readers = self._readers()
+        computed = [i for i in range(len(program.instructions)) if i in readers and program.instructions[i].op]
+        # Products that are only summed belong where they are summed.
+        self.products = {i for i in self.accumulators if program.instructions[i].op is ops.mul and not readers[i]}
+        each = [i for i in computed if self.varies[i] and i not in self.products]
         kept = [i for _, fixed in self.terms for i, _ in fixed]
-        kept += [i for index in self.each for i in program.instructions[index].operands]
-        self.once_functions: list[_Chunk | LoopFunction] = []
+        kept += [i for index in (*each, *self.products) for i in reads(program.instructions, index)]
         self.pack_of: dict[int, Pack] = {}
-        for phase in phases(program.instructions, self.once, [at[:2] for at in layout.inputs], kept):
+        self.once: list[Chunk | LoopFunction] = []
+        for phase in phases(
+            program.instructions, [i for i in computed if not self.varies[i]], [at[:2] for at in layout.inputs], kept
+        ):
             if isinstance(phase, Loop):
                 self.pack_of |= {index: pack for pack in phase.packs for index in pack}
-                self.once_functions.append(LoopFunction(self, f"o{len(self.once_functions)}", phase))
+                self.once.append(LoopFunction(self, f"once{len(self.once)}", phase))
             else:
-                self.once_functions += self._cut(phase, "o", len(self.once_functions))
-        self.chunks = [*self.once_functions, *self._cut(self.each, "e")]
-        self.chunk_of = {i: chunk for chunk in self.chunks for i in chunk.indices}
-        self.stored = {number for chunk in self.chunks for number in chunk.stored}
-        # What is needed outside the function that computes it is kept in memory.
+                self.once += [Chunk(self, f"once{len(self.once) + k}", part) for k, part in enumerate(_parts(phase))]
+        self.each = self._each(each) if layout.mapped else []
+        self.chunk_of = {i: chunk for chunk in (*self.once, *self.each) for i in chunk.indices}
+        self.merged = {i for i in self.chunk_of if self._is_merged(i, readers[i])}
+        self.stored = {number for chunk in (*self.once, *self.each) for number in chunk.stored}
+        self.home: dict[int, Chunk] = {}  # of inputs that are gathered: the function that does so
         self.slots: dict[bool, dict[int, int]] = {False: {}, True: {}}
-        for chunk in self.chunks:
-            for i in chunk.outside:
-                self._slot(i)
+        self._hand_on()
+
+    def _each(self, indices: Sequence[int]) -> list[Chunk]:
+        """Divide what is done for each sample into functions."""
+        parts = list(_parts(indices)) or [indices]
+        chunks = [Chunk(self, f"each{k}", part, looped=True) for k, part in enumerate(parts)]
+        own = set(indices)
+        chunks[-1].copies = [
+            i for i in self.results if i not in own and any(self.layout.results[n][2] for n in self.results[i])
+        ]
+        sums = list(self.accumulators)
+        if len(sums) <= ACCUMULATORS:
+            chunks[-1].sums = sums
+            return chunks
+        # So many need functions of their own; those in one share factors.
+        pairs = [self._factors(i) for i in sums]
+        groups = tiles(pairs, SUMS)
+        return chunks + [
+            Chunk(self, f"sums{k}", (), looped=True, sums=[sums[i] for i in group]) for k, group in enumerate(groups)
+        ]
+
+    def _factors(self, index: int) -> tuple[int, int]:
+        x, y = self.program.instructions[index].operands if index in self.products else (index, -1)
+        return x, y
+
+    def _readers(self) -> dict[int, list[int]]:
+        """Return all that the terms of the results need, each with what reads it: a sum that was split is not computed."""
+        readers: dict[int, list[int]] = {i: [] for terms in self.terms for term in terms for i, _ in term}
+        for index in range(len(self.program.instructions) - 1, -1, -1):
+            if index in readers:
+                # In a loop over packs, the number of a comparison may come from elsewhere.
+                operands = self.program.instructions[index].operands if self.program.instructions[index].op else ()
+                for i in reads(self.program.instructions, index) if self.varies[index] else operands:
+                    readers.setdefault(i, []).append(index)
+        return readers
+
+    def _is_merged(self, index: int, readers: Sequence[int]) -> bool:
+        """Say whether a product is only added, in the function that would compute it: one instruction does both."""
+        if self.program.instructions[index].op is not ops.mul or len(readers) != 1 or index in self.pack_of:
+            return False
+        if index in self.accumulators or index in self.results:
+            return False
+        if self.chunk_of.get(readers[0]) is not self.chunk_of[index]:
+            return False
+        return self.program.instructions[readers[0]].op in (ops.add, ops.sub)
+
+    def _hand_on(self) -> None:
+        """Find what is needed outside the function that computes it: it is kept in memory."""
         for number, (_, fixed) in enumerate(self.terms):
             for i, _ in fixed:
-                if i in self.chunk_of and (layout.mapped or number not in self.stored):
+                if i in self.chunk_of and number not in self.stored:
                     self._slot(i)
-
-    def _needed(self) -> set[int]:
-        """Find what the terms of the results need: a sum that was split at its top is not computed."""
-        needed = {index for terms in self.terms for term in terms for index, _ in term}
-        for index in range(len(self.program.instructions) - 1, -1, -1):
-            op, operands, _ = self.program.instructions[index]
-            if op is not None and index in needed:
-                needed.update(operands)
-        return needed
+        for chunk in self.once:
+            for i in chunk.outside if isinstance(chunk, LoopFunction) else chunk.read():
+                if self.chunk_of.get(i, chunk) is not chunk:
+                    self._slot(i)
+        for chunk in self.each:
+            for i in chunk.read():
+                op, operands, _ = self.program.instructions[i]
+                if self.chunk_of.get(i, chunk) is not chunk:
+                    self._slot(i)
+                elif op is None and self.varies[i] and self.layout.inputs[operands[0]][2] != 1:
+                    home = self.home.setdefault(i, chunk)
+                    if home is not chunk:
+                        self._slot(i)
 
     def _slot(self, index: int) -> None:
         slots = self.slots[self.varies[index]]
@@ -192,43 +262,34 @@ class Module:
                 varying.append((index, sign))
         return varying, fixed
 
-    def _cut(self, indices: Sequence[int], prefix: str, first: int = 0) -> list[_Chunk]:
-        return [
-            _Chunk(self, f"{prefix}{first + start // CHUNK}", indices[start : start + CHUNK])
-            for start in range(0, len(indices), CHUNK)
-        ]
-
     def text(self) -> str:
         """Write the module."""
-        functions = [chunk.text() for chunk in self.chunks]
+        chunks = [chunk for chunk in (*self.once, *self.each) if isinstance(chunk, Chunk)]
+        for chunk in chunks:
+            chunk.write()
+        in_order = sum(len(chunk.lines) for chunk in chunks) > QUICK
+        functions = [
+            chunk.text(in_order=in_order) if isinstance(chunk, Chunk) else chunk.text()
+            for chunk in (*self.once, *self.each)
+        ]
         self.stores = self._stores()
         kernel = "\n".join(self._kernel())
-        declarations = "\n".join(sorted(self.declared))
-        return (
-            "\n".join(
-                [
-                    *self.tables,
-                    *functions,
-                    *self.stores,
-                    kernel,
-                    declarations,
-                    _ATTRIBUTES.format(bits=64 * self.register),
-                ]
-            )
-            + "\n"
-        )
+        attributes = _ATTRIBUTES.format(bits=64 * self.register)
+        return "\n".join([*self.tables, *functions, *self.stores, kernel, *sorted(self.declared), attributes]) + "\n"
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         """Declare a function, to call it."""
         self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
         return f"{result} @{name}"
 
-    # The kernel: memory, what is computed once, the loop over blocks of samples, and what is done with sums.
+    # The kernel: memory, what is computed once, the loop over batches of samples, and what is done with sums.
 
     def _kernel(self) -> Iterator[str]:
-        width, vector = self.width, self.vector
-        once, each, sums = len(self.slots[False]), len(self.slots[True]), -(-len(self.accumulators) // width) * width
-        sizes = {"once": once, "each": each * width, "sums": sums * width, "totals": sums}
+        register = self.register
+        once, each = len(self.slots[False]), len(self.slots[True])
+        sums = -(-len(self.accumulators) // register) * register
+        blocks = max(4, min(BATCH // self.width, LEVEL1 // (8 * self.width * max(each, 1))))
+        sizes = {"once": once, "each": each * blocks * self.width, "sums": sums * register, "totals": sums}
         size = sum(-(-count // 16) * 128 for count in sizes.values())
         yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
         if size > STACK:
@@ -243,32 +304,21 @@ class Module:
         for name, count in sizes.items():
             yield f"  %{name} = getelementptr i8, ptr %memory, i64 {start}"
             start += -(-count // 16) * 128
-        copies = list(self._copies())
-        yield from self.buffer_pointers(copies)
-        for chunk in self.chunks:
-            if chunk.name[0] == "o":
-                yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 0, i64 %n)"
+        for function in self.once:
+            yield self._call(function, "0", "0")
         if self.layout.mapped:
-            yield "  br label %enter"
-            yield "enter:"
-            for i in range(sums):
-                yield f"  %z{i} = getelementptr {vector}, ptr %sums, i64 {i}"
-                yield f"  store {vector} zeroinitializer, ptr %z{i}, align {8 * width}"
             yield "  br label %loop"
-            yield "loop:"
-            yield "  %i = phi i64 [0, %enter], [%next, %body]"
-            yield "  %more = icmp slt i64 %i, %n"
-            yield "  br i1 %more, label %body, label %done"
-            yield "body:"
-            for chunk in self.chunks:
-                if chunk.name[0] == "e":
-                    yield f"  call void @{chunk.name}(ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %i, i64 %n)"
-            # Results that are the same for all samples, but wanted for each of them.
-            yield from copies
-            yield f"  %next = add i64 %i, {width}"
-            yield "  br label %loop"
+            yield "loop:"  # once at least, since sums over no samples are zero
+            yield "  %i = phi i64 [0, %0], [%stop, %loop]"
+            yield f"  %next = add i64 %i, {blocks * self.width}"
+            yield "  %more = icmp slt i64 %next, %n"
+            yield "  %stop = select i1 %more, i64 %next, i64 %n"
+            for function in self.each:
+                yield self._call(function, "%i", "%stop")
+            yield "  br i1 %more, label %loop, label %done"
             yield "done:"
-            yield from self._totals(sums)
+            if sums:
+                yield from self._totals(sums)
         for store in range(len(self.stores)):
             yield f"  call void @r{store}(ptr %buffers, ptr %once, ptr %totals, i64 %n)"
         if size > STACK:
@@ -276,44 +326,76 @@ class Module:
         yield "  ret void"
         yield "}"
 
+    def _call(self, function: Chunk | LoopFunction, start: str, stop: str) -> str:
+        memory = "ptr %buffers, ptr %once, ptr %each, ptr %sums"
+        return f"  call void @{function.name}({memory}, i64 {start}, i64 {stop}, i64 %n)"
+
     @property
     def vector(self) -> str:
-        return f"<{self.width} x double>"
+        return f"<{self.register} x double>"
+
+    def _count(self) -> Iterator[str]:
+        lanes, vector = self.register, self.vector
+        yield "  %count1 = sitofp i64 %n to double"
+        yield f"  %counted = insertelement {vector} poison, double %count1, i64 0"
+        yield f"  %count{lanes} = shufflevector {vector} %counted, {vector} poison, <{lanes} x i32> zeroinitializer"
 
     def _totals(self, sums: int) -> Iterator[str]:
         """Add up, or average, the lanes of the accumulators, as many of them at once as there are lanes."""
-        lanes, vector = self.width, self.vector
-        if self.layout.reduce:
-            yield "  %count = sitofp i64 %n to double"
-            yield f"  %count1 = insertelement {vector} poison, double %count, i64 0"
-            yield f"  %counts = shufflevector {vector} %count1, {vector} poison, <{lanes} x i32> zeroinitializer"
-        for group in range(0, sums, lanes):
-            level = []
-            for i in range(group, group + lanes):
-                yield f"  %s{i} = load {vector}, ptr %z{i}, align {8 * self.width}"
-                level.append(f"%s{i}")
-            width = 1
-            while len(level) > 1:
-                picked: list[list[int]] = [[], []]
-                for lane in range(lanes):
-                    block, within = divmod(lane, 2 * width)
-                    source = block * 2 * width + within % width + (lanes if within >= width else 0)
-                    picked[0].append(source)
-                    picked[1].append(source + width)
-                masks = [f"<{lanes} x i32> <{', '.join(f'i32 {i}' for i in p)}>" for p in picked]
-                above = []
-                for a, b in zip(level[::2], level[1::2], strict=True):
-                    name = f"{a}.{width}"
-                    for half, mask in zip("lh", masks, strict=True):
-                        yield f"  {name}{half} = shufflevector {vector} {a}, {vector} {b}, {mask}"
-                    yield f"  {name} = fadd {vector} {name}l, {name}h"
-                    above.append(name)
-                level, width = above, 2 * width
-            if self.layout.reduce == "mean":
-                yield f"  %mean{group} = fdiv {vector} {level[0]}, %counts"
-                level = [f"%mean{group}"]
-            yield f"  %total{group} = getelementptr double, ptr %totals, i64 {group}"
-            yield f"  store {vector} {level[0]}, ptr %total{group}, align {8 * self.width}"
+        lanes, vector = self.register, self.vector
+        mean = self.layout.reduce == "mean"
+        if mean:
+            yield from self._count()
+            yield f"  %share = fdiv {vector} {self._splat(1.0)}, %count{lanes}"
+        yield "  br label %totalled"
+        yield "totalled:"
+        yield "  %group = phi i64 [0, %done], [%after, %totalled]"
+        level = [f"%s{i}" for i in range(lanes)]
+        for i, name in enumerate(level):
+            yield f"  %z{i} = add i64 %group, {i}"
+            yield f"  {name}p = getelementptr {vector}, ptr %sums, i64 %z{i}"
+            yield f"  {name} = load {vector}, ptr {name}p, align {8 * lanes}"
+        width = 1
+        while len(level) > 1:
+            # Of two vectors, one has the sums of its own pairs in the even places then, the other in the odd ones.
+            mixed = [lane + lanes if lane & width else lane for lane in range(lanes)]
+            crossed = [(lane ^ width) + (lanes if lane & width else 0) for lane in range(lanes)]
+            above = []
+            for a, b in zip(level[::2], level[1::2], strict=True):
+                for letter, picked in (("m", mixed), ("c", crossed)):
+                    yield f"  {a}.{width}{letter} = shufflevector {vector} {a}, {vector} {b}, {picking(picked)}"
+                yield f"  {a}.{width} = fadd {vector} {a}.{width}m, {a}.{width}c"
+                above.append(f"{a}.{width}")
+            level, width = above, 2 * width
+        total = level[0]
+        if mean and self.inline:
+            yield from self._divided(total)
+            total += "d"
+        elif mean:
+            yield f"  {total}d = fdiv {vector} {total}, %count{lanes}"
+            total += "d"
+        yield "  %total = getelementptr double, ptr %totals, i64 %group"
+        yield f"  store {vector} {total}, ptr %total, align {8 * lanes}"
+        yield f"  %after = add i64 %group, {lanes}"
+        yield f"  %others = icmp slt i64 %after, {sums}"
+        yield "  br i1 %others, label %totalled, label %stored"
+        yield "stored:"
+
+    def _divided(self, total: str) -> Iterator[str]:
+        """Divide by the number of samples, whose reciprocal is known, as exactly as the slow instruction does."""
+        lanes, vector = self.register, self.vector
+        fused = self.declare(vector, f"llvm.fma.v{lanes}f64", vector, vector, vector)
+        absolute = self.declare(vector, f"llvm.fabs.v{lanes}f64", vector)
+        yield f"  {total}q = fmul {vector} {total}, %share"
+        yield f"  {total}n = fneg {vector} {total}q"
+        yield f"  {total}r = call {fused}({vector} {total}n, {vector} %count{lanes}, {vector} {total})"
+        yield f"  {total}b = call {fused}({vector} {total}r, {vector} %share, {vector} {total}q)"
+        yield f"  {total}a = call {absolute}({vector} {total}q)"
+        yield f"  {total}f = fcmp olt {vector} {total}a, {self._splat(inf)}"
+        yield f"  {total}d = select <{lanes} x i1> {total}f, {vector} {total}b, {vector} {total}q"
+
+    def _splat(self, number: float) -> str:
+        return f"<{', '.join([f'double {literal(number)}'] * self.register)}>"
 
     def buffer_pointers(self, lines: Iterable[str]) -> Iterator[str]:
         """Write what loads the pointers to the buffers that some lines use."""
@@ -323,179 +405,65 @@ class Module:
 
     def _stores(self) -> list[str]:
         """Write functions that store what is not stored where it is computed: sums over samples, inputs, constants."""
-        if self.layout.mapped:
-            left = [i for i, (_, _, step) in enumerate(self.layout.results) if not step]
-        else:
-            left = [i for i in range(len(self.terms)) if i not in self.stored]
+        left = [i for i in range(len(self.terms)) if i not in self.stored]
         functions = []
         for start in range(0, len(left), CHUNK):
             head = f"define internal void @r{start // CHUNK}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
-            count = "  %count = sitofp i64 %n to double"
             stores = list(self._results(left[start : start + CHUNK]))
-            functions.append("\n".join([head, *self.buffer_pointers(stores), count, *stores, "  ret void", "}"]))
+            functions.append(
+                "\n".join([head, *self.buffer_pointers(stores), *self._count(), *stores, "  ret void", "}"])
+            )
         return functions
 
     def _results(self, numbers: Sequence[int]) -> Iterator[str]:
-        layout = self.layout
-        for number in numbers:
-            (buffer, place, _), (varying, fixed) = layout.results[number], self.terms[number]
-            total = ""
-            for index, sign in varying:
-                at = f"%r{number}.{index}"
-                yield f"  {at}p = getelementptr double, ptr %totals, i64 {self.accumulators[index]}"
-                yield f"  {at} = load double, ptr {at}p"
-                yield f"  {at}s = {_added(total, at, sign)}"
-                total = f"{at}s"
-            for index, sign in fixed:
-                lines, value = self._fixed(index, f"%r{number}.{index}")
-                yield from lines
-                if layout.reduce == "sum":
-                    yield f"  %r{number}.{index}n = fmul double {value}, %count"
-                    value = f"%r{number}.{index}n"
+        """Put results together from their terms; where all that is in a row, many at once."""
+        reduce = self.layout.reduce
+        found = [self._places(number) for number in numbers]
+        start = 0
+        while start < len(numbers):
+            lanes = self.register
+            for further in range(1, lanes):
+                if start + further >= len(numbers) or found[start + further] != _moved(found[start], further):
+                    lanes = 1
+                    break
+            kind = f"<{lanes} x double>" if lanes > 1 else "double"
+            number, total = numbers[start], ""
+            for term, (base, offset, sign) in enumerate(found[start][1:]):
+                name = value = f"%r{number}.{term}"
+                if base:
+                    yield f"  {name}p = getelementptr double, ptr {base}, i64 {offset}"
+                    yield f"  {name} = load {kind}, ptr {name}p, align 8"
+                else:
+                    value = literal(self.program.instructions[offset].constant)
+                if reduce == "sum" and base != "%totals":
+                    yield f"  {name}n = fmul {kind} {value}, %count{lanes}"
+                    value = f"{name}n"
                 if total or sign < 0:
-                    yield f"  %r{number}.{index}s = {_added(total, value, sign)}"
-                    value = f"%r{number}.{index}s"
+                    yield f"  {name}s = {_added(kind, total, value, sign)}"
+                    value = f"{name}s"
                 total = value
-            yield f"  %out{number} = getelementptr double, ptr %buffer{buffer}, i64 {place}"
-            yield f"  store double {total}, ptr %out{number}"
+            yield f"  %out{number} = getelementptr double, ptr {found[start][0][0]}, i64 {found[start][0][1]}"
+            yield f"  store {kind} {total}, ptr %out{number}, align 8"
+            start += lanes
 
-    def _fixed(self, index: int, name: str) -> tuple[list[str], str]:
-        """Fetch what does not vary, where it is stored."""
-        op, operands, constant = self.program.instructions[index]
-        if op is None and not operands:
-            return [], literal(constant)
-        if op is None:
-            buffer, place, _ = self.layout.inputs[operands[0]]
-            base, offset = f"%buffer{buffer}", place
-        else:
-            base, offset = "%once", self.slots[False][index]
-        at = f"  {name}p = getelementptr double, ptr {base}, i64 {offset}"
-        return [at, f"  {name} = load double, ptr {name}p"], name
-
-    def _copies(self) -> Iterator[str]:
-        for number, (varying, fixed) in enumerate(self.terms):
-            buffer, place, step = self.layout.results[number]
-            if not step or varying:
-                continue
-            for lane in range(self.width):  # rare, so written plainly, a sample at a time
-                name = f"%c{number}.{lane}"
-                yield f"  {name}i = add i64 %i, {lane}"
-                yield f"  {name}last = sub i64 %n, 1"
-                yield f"  {name}in = icmp slt i64 {name}i, %n"
-                yield f"  {name}j = select i1 {name}in, i64 {name}i, i64 {name}last"
-                lines, value = self._fixed(fixed[0][0], name)
-                yield from lines
-                yield f"  {name}om = mul i64 {name}j, {step}"
-                yield f"  {name}oa = add i64 {name}om, {place}"
-                yield f"  {name}o = getelementptr double, ptr %buffer{buffer}, i64 {name}oa"
-                yield f"  store double {value}, ptr {name}o"
+    def _places(self, number: int) -> list[_Place]:
+        """Return where a result belongs, and where its terms are; without a base, a term is a constant."""
+        varying, fixed = self.terms[number]
+        buffer, place, _ = self.layout.results[number]
+        places = [(f"%buffer{buffer}", place, 1)]
+        places += [("%totals", self.accumulators[index], sign) for index, sign in varying]
+        for index, sign in fixed:
+            op, operands, _ = self.program.instructions[index]
+            places.append((*self.place(index), sign) if op or operands else ("", index, sign))
+        return places
 
 
-class _Chunk(Function):
-    """A function of the module: some of the instructions, once or for a block of samples."""
-
-    module: Module
-
-    def __init__(self, module: Module, name: str, indices: Sequence[int]) -> None:
-        super().__init__(module, module.program.instructions, module.width if name[0] == "e" else 1)
-        self.name, self.indices = name, indices
-        self.names: dict[int, str] = {}
-        own = set(indices)
-        operands = {i for index in indices for i in reads(self.instructions, index)}
-        self.outside = [i for i in operands - own if self.instructions[i].op]
-        stored = () if module.layout.mapped and name[0] == "o" else indices
-        self.stored = [number for index in stored for number in module.results.get(index, [])]
-
-    def text(self) -> str:
-        module = self.module
-        head = f"define internal void @{self.name}({module.parameters}) #0 {{"
-        if self.lanes > 1:
-            self._lanes()
-        for index in self.indices:
-            computed = self.instructions[index].op is not None
-            self.names[index] = self.instruction(index) if computed else self.operand(index)
-            slot = module.slots[self.lanes > 1].get(index)
-            if slot is not None:
-                at = self.let(f"getelementptr {self.type}, ptr {'%each' if self.lanes > 1 else '%once'}, i64 {slot}")
-                self.lines.append(f"  store {self.type} {self.names[index]}, ptr {at}, align {8 * self.lanes}")
-            if index in module.accumulators:
-                self._accumulate(index)
-            else:
-                for number in module.results.get(index, []):
-                    self._store(self.names[index], *module.layout.results[number])
-        return "\n".join([head, *module.buffer_pointers(self.lines), *self.lines, "  ret void", "}"])
-
-    def _lanes(self) -> None:
-        whole = f"<{self.lanes} x i64>"
-        counted = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
-        self.sample = self.let(f"add {whole} {self.splat('i64', '%i')}, <{counted}>")
-        self.inside = self.let(f"icmp slt {whole} {self.sample}, {self.splat('i64', '%n')}")
-        # Lanes beyond the last sample repeat it.
-        last = self.splat("i64", self.let("sub i64 %n, 1"))
-        self.sample = self.let(f"select {self.bits} {self.inside}, {whole} {self.sample}, {whole} {last}")
-
-    def _addresses(self, buffer: int, place: int, step: int) -> str:
-        whole = f"<{self.lanes} x i64>"
-        index = self.let(f"mul {whole} {self.sample}, {self._whole(step)}")
-        index = self.let(f"add {whole} {index}, {self._whole(place)}")
-        return self.let(f"getelementptr double, ptr %buffer{buffer}, {whole} {index}")
-
-    def _whole(self, number: int) -> str:
-        return f"<{', '.join([f'i64 {number}'] * self.lanes)}>"
-
-    def _store(self, value: str, buffer: int, place: int, step: int) -> None:
-        if self.lanes == 1:
-            at = self.let(f"getelementptr double, ptr %buffer{buffer}, i64 {place}")
-            self.lines.append(f"  store double {value}, ptr {at}")
-            return
-        name = f"llvm.masked.scatter.v{self.lanes}f64.v{self.lanes}p0"
-        call = self.module.declare("void", name, self.type, f"<{self.lanes} x ptr>", "i32", self.bits)
-        at = self._addresses(buffer, place, step)
-        self.lines.append(
-            f"  call {call}({self.type} {value}, <{self.lanes} x ptr> {at}, i32 8, {self.bits} {self.inside})"
-        )
-
-    def _accumulate(self, index: int) -> None:
-        at = self.let(f"getelementptr {self.type}, ptr %sums, i64 {self.module.accumulators[index]}")
-        total = self.let(f"load {self.type}, ptr {at}, align {8 * self.lanes}")
-        more = self.let(f"fadd contract {self.type} {total}, {self.names[index]}")
-        self.lines.append(
-            f"  store {self.type} {self.select(self.inside, more, total)}, ptr {at}, align {8 * self.lanes}"
-        )
-
-    def operand(self, index: int) -> str:
-        """Fetch an operand: from this function, from memory, or as a constant."""
-        if index in self.names:
-            return self.names[index]
-        module = self.module
-        op, operands, constant = self.instructions[index]
-        if op is None and not operands:
-            return self.constant(constant)
-        varies = module.varies[index]
-        if op is None:
-            buffer, place, step = module.layout.inputs[operands[0]]
-            if varies:
-                name = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
-                call = module.declare(self.type, name, f"<{self.lanes} x ptr>", "i32", self.bits, self.type)
-                at = self._addresses(buffer, place, step)
-                every = f"<{', '.join(['i1 1'] * self.lanes)}>"
-                value = self.let(
-                    f"call {call}(<{self.lanes} x ptr> {at}, i32 8, {self.bits} {every}, {self.type} poison)"
-                )
-                self.names[index] = value
-                return value
-            base = f"%buffer{buffer}"
-        else:
-            base, place = "%each" if varies else "%once", module.slots[varies][index]
-        kind = self.type if varies else "double"
-        at = self.let(f"getelementptr {kind}, ptr {base}, i64 {place}")
-        value = self.let(f"load {kind}, ptr {at}, align {8 * self.lanes if varies else 8}")
-        if self.lanes > 1 and not varies:
-            return self.splat("double", value)  # each time anew: a broadcast from memory costs nothing, a register does
-        self.names[index] = value
-        return value
+def _parts(indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(indices), CHUNK):
+        yield indices[start : start + CHUNK]
 
 
 _ATTRIBUTES = """\
 attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
-!0 = !{{!"branch_weights", i32 1, i32 1000000}}"""
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}
+!1 = !{{}}"""

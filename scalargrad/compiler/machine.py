@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops
 from scalargrad.compiler.instructions import vector_name
-from scalargrad.compiler.llvm import Layout, to_llvm
+from scalargrad.compiler.llvm import QUICK, Layout, to_llvm
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
-
-QUICK = 30_000  # lines of LLVM's language: the code generator's optimisation of more of them takes seconds
 
 
 def binding() -> Any:

@@ -56,6 +56,9 @@ class Writer(Protocol):
     def let(self, value: str) -> str:
         """Append an instruction, and name its result."""
 
+    def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
+
     def constant(self, number: float) -> str:
         """Write a number, the same in each lane."""
 
@@ -308,16 +311,15 @@ def _unless(huge: _Truth, x: _Vector, sin: _Vector, cos: _Vector) -> tuple[_Vect
     """Call for what is huge, in a branch of its own, so that registers are spilled only there."""
     writer, kind = x.writer, x.type
     if ("sin, cos", x.name) not in writer.known:
-        condition, at = huge.any(), len(writer.lines)
-        writer.lines += [f"  br label %usual{at}", f"usual{at}:"]
-        writer.lines += [f"  br i1 {condition}, label %rare{at}, label %join{at}, !prof !0", f"rare{at}:"]
-        phis = []
-        for function, usual in (("sin", sin.name), ("cos", cos.name)):
-            called = writer.call(function, [x.name])
-            rare = writer.let(f"select {huge.type} {huge.name}, {kind} {called}, {kind} {usual}")
-            phis.append(f"phi {kind} [{usual}, %usual{at}], [{rare}, %rare{at}]")
-        writer.lines += [f"  br label %join{at}", f"join{at}:"]
-        writer.known["sin, cos", x.name] = tuple(_Vector(writer, writer.let(phi)) for phi in phis)
+        condition, start = huge.any(), len(writer.lines)
+        called = [writer.call(function, [x.name]) for function in ("sin", "cos")]
+        pairs = [
+            (usual.name, writer.let(f"select {huge.type} {huge.name}, {kind} {rare}, {kind} {usual.name}"))
+            for usual, rare in zip((sin, cos), called, strict=True)
+        ]
+        writer.known["sin, cos", x.name] = tuple(
+            _Vector(writer, name) for name in writer.rarely(condition, start, pairs)
+        )
     joined: tuple[_Vector, _Vector] = writer.known["sin, cos", x.name]
     return joined
 
@@ -341,3 +343,15 @@ def expand(function: str, writer: Writer, argument: str) -> str:
     ['cos', 'exp', 'expm1', 'log', 'log1p', 'sin', 'tan', 'tanh']
     """
     return FUNCTIONS[function](_Vector(writer, argument)).name
+
+
+# By AVX-512's table of numbers' classes (quiet nan, other nan, zero, one, -inf, inf, below zero, above), what to put for
+# each: the number itself, a nan, or a constant.
+PUT_SAME, PUT_NAN, PUT_ZERO, PUT_ONE = 1, 2, 8, 10
+
+
+def by_sign(writer: Writer, x: str, below: int, above: int) -> str:
+    """Put something for what is below and above zero, 0 for what is neither; a nan stays. One instruction does so."""
+    table = sum(put << 4 * i for i, put in enumerate((PUT_NAN, PUT_NAN, PUT_ZERO, above, below, above, below, above)))
+    control = [("<8 x i64>", f"<{', '.join([f'i64 {table}'] * 8)}>"), ("i32", "0"), ("i8", "-1"), ("i32", "4")]
+    return writer.by_parts("llvm.x86.avx512.mask.fixupimm.pd.512", [x, x], *control)
