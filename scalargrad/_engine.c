@@ -1193,8 +1193,11 @@ static PyObject *nb_absolute(PyObject *x) { return record(OP_abs, (Node *)x, NUL
 static PyObject *compare(PyObject *self, PyObject *other, int relation)
 {
     double x, y;
-    if (relation == Py_EQ || relation == Py_NE)
-        Py_RETURN_NOTIMPLEMENTED; /* identity */
+    if (relation == Py_EQ || relation == Py_NE) { /* identity */
+        if ((PyFloat_Check(other) || PyLong_Check(other)) && read_number(self, &x) < 0)
+            return NULL;
+        Py_RETURN_NOTIMPLEMENTED;
+    }
     if (read_number(self, &x) < 0)
         return NULL;
     if (Node_Check(other)) {

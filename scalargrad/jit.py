@@ -44,7 +44,8 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples and dicts of them; what else an argument
     holds (None, a string, a function) is part of the program, which is made once for each structure of arguments.
-    Called with Values, it is the function itself, which records.
+    Called with Values, it is the function itself, which records. A product that is added to something else than a product
+    may be rounded with the sum, once; nothing else is computed in another way, or in another order, than was written.
 
     backend  "llvm", or "python": the same program as Python source, which is slow and needs nothing
     level    of LLVM's optimisation, 0 to 3; by the program's length where it is None
@@ -333,10 +334,14 @@ def _argument_names(function: Function, count: int) -> list[str]:
 
 
 def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
-    """Find the Values that were made outside of the trace and are used in it."""
+    """Find the Values that are used in the trace and were made outside of it, or by the function itself.
+
+    The function may keep the latter, as a model does that makes its parameters when it is first called.
+    """
 
     def inside(node: Value) -> bool:
-        return node.scope[:1] == (MARK,) or node.role == "traced"
+        own = not node._prev and node.role in ("", "parameter")
+        return node.role == "traced" or (node.scope[:1] == (MARK,) and not own)
 
     found: dict[Value, None] = {}
     values = [x for x in results if isinstance(x, Value)]

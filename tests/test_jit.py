@@ -291,6 +291,51 @@ def test_what_is_in_force_around_the_first_call_is_not_compiled():
         assert jit(grad(lambda x: x * x))(3.0) == 6.0
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, n: 2 * x if n == 3 else x,
+        lambda x, n: 2 * x if n != 3.0 else x,
+        lambda x, n: 2 * x if n in (1, 2, 3) else x,
+        lambda x, n: 2 * x if n == x else 3 * x if n + x == True else x,  # noqa: E712
+    ],
+)
+def test_equality_with_a_number_is_a_comparison(function):
+    with pytest.raises(TracingError, match="a comparison"):
+        jit(function)(1.0, 3)
+
+
+def test_values_are_equal_to_themselves_only():
+    assert Value(1.0) != 1.0
+    assert jit(lambda x, y: (x == x, x != x, x == y, x != y))(1.0, 1.0) == (True, False, False, True)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+def test_values_that_the_function_makes_and_keeps_are_read_at_each_call(backend):
+    kept = []
+
+    def function(x):
+        if not kept:
+            kept.append(Value(2.0))
+        return kept[0] * x + Value(1.0)
+
+    compiled = jit(function, backend=backend)
+    assert compiled(3.0) == 7.0
+    kept[0].data = 5.0
+    assert compiled(3.0) == 16.0
+    assert jit(lambda x: kept[0] * x)(2.0) == 10.0
+
+
+def test_the_difference_of_equal_products_is_zero():
+    def function(a, b):
+        return a * a - b * b, a * b - b * a, a * b + -b * a, (a * a - b * b) ** 0.5
+
+    assert jit(function)(0.1, 0.1) == (0.0,) * 4
+    x = np.linspace(0.1, 0.9, 21)
+    for differences in (vmap(function, in_axes=(0, 0))(x, x), jit(function)(x, x)):
+        assert not np.any(differences)
+
+
 @pytest.mark.parametrize("backend", ["llvm", "python"])
 def test_no_samples(backend):
     def mapped(reduce):

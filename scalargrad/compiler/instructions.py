@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import copysign, isnan, nan
 from typing import Any, NamedTuple, Protocol
 
+from scalargrad import ops
 from scalargrad.compiler import vectormath
 from scalargrad.ops import Op
 
@@ -158,7 +159,10 @@ class Function:
         x, *others = [self.operand(i) for i in operands]
         y = others[0] if others else ""
         if op.name in BINARY:
-            return self.let(f"{BINARY[op.name]} {self.type} {x}, {y}")
+            written = BINARY[op.name]
+            if op in (ops.add, ops.sub) and all(self.instructions[i].op is ops.mul for i in operands):
+                written = written.removesuffix(" contract")  # rounds both products: a*b - b*a is 0
+            return self.let(f"{written} {self.type} {x}, {y}")
         if op.name == "neg":
             return self.let(f"fneg {self.type} {x}")
         if op.name in ("maximum", "minimum"):  # ties and a nan on the left give x, a nan on the right gives y
