@@ -44,8 +44,8 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples and dicts of them; what else an argument
     holds (None, a string, a function) is part of the program, which is made once for each structure of arguments.
-    Called with Values, it is the function itself, which records. A product that is added to something else than a product
-    may be rounded with the sum, once; nothing else is computed in another way, or in another order, than was written.
+    Called with Values, it is the function itself, which records. Sums keep their order; a
+    product that is added to something else than a product may be rounded with the sum, once.
 
     backend  "llvm", or "python": the same program as Python source, which is slow and needs nothing
     level    of LLVM's optimisation, 0 to 3; by the program's length where it is None
