@@ -44,8 +44,9 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples and dicts of them; what else an argument
     holds (None, a string, a function) is part of the program, which is made once for each structure of arguments.
-    Called with Values, it is the function itself, which records. Sums keep their order; a
-    product that is added to something else than a product may be rounded with the sum, once.
+    Called with Values, it is the function itself, which records.
+
+    Sums keep their order; a product that is added to something other than a product may be rounded once, with the sum.
 
     backend  "llvm", or "python": the same program as Python source, which is slow and needs nothing
     level    of LLVM's optimisation, 0 to 3; by the program's length where it is None
@@ -57,7 +58,7 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
         raise TypeError(f"function must be a function, got {function!r}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
-    if level not in (None, 0, 1, 2, 3):
+    if level not in (None, 0, 1, 2, 3) or isinstance(level, bool):
         raise ValueError(f"level must be 0, 1, 2, 3 or None, got {level!r}")
     return Jitted(function, backend, level)
 
@@ -71,7 +72,7 @@ def vmap(function: Function, in_axes: int | Sequence[int | None] | None = 0, red
     array([9., 9.])
 
     in_axes  for each argument 0, or None where it is the same for all samples
-    reduce   "sum" or "mean": the results are summed or averaged over the samples, as those of a training step are
+    reduce   "sum" or "mean": the results are summed or averaged over the samples, in any order, as in a training step
 
     It is compiled, as by `jit`, and vectorised; under `jit` it takes that one's options. Called with Values, as inside
     another transform, it calls the function for each sample.
@@ -320,7 +321,9 @@ def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
             raise TypeError(f"{name} must be an array of real numbers, got one of {unit.dtype}")
         one = unit[0] if mapped and len(unit) else unit
         if is_array(one):
-            yield from map(float, one.ravel().tolist())
+            import numpy as np
+
+            yield from map(float, np.asarray(one).ravel().tolist())
         else:
             yield one._data if isinstance(one, Value) else number(one, name)
 

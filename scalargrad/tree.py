@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import prod
+from types import GeneratorType
 from typing import Any, NamedTuple
 
 from scalargrad.nn import Module, is_parameter
@@ -156,6 +158,12 @@ def _static(thing: Any) -> Any:
     return None, type(thing), thing
 
 
+def _hides_values(thing: Any) -> bool:
+    """Say whether Values come out of what is no structure, and can be read only once, or in no order."""
+    some = isinstance(thing, (AbstractSet, ValuesView)) and any(isinstance(x, Value) for x in thing)
+    return some or isinstance(thing, (GeneratorType, filter, map, zip))
+
+
 class _Apart:
     def __init__(self, static: bool) -> None:
         self.static = static
@@ -182,7 +190,7 @@ class _Apart:
             return kind, keys, tuple(self.skeleton(part, f"{name}[{key!r}]") for key, part in parts)
         if is_number(thing):
             return self.unit(thing)
-        if self.static:
+        if self.static and not _hides_values(thing):
             return _static(thing)
         raise TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}")
 

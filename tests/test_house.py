@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = """
     ops engine value diagnosis expression symbolic optim nn tree transforms numerical
     compiler.vectormath compiler.instructions compiler.packs compiler.loops compiler.schedule compiler.chunk
-    compiler.llvm compiler.machine compiler.entrance compiler.source compiler.program compiler.calls jit
+    compiler.results     compiler.llvm compiler.machine compiler.entrance compiler.source compiler.program compiler.calls jit
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
     homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
@@ -169,6 +169,7 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     (sdist,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
     names = run("tar", "-tzf", str(sdist))
     assert "/scalargrad/py.typed" in names
+    assert "/scalargrad/compiler/entrance.ll" in names
     assert "/viz/py.typed" in names
     assert "/viz/fonts/DejaVuSans.ttf" in names
     assert "/viz/fonts/LICENSE" in names

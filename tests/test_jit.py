@@ -213,6 +213,12 @@ def test_mapped_arguments_of_other_forms():
             TypeError,
             "must be an array of real numbers, got one of complex128",
         ),
+        (lambda: jit(sin, level=True), ValueError, "level must be 0, 1, 2, 3 or None, got True"),
+        (lambda: jit(lambda x: {x})(1.0), TypeError, "the function's result must be a number, or lists"),
+        (lambda: jit(lambda x: {"a": x}.values())(1.0), TypeError, "the function's result must be a number, or lists"),
+        (lambda: jit(lambda x: (y for y in [x]))(1.0), TypeError, "the function's result must be a number, or lists"),
+        (lambda: vmap(lambda x: {x})(np.ones(2)), TypeError, "the function's result must be a number, or lists"),
+        (lambda: jit(sum)(x for x in [1.0]), TypeError, "argument must be a number, or lists"),
     ],
 )
 def test_bad_arguments(make, error, message):
@@ -303,6 +309,23 @@ def test_what_is_in_force_around_the_first_call_is_not_compiled():
 def test_equality_with_a_number_is_a_comparison(function):
     with pytest.raises(TracingError, match="a comparison"):
         jit(function)(1.0, 3)
+
+
+def test_masked_arrays_are_refused_at_each_call():
+    total = jit(lambda x: (x * x).sum())
+    masked = np.ma.masked_array(np.arange(4.0), [False, True, False, False])
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"fill in what is masked \(\.filled\(x\)\)"):
+            total(masked)
+        assert total(masked.filled(0.0)) == 13.0
+        assert total(np.ma.masked_array(np.arange(4.0))) == total(np.arange(4.0)) == 14.0
+
+
+def test_matrices_are_arrays():
+    matrix = np.ones((2, 2)).view(np.matrix)
+    assert jit(lambda x: (x * x).sum())(matrix) == 4.0
+    with pytest.raises(TypeError, match="array of real numbers, got one of complex128"):
+        jit(sin)(matrix * 1j)
 
 
 def test_values_are_equal_to_themselves_only():

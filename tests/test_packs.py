@@ -7,7 +7,7 @@ import pytest
 from expressions import random_steps, results
 
 from scalargrad import Value, grad, hessian, jit, nn, relu, sin, tanh, value_and_grad, where
-from scalargrad.compiler.packs import LEAST, Loop, phases
+from scalargrad.compiler.packs import LEAST, phases
 from scalargrad.ops import TABLE, greater
 
 np = pytest.importorskip("numpy")
@@ -239,4 +239,3 @@ def test_long_regular_programs_are_short():
 
 def test_the_schedule_of_an_empty_program():
     assert phases([], [], [], []) == []
-    assert Loop(8).packs == []

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from scalargrad import cos, exp, grad, jit, relu, sin, tanh, value_and_grad, vmap, where
-from scalargrad.compiler import llvm
+from scalargrad.compiler import chunk, llvm
 from scalargrad.compiler.schedule import sorted_lines, tiles
 from scalargrad.nn import MLP
 from scalargrad.ops import greater
@@ -142,9 +142,28 @@ def test_inputs_and_results_of_several_arrays(width):
     agree(function, (0, 0, 0), COUNTS, *arrays, reduce="sum")
 
 
+def test_many_functions_are_called_and_not_written_out():
+    _, _, _, lanes, calls, inline = machine._host()
+    if not calls or not inline:
+        pytest.skip("no library of functions of vectors")
+
+    def function(x, count):
+        for _ in range(count):
+            x = sin(x) + 0.5 * x
+        return x
+
+    for count, most in ((llvm.WRITTEN, 70), (llvm.WRITTEN + 1, 12)):
+        mapped = jit(vmap(lambda x, count=count: function(x, count)))
+        x = np.linspace(-1, 1, 3 * lanes + 1)
+        program = mapped.program(x)
+        lines = llvm.to_llvm(program, program.layout, lanes, calls, inline).count("\n")
+        assert lines / count < most
+        assert mapped(x) == pytest.approx([float(function(float(v), count)) for v in x], rel=1e-9)
+
+
 @pytest.mark.parametrize("reduce", [None, "sum"])
 def test_numbers_handed_on_between_functions(width, reduce, monkeypatch):
-    monkeypatch.setattr(llvm, "CHUNK", 10)
+    monkeypatch.setattr(chunk, "CHUNK", 10)
     agree(value_and_grad(network), (None, 0, 0), COUNTS, *data(3, 5), reduce=reduce)
 
 

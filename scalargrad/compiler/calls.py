@@ -91,6 +91,8 @@ def _doubles(array: Any) -> Any:
 
     if array.dtype.kind not in "fiub":
         raise TypeError(f"arrays must be of real numbers, got one of {array.dtype}")
+    if np.ma.is_masked(array):
+        raise TypeError(f"arrays must have a number everywhere: fill in what is masked (.filled(x)), got {array!r}")
     return np.require(array, float, ["C", "A", "E"])
 
 

@@ -7,7 +7,7 @@ costs nothing by itself (an operand from memory, a product that is only added) i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,18 @@ from scalargrad.compiler.schedule import sorted_lines
 
 if TYPE_CHECKING:
     from scalargrad.compiler.llvm import Module
+
+CHUNK = 700  # operations in a function
+
+
+def parts(indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut what is to be done into parts for a function each.
+
+    >>> [len(part) for part in parts(range(CHUNK + 1))] == [CHUNK, 1]
+    True
+    """
+    for start in range(0, len(indices), CHUNK):
+        yield indices[start : start + CHUNK]
 
 
 class Chunk(Function):
@@ -265,9 +277,7 @@ class Chunk(Function):
     def _input(self, buffer: int, place: int, step: int) -> str:
         inside = self.inside(self.lanes)
         first, each = self._samples(buffer, place, step)
-        if step == 1:
-            name, at = f"llvm.masked.load.v{self.lanes}f64.p0", f"ptr {first}"
-        else:
-            name, at = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0", f"<{self.lanes} x ptr> {each}"
-        call = self.module.declare(self.type, name, at.rpartition(" ")[0], "i32", self.bits, self.type)
-        return self.let(f"call {call}({at}, i32 8, {self.bits} {inside}, {self.type} zeroinitializer)")
+        if step != 1:
+            return self.gather(each, inside)
+        call = self.declare(self.type, f"llvm.masked.load.v{self.lanes}f64.p0", "ptr", "i32", self.bits, self.type)
+        return self.let(f"call {call}(ptr {first}, i32 8, {self.bits} {inside}, {self.type} zeroinitializer)")

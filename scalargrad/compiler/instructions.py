@@ -78,12 +78,14 @@ class Target(Protocol):
     """What functions have in common.
 
     register  how many numbers one vector of the processor holds
-    inline    "fma" or "avx512": write functions out, where `vectormath` can, with such instructions
+    inline    "fma" or "avx512": instructions of the processor that may be used
+    written   the functions of C's library that are written out, by `vectormath`
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     """
 
     register: int
     inline: str
+    written: set[str]
     vector_functions: frozenset[str]
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
@@ -134,6 +136,13 @@ class Function:
             return vector
         kind = f"<{lanes} x double>"
         return self.fetch(f"shufflevector {kind} {vector}, {kind} poison, {picking(range(start, start + count))}")
+
+    def gather(self, pointers: str, inside: str) -> str:
+        """Load the number behind each pointer; 0 where it is not inside."""
+        several = f"<{self.lanes} x ptr>"
+        name = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
+        call = self.declare(self.type, name, several, "i32", self.bits, self.type)
+        return self.let(f"call {call}({several} {pointers}, i32 8, {self.bits} {inside}, {self.type} zeroinitializer)")
 
     def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
@@ -223,7 +232,7 @@ class Function:
         if function in PLAIN:
             suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
             return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
-        if self.module.inline and self.lanes > 1 and function in vectormath.FUNCTIONS:
+        if self.lanes > 1 and function in self.module.written:
             return vectormath.expand(function, self, arguments[0])
         return self.call(function, arguments)
 

@@ -16,23 +16,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
-from scalargrad.compiler.chunk import Chunk
-from scalargrad.compiler.instructions import literal, picking, reads
+from scalargrad.compiler.chunk import Chunk, parts
+from scalargrad.compiler.instructions import reads, vector_name
 from scalargrad.compiler.loops import LoopFunction
 from scalargrad.compiler.packs import Loop, Pack, phases
+from scalargrad.compiler.results import Results
 from scalargrad.compiler.schedule import tiles
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
-CHUNK = 700  # operations in a function
 ACCUMULATORS = 24  # sums that may be in one function with operations; more of them have functions of their own
+WRITTEN = 200  # applications of functions that are written out: with more of them, compiling takes seconds
 SUMS = 16  # in one of those: with their factors, they fill the registers
 BATCH = 1024  # samples, at most, whose numbers are handed on at once
 LEVEL1 = 1 << 15  # bytes that these should not exceed: the first cache holds them, and some more
@@ -81,19 +81,6 @@ def to_llvm(
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
 
 
-_Place = tuple[str, int, int]  # a pointer, how many numbers behind it, and a sign
-
-
-def _moved(places: Sequence[_Place], by: int) -> list[_Place]:
-    return [(base, offset + by, sign) if base else ("never", 0, 0) for base, offset, sign in places]
-
-
-def _added(kind: str, total: str, value: str, sign: int) -> str:
-    if not total:
-        return f"fneg {kind} {value}"
-    return f"{'fadd' if sign > 0 else 'fsub'} {kind} {total}, {value}"
-
-
 class Module:
     """All functions of a program; the kernel calls the others."""
 
@@ -120,7 +107,7 @@ class Module:
             for varying, _ in self.terms:
                 for index, _ in varying:
                     self.accumulators.setdefault(index, len(self.accumulators))
-        self.results: dict[int, list[int]] = {}  # of each instruction, where they are stored as it is computed
+        self.results: dict[int, list[int]] = {}  # those that are stored as an instruction is computed
         if not layout.reduce:
             for number, (varying, fixed) in enumerate(self.terms):
                 for index, _ in (*varying, *fixed):
@@ -141,8 +128,13 @@ class Module:
                 self.pack_of |= {index: pack for pack in phase.packs for index in pack}
                 self.once.append(LoopFunction(self, f"once{len(self.once)}", phase))
             else:
-                self.once += [Chunk(self, f"once{len(self.once) + k}", part) for k, part in enumerate(_parts(phase))]
+                self.once += [Chunk(self, f"once{len(self.once) + k}", part) for k, part in enumerate(parts(phase))]
         self.each = self._each(each) if layout.mapped else []
+        applied = [op.libm for i in each if (op := program.instructions[i].op) and op.libm in vectormath.FUNCTIONS]
+        called = vector_functions if len(applied) > WRITTEN else ()
+        self.written = {
+            name for name in vectormath.FUNCTIONS if inline and vector_name(name, 1, register) not in called
+        }
         self.chunk_of = {i: chunk for chunk in (*self.once, *self.each) for i in chunk.indices}
         self.merged = {i for i in self.chunk_of if self._is_merged(i, readers[i])}
         self.stored = {number for chunk in (*self.once, *self.each) for number in chunk.stored}
@@ -152,8 +144,8 @@ class Module:
 
     def _each(self, indices: Sequence[int]) -> list[Chunk]:
         """Divide what is done for each sample into functions."""
-        parts = list(_parts(indices)) or [indices]
-        chunks = [Chunk(self, f"each{k}", part, looped=True) for k, part in enumerate(parts)]
+        divided = list(parts(indices)) or [indices]
+        chunks = [Chunk(self, f"each{k}", part, looped=True) for k, part in enumerate(divided)]
         own = set(indices)
         chunks[-1].copies = [
             i for i in self.results if i not in own and any(self.layout.results[n][2] for n in self.results[i])
@@ -272,10 +264,11 @@ class Module:
             chunk.text(in_order=in_order) if isinstance(chunk, Chunk) else chunk.text()
             for chunk in (*self.once, *self.each)
         ]
-        self.stores = self._stores()
-        kernel = "\n".join(self._kernel())
+        results = Results(self)
+        stores = results.functions()
+        kernel = "\n".join(self._kernel(results, len(stores)))
         attributes = _ATTRIBUTES.format(bits=64 * self.register)
-        return "\n".join([*self.tables, *functions, *self.stores, kernel, *sorted(self.declared), attributes]) + "\n"
+        return "\n".join([*self.tables, *functions, *stores, kernel, *sorted(self.declared), attributes]) + "\n"
 
     def declare(self, result: str, name: str, *parameters: str) -> str:
         """Declare a function, to call it."""
@@ -284,7 +277,7 @@ class Module:
 
     # The kernel: memory, what is computed once, the loop over batches of samples, and what is done with sums.
 
-    def _kernel(self) -> Iterator[str]:
+    def _kernel(self, results: Results, stores: int) -> Iterator[str]:
         register = self.register
         once, each = len(self.slots[False]), len(self.slots[True])
         sums = -(-len(self.accumulators) // register) * register
@@ -318,9 +311,9 @@ class Module:
             yield "  br i1 %more, label %loop, label %done"
             yield "done:"
             if sums:
-                yield from self._totals(sums)
-        for store in range(len(self.stores)):
-            yield f"  call void @r{store}(ptr %buffers, ptr %once, ptr %totals, i64 %n)"
+                yield from results.totals(sums)
+        for k in range(stores):
+            yield f"  call void @results{k}(ptr %buffers, ptr %once, ptr %totals, i64 %n)"
         if size > STACK:
             yield f"  call {self.declare('void', 'free', 'ptr')}(ptr %raw)"
         yield "  ret void"
@@ -330,137 +323,11 @@ class Module:
         memory = "ptr %buffers, ptr %once, ptr %each, ptr %sums"
         return f"  call void @{function.name}({memory}, i64 {start}, i64 {stop}, i64 %n)"
 
-    @property
-    def vector(self) -> str:
-        return f"<{self.register} x double>"
-
-    def _count(self) -> Iterator[str]:
-        lanes, vector = self.register, self.vector
-        yield "  %count1 = sitofp i64 %n to double"
-        yield f"  %counted = insertelement {vector} poison, double %count1, i64 0"
-        yield f"  %count{lanes} = shufflevector {vector} %counted, {vector} poison, <{lanes} x i32> zeroinitializer"
-
-    def _totals(self, sums: int) -> Iterator[str]:
-        """Add up, or average, the lanes of the accumulators, as many of them at once as there are lanes."""
-        lanes, vector = self.register, self.vector
-        mean = self.layout.reduce == "mean"
-        if mean:
-            yield from self._count()
-            yield f"  %share = fdiv {vector} {self._splat(1.0)}, %count{lanes}"
-        yield "  br label %totalled"
-        yield "totalled:"
-        yield "  %group = phi i64 [0, %done], [%after, %totalled]"
-        level = [f"%s{i}" for i in range(lanes)]
-        for i, name in enumerate(level):
-            yield f"  %z{i} = add i64 %group, {i}"
-            yield f"  {name}p = getelementptr {vector}, ptr %sums, i64 %z{i}"
-            yield f"  {name} = load {vector}, ptr {name}p, align {8 * lanes}"
-        width = 1
-        while len(level) > 1:
-            # Of two vectors, one has the sums of its own pairs in the even places then, the other in the odd ones.
-            mixed = [lane + lanes if lane & width else lane for lane in range(lanes)]
-            crossed = [(lane ^ width) + (lanes if lane & width else 0) for lane in range(lanes)]
-            above = []
-            for a, b in zip(level[::2], level[1::2], strict=True):
-                for letter, picked in (("m", mixed), ("c", crossed)):
-                    yield f"  {a}.{width}{letter} = shufflevector {vector} {a}, {vector} {b}, {picking(picked)}"
-                yield f"  {a}.{width} = fadd {vector} {a}.{width}m, {a}.{width}c"
-                above.append(f"{a}.{width}")
-            level, width = above, 2 * width
-        total = level[0]
-        if mean and self.inline:
-            yield from self._divided(total)
-            total += "d"
-        elif mean:
-            yield f"  {total}d = fdiv {vector} {total}, %count{lanes}"
-            total += "d"
-        yield "  %total = getelementptr double, ptr %totals, i64 %group"
-        yield f"  store {vector} {total}, ptr %total, align {8 * lanes}"
-        yield f"  %after = add i64 %group, {lanes}"
-        yield f"  %others = icmp slt i64 %after, {sums}"
-        yield "  br i1 %others, label %totalled, label %stored"
-        yield "stored:"
-
-    def _divided(self, total: str) -> Iterator[str]:
-        """Divide by the number of samples, whose reciprocal is known, as exactly as the slow instruction does."""
-        lanes, vector = self.register, self.vector
-        fused = self.declare(vector, f"llvm.fma.v{lanes}f64", vector, vector, vector)
-        absolute = self.declare(vector, f"llvm.fabs.v{lanes}f64", vector)
-        yield f"  {total}q = fmul {vector} {total}, %share"
-        yield f"  {total}n = fneg {vector} {total}q"
-        yield f"  {total}r = call {fused}({vector} {total}n, {vector} %count{lanes}, {vector} {total})"
-        yield f"  {total}b = call {fused}({vector} {total}r, {vector} %share, {vector} {total}q)"
-        yield f"  {total}a = call {absolute}({vector} {total}q)"
-        yield f"  {total}f = fcmp olt {vector} {total}a, {self._splat(inf)}"
-        yield f"  {total}d = select <{lanes} x i1> {total}f, {vector} {total}b, {vector} {total}q"
-
-    def _splat(self, number: float) -> str:
-        return f"<{', '.join([f'double {literal(number)}'] * self.register)}>"
-
     def buffer_pointers(self, lines: Iterable[str]) -> Iterator[str]:
         """Write what loads the pointers to the buffers that some lines use."""
         for buffer in sorted({int(number) for line in lines for number in re.findall(r"%buffer(\d+)", line)}):
             yield f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}"
             yield f"  %buffer{buffer} = load ptr, ptr %at{buffer}"
-
-    def _stores(self) -> list[str]:
-        """Write functions that store what is not stored where it is computed: sums over samples, inputs, constants."""
-        left = [i for i in range(len(self.terms)) if i not in self.stored]
-        functions = []
-        for start in range(0, len(left), CHUNK):
-            head = f"define internal void @r{start // CHUNK}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
-            stores = list(self._results(left[start : start + CHUNK]))
-            functions.append(
-                "\n".join([head, *self.buffer_pointers(stores), *self._count(), *stores, "  ret void", "}"])
-            )
-        return functions
-
-    def _results(self, numbers: Sequence[int]) -> Iterator[str]:
-        """Put results together from their terms; where all that is in a row, many at once."""
-        reduce = self.layout.reduce
-        found = [self._places(number) for number in numbers]
-        start = 0
-        while start < len(numbers):
-            lanes = self.register
-            for further in range(1, lanes):
-                if start + further >= len(numbers) or found[start + further] != _moved(found[start], further):
-                    lanes = 1
-                    break
-            kind = f"<{lanes} x double>" if lanes > 1 else "double"
-            number, total = numbers[start], ""
-            for term, (base, offset, sign) in enumerate(found[start][1:]):
-                name = value = f"%r{number}.{term}"
-                if base:
-                    yield f"  {name}p = getelementptr double, ptr {base}, i64 {offset}"
-                    yield f"  {name} = load {kind}, ptr {name}p, align 8"
-                else:
-                    value = literal(self.program.instructions[offset].constant)
-                if reduce == "sum" and base != "%totals":
-                    yield f"  {name}n = fmul {kind} {value}, %count{lanes}"
-                    value = f"{name}n"
-                if total or sign < 0:
-                    yield f"  {name}s = {_added(kind, total, value, sign)}"
-                    value = f"{name}s"
-                total = value
-            yield f"  %out{number} = getelementptr double, ptr {found[start][0][0]}, i64 {found[start][0][1]}"
-            yield f"  store {kind} {total}, ptr %out{number}, align 8"
-            start += lanes
-
-    def _places(self, number: int) -> list[_Place]:
-        """Return where a result belongs, and where its terms are; without a base, a term is a constant."""
-        varying, fixed = self.terms[number]
-        buffer, place, _ = self.layout.results[number]
-        places = [(f"%buffer{buffer}", place, 1)]
-        places += [("%totals", self.accumulators[index], sign) for index, sign in varying]
-        for index, sign in fixed:
-            op, operands, _ = self.program.instructions[index]
-            places.append((*self.place(index), sign) if op or operands else ("", index, sign))
-        return places
-
-
-def _parts(indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(indices), CHUNK):
-        yield indices[start : start + CHUNK]
 
 
 _ATTRIBUTES = """\

@@ -35,14 +35,12 @@ class LoopFunction(Function):
             self._place(tuple(fold.pack), instructions)
         called = any(op is not None and op.libm and op.libm not in PLAIN for op, _, _ in instructions)
         # Beside the widest vectors an addition takes twice as long, and those of a sum wait for each other.
-        super().__init__(
-            module, instructions, min(4, module.register) if loop.folds and not called else module.register
-        )
+        narrow = loop.folds and not called
+        super().__init__(module, instructions, min(4, module.register) if narrow else module.register)
         self.names: dict[int, str] = {}
         self.indices = [*(i for pack in loop.packs for i in pack), *(i for fold in loop.folds for i in fold.sums)]
         self.outside = {i for lanes in self.taken for i in lanes if self.program[i].op is not None}
         self.outside.update(fold.start for fold in loop.folds if fold.start is not None)
-
         stored = [index for pack in loop.packs if self._results(pack) is not None for index in pack]
         totals = [] if module.layout.mapped else [fold.total for fold in loop.folds]
         self.stored = [number for index in (*stored, *totals) for number in module.results.get(index, [])]
@@ -147,7 +145,7 @@ class LoopFunction(Function):
         base, place = module.place(taken[0])
         distances = [module.place(index)[1] - place for index in taken]
         step = distances[1]
-        whole, pointers = f"<{self.lanes} x i64>", f"<{self.lanes} x ptr>"
+        whole = f"<{self.lanes} x i64>"
         if distances != list(range(0, step * len(taken), step or 1)):
             table = module.table("i64", list(map(str, distances)))
             there = self.let(f"load {whole}, ptr {self._at(table, 0)}, align 8")
@@ -158,11 +156,7 @@ class LoopFunction(Function):
             there = f"<{', '.join(f'i64 {step * lane}' for lane in range(self.lanes))}>"
             start = self._at(base, place, step)
         at = self.let(f"getelementptr double, ptr {start}, {whole} {there}")
-        call = self.declare(
-            self.type, f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0", pointers, "i32", self.bits, self.type
-        )
-        every = f"<{', '.join(['i1 1'] * self.lanes)}>"
-        return self.let(f"call {call}({pointers} {at}, i32 8, {self.bits} {every}, {self.type} poison)")
+        return self.gather(at, f"<{', '.join(['i1 1'] * self.lanes)}>")
 
     def _store(self, value: str, base: str, place: int) -> None:
         self.lines.append(f"  store {self.type} {value}, ptr {self._at(base, place)}, align 8")

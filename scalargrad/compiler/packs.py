@@ -30,10 +30,9 @@ class Pack(tuple[int, ...]):
     """Instructions that are computed together, one in each lane."""
 
     __slots__ = ()
-    __eq__, __hash__ = (
-        object.__eq__,
-        object.__hash__,
-    )  # an instruction is in one pack, and thousands are slow to compare
+    # An instruction is in one pack only, and to compare or hash thousands of them takes long.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 @dataclass(eq=False)
@@ -43,7 +42,7 @@ class Fold:
     start   the instruction that is added first; None: there is none
     pack    whose lanes are added
     first   of these lanes
-    total   the instruction that is their sum
+    sums    the additions, each of which needs the one before
     """
 
     start: int | None
