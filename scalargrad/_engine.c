@@ -1977,6 +1977,7 @@ static PyGetSetDef attributes[] = {
     {"label", get_label, set_label, "its name in messages and pictures", "label"},
     {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
     {"role", get_role, set_role, "input, parameter, target or constant, for pictures", "role"},
+    {"_role", get_role, NULL, NULL, NULL},
     {"_parents", get_parents, set_ancestors, NULL, "_parents"},
     {"_operation", get_operation, assign_operation, NULL, "_operation"},
     {"_traced", get_traced, set_traced, NULL, "_traced"},

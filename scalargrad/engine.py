@@ -192,7 +192,7 @@ def _linearize(op: Op, parents: tuple[Value, ...]) -> tuple[float, tuple[float, 
 
 
 def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -> float:
-    if parent.role == "constant":
+    if parent._role == "constant":
         return 0.0
     derivative = op.partials[index]
     try:
@@ -227,7 +227,7 @@ def apply(op: Op, *operands: Any) -> Value:
 
 def _constant(operand: Any, op: Op) -> Value:
     node = PythonValue(number(operand, f"operand of {op.name}"))
-    node.role = "constant"
+    node._role = "constant"
     return node
 
 
@@ -300,25 +300,25 @@ class Value:
         name: str = "",
     ) -> None:
         mode = _mode.get()
-        try:
-            _children = tuple(_children)
-        except TypeError:
-            raise TypeError(f"_children must be Values in a tuple or list, got {_children!r}") from None
         partials = None
-        if _op.__class__ is not Op and (_op.__class__ is not str or _children or children or local_grads or name):
+        if _op.__class__ is not Op and (_op or _op.__class__ is not str or _children or children or local_grads or name):
             _children, _op, label, partials = by_hand(_children, _op, label, children, local_grads, name)
+        elif _children.__class__ is not tuple:
+            _children = tuple(_children)
         self._data = data if data.__class__ is float else number(data, "data")
         self.grad = 0.0
         self.label = label
         self._scope = mode.scope
-        self._traced = bool(_traces)  # made while a function is traced, in whichever thread
+        self._traced = True if _traces else False  # noqa: SIM210 - quicker than bool(); made while a function is traced, in whichever thread
         if mode.recording:
             self._parents, self._role = _children, ""
         else:
             self._parents, self._role = _unrecorded(mode, _children)
         self._operation = _op
-        self._partials: Any = partials if self._parents else None  # a tuple of floats, in the parents' order
-        self._closure: Callable[[Value], None] | None = _chain_rule if self._partials else None
+        self._partials: Any = None  # a tuple of floats, in the parents' order
+        self._closure: Callable[[Value], None] | None = None
+        if partials and self._parents:
+            self._partials, self._closure = partials, _chain_rule
         if mode.watch and _op:
             _check_result(self, _children)
 
@@ -647,6 +647,25 @@ Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
 PythonValue = Value  # this file's own; `Value` becomes the one in use, at the end
 
 
+if sys.version_info[:2] == (3, 13):
+    # This version alone frees what hangs together by a recursion as deep as the main thread's stack allows, in other
+    # threads too. So a chain of nodes is let go of one by one.
+    _dying: list[Any] = []
+    _draining = False
+
+    def _let_go(self: Value) -> None:
+        global _draining
+        _dying.append(getattr(self, "_parents", ()))
+        self._parents = ()
+        if not _draining:
+            _draining = True
+            while _dying:
+                _dying.pop()
+            _draining = False
+
+    Value.__del__ = _let_go  # type: ignore[attr-defined]
+
+
 class Parents(tuple[Value, ...]):
     """What a Value was computed from, in the operands' order; equal to a set of the same Values, as micrograd's is.
 
@@ -667,7 +686,7 @@ class Parents(tuple[Value, ...]):
 
 
 def by_hand(
-    children: tuple[Any, ...],
+    children: Iterable[Any],
     op: Any = "",
     label: str = "",
     more_children: Iterable[Any] | None = None,
@@ -679,6 +698,10 @@ def by_hand(
     >>> by_hand((Value(3.0),), (6,), name="square")[1:]
     ('', 'square', (6.0,))
     """
+    try:
+        children = tuple(children)
+    except TypeError:
+        raise TypeError(f"_children must be Values in a tuple or list, got {children!r}") from None
     if name and label:
         raise TypeError(f"name and label are two words for one thing, got {name!r} and {label!r}")
     if more_children is not None:
