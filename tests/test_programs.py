@@ -1229,7 +1229,7 @@ def test_third_argument_is_a_name_or_the_local_gradients(Value):
     assert cubed(Value, cubed(Value, x))._children[0]._local_grads == (12.0,)
 
 
-@pytest.mark.parametrize("third", [3, 2.0, None, {1.0}, b"+", object(), ("1",), ([1.0],), (None,), (1j,)], ids=repr)
+@pytest.mark.parametrize("third", [3, 2.0, None, {1.0}, b"+", ..., ("1",), ([1.0],), (None,), (1j,)], ids=repr)
 def test_anything_else_in_third_place_is_refused(Value, third):
     x = Value(2.0)
     with pytest.raises(TypeError):
@@ -1387,7 +1387,7 @@ def scalars():
             continue
 
 
-@pytest.mark.parametrize("scalar", scalars(), ids=lambda scalar: scalar.__name__)
+@pytest.mark.parametrize("scalar", list(scalars()), ids=lambda scalar: scalar.__name__)
 def test_arrays_without_dimensions_are_numbers(Value, scalar):
     x = Value(scalar(2.0))
     assert (x.data, type(x.data)) == (2.0, float)
@@ -1423,7 +1423,7 @@ def test_keys_sets_and_lists_go_by_identity(Value):
     assert len({a, b, a}) == 2
     assert {a: 1, b: 2}[b] == 2
     assert a in [b, a]
-    assert a not in [b]
+    assert [a, b].index(b) == 1
     values = [a, b]
     values.remove(b)
     assert values[0] is a
