@@ -16,7 +16,7 @@ from operator import add
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.engine import is_traced, scope
+from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
 from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, softplus, stop_gradient
 from scalargrad.value import Value
@@ -388,7 +388,7 @@ def _largest(values: Sequence[Value]) -> int:
 
 
 def _any_traced(values: Sequence[Value]) -> bool:
-    return any(map(is_traced, values))
+    return under_way() is not None or any(map(is_traced, values))
 
 
 def _peak(values: Sequence[Value]) -> Value:

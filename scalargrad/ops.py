@@ -74,7 +74,9 @@ def is_number(value: Any) -> bool:
     >>> is_number(3), is_number("3")
     (True, False)
     """
-    return isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_")  # NumPy's bool
+    if isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_"):  # NumPy's bool
+        return True
+    return getattr(value, "shape", None) == () and is_number(value.item())  # an array or tensor without dimensions
 
 
 def number(value: Any, name: str = "value") -> float:
@@ -89,7 +91,7 @@ def number(value: Any, name: str = "value") -> float:
         return value
     if is_number(value):
         try:
-            return float(value)
+            return float(value if isinstance(value, (float, int, Real)) else value.item())
         except OverflowError:
             raise OverflowError(f"{name} is too large for a float") from None
     raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")

@@ -23,12 +23,13 @@ from types import SimpleNamespace
 import pytest
 
 import scalargrad
-from scalargrad import detect_anomaly, engine, ieee, no_grad, ops, scope
+from conftest import ENGINES as BY_NAME
+from scalargrad import detect_anomaly, ieee, no_grad, ops, scope
 
 if scalargrad.engine_name != "native":
     pytest.skip("the C engine is not in use", allow_module_level=True)
 
-native = scalargrad._engine
+engine, native = BY_NAME["python"], BY_NAME["native"]
 V = native.Value
 ENGINES = (engine, native)
 ROOT = Path(__file__).parent.parent
@@ -898,7 +899,7 @@ def test_the_mode_in_force_is_that_of_the_thread_and_the_task():
 def test_the_mode_is_set_where_the_c_engine_sees_it():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "scalargrad").glob("*.py")]
     assert sum(source.count("_mode.set") + source.count("_mode.reset") for source in sources) == 2
-    assert engine._set_mode is native._set_mode
+    assert scalargrad.engine._set_mode is native._set_mode
 
 
 def test_threads_on_disjoint_graphs():
