@@ -1182,7 +1182,17 @@ def demo_of_the_plain_class():
 
 ENTRANCES = {
     "replaced": DEMO.replace("micrograd", "scalargrad"),
-    "sys.modules": "import sys, scalargrad\nsys.modules['micrograd'] = scalargrad\n" + DEMO,
+    "sys.modules": f"""
+import sys
+import scalargrad
+before = scalargrad.engine, scalargrad.nn, scalargrad.Value, scalargrad.nn.MLP
+sys.modules["micrograd"] = scalargrad
+{DEMO}
+import micrograd.engine
+import micrograd.nn as nn
+from micrograd import engine
+assert (engine, nn, Value, MLP) == (scalargrad.engine, scalargrad.nn, scalargrad.Value, nn.MLP) == before
+""",
     "micrograd": DEMO,
 }
 
