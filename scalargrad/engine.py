@@ -281,7 +281,7 @@ class Value:
     """
 
     __slots__ = (
-        *("_data", "grad", "label", "scope", "role", "_traced"),
+        *("_data", "grad", "label", "_scope", "_role", "_traced"),
         *("_parents", "_operation", "_partials", "_closure", "__dict__"),
     )
 
@@ -304,12 +304,12 @@ class Value:
         self._data = data if data.__class__ is float else number(data, "data")
         self.grad = 0.0
         self.label = label
-        self.scope = mode.scope
+        self._scope = mode.scope
         self._traced = bool(_traces)  # made while a function is traced, in whichever thread
         if mode.recording:
-            self._parents, self.role = _children, ""
+            self._parents, self._role = _children, ""
         else:
-            self._parents, self.role = _unrecorded(mode, _children)
+            self._parents, self._role = _unrecorded(mode, _children)
         self._operation = _op
         self._partials: Any = partials if self._parents else None  # a tuple of floats, in the parents' order
         self._closure: Callable[[Value], None] | None = _chain_rule if self._partials else None
@@ -325,6 +325,26 @@ class Value:
     @data.setter
     def data(self, value: Any) -> None:
         self._data = number(value, "data")
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        return self._scope
+
+    @scope.setter
+    def scope(self, names: tuple[str, ...]) -> None:
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"scope must be a tuple of names, got {names!r}")
+        self._scope = names
+
+    @property
+    def role(self) -> str:
+        return self._role
+
+    @role.setter
+    def role(self, role: str) -> None:
+        if not isinstance(role, str):
+            raise TypeError(f"role must be a string, got {role!r}")
+        self._role = role
 
     @property
     def name(self) -> str:

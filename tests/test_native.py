@@ -25,6 +25,7 @@ import pytest
 import scalargrad
 from conftest import ENGINES as BY_NAME
 from scalargrad import detect_anomaly, ieee, no_grad, ops, scope
+from scalargrad.engine import tracing
 
 if scalargrad.engine_name != "native":
     pytest.skip("the C engine is not in use", allow_module_level=True)
@@ -442,14 +443,34 @@ def gradient_of_nonsense():
 
 
 def traced():
-    v = V(math.nan)
-    v.role = "traced"
-    errors(lambda: (v * 2).data)
-    errors(lambda: v < 1)
-    errors(bool, v)
-    errors(v.detach)
-    (v * v).backward()
-    v.zero_grad()
+    with tracing():
+        v = V(math.nan)
+        v.role = "traced"
+        errors(lambda: (v * 2).data)
+        errors(lambda: v < 1)
+        errors(lambda: v == 1)
+        errors(lambda: {v})
+        v.detach()
+        in_mode(no_grad, lambda: (v * x, three(v, x, 1)))
+        (v * v * x).backward()
+        v.zero_grad()
+
+
+def assign_parents():
+    v = x * y
+    v._prev = {y, x}
+    v._prev = [x]
+    v._op = "by hand"
+    v._backward = lambda: None
+
+
+def patched():
+    original = V.__init__
+    V.__init__ = lambda self, *arguments, **keywords: original(self, *arguments, **keywords)
+    try:
+        return V(1.0) + x * 2, three(x, y, 1), -x
+    finally:
+        V.__init__ = original
 
 
 REPEATED = {
@@ -504,7 +525,7 @@ REPEATED = {
     "attribute that is not": lambda: (errors(lambda: x.nope), errors(delattr, x, "nope"), errors(delattr, x, "data")),
     "read": lambda: (x.data, x.grad, x.label, x.scope, x.role, x._prev, x._op, (x * y)._prev, (x * y)._op),
     "write": lambda: (setattr(x, "data", 0.5), setattr(x, "grad", 1), errors(setattr, x, "data", "a")),
-    "write nonsense": lambda: (errors(setattr, x, "scope", 3), errors(setattr, x, "_prev", ())),
+    "write nonsense": lambda: (errors(setattr, x, "scope", 3), errors(setattr, x, "_prev", [1]), errors(setattr, x, "_op", 1)),
     "local_gradients": lambda: ((x * y).local_gradients, handmade.local_gradients, x.local_gradients),
     "dict": lambda: V(1.0).__dict__.update(a=1),
     "compare": lambda: (x < y, x <= 1, x > 2, y >= x, x == y, x != y, hash(x), bool(x), errors(lambda: x < "a")),
@@ -512,6 +533,12 @@ REPEATED = {
     "copy": lambda: ((x * y).__copy__(), (x * y).__deepcopy__({}), pickle.loads(pickle.dumps(x * y + 1))),
     "restore nonsense": lambda: (errors(V._restore, 1.0), errors(V._restore, *(None,) * 7, ())),
     "modulus": lambda: errors(pow, x, 2, 3),
+    "local gradients": lambda: (V(2.0, (x,), (3.0,)), V(2.0, (x, y), [1, 2]), V(1.0, children=(x,), local_grads=(1,))),
+    "local gradients of nonsense": lambda: (errors(V, 1.0, (x,), (1, 2)), errors(V, 1.0, (x,), ("a",)), errors(V, 1.0, (x,), 3)),
+    "name": lambda: (V(1.0, name="a").name, errors(lambda: V(1.0, label="a", name="b"))),
+    "parents assigned": assign_parents,
+    "patched": patched,
+    "roles": lambda: [setattr(V(1.0), "role", role) for role in ("input", "my own", "")],
     "subclass operand": lambda: (Sub(1.0) + x, x * Slotted(2.0), Sub(1.0).exp()),
 }
 
@@ -569,8 +596,8 @@ def test_a_value_without_init():
     v.zero_grad()
     assert v.grad == 0.0
     assert repr(v * 2 + v) == "Value(data=0.0, grad=0.0)"
-    assert (v < 1, bool(v), v.detach().data, v.forward() is v, pickle.loads(pickle.dumps(v)).data) == (
-        *(True, False, 0.0, True, 0.0),
+    assert (v < 1, v == 0, v.detach().data, v.forward() is v, pickle.loads(pickle.dumps(v)).data) == (
+        *(True, True, 0.0, True, 0.0),
     )
     for kind in (Sub, Slotted):
         empty = V.__new__(kind)
@@ -770,15 +797,21 @@ def test_dict_is_changed_while_an_attribute_is_looked_up():
 
     class Key:
         def __hash__(self):
-            return hash("name")
+            return hash("note")
 
         def __eq__(self, other):
             v.__dict__.clear()
+            v.__dict__ = {}
             return False
 
     v.__dict__[Key()] = [1]
     with pytest.raises(AttributeError):
-        v.name  # noqa: B018
+        v.note  # noqa: B018
+    v.__dict__[Key()] = [1]
+    v.note = 1
+    v.__dict__[Key()] = [1]
+    with pytest.raises(AttributeError):
+        del v.note
 
 
 @pytest.mark.parametrize("setter", ["v.__class__ = Kind", "object.__dict__['__class__'].__set__(v, Kind)"])
