@@ -1143,8 +1143,13 @@ static int are_partials(PyObject *op, PyObject *parents) /* as microgpt's operat
 
 static int take_apart(PyObject *data, PyObject *children, PyObject *op, PyObject *label, PyObject *more[3], Made *made)
 {
-    if (number(data, "data", "", &made->data) < 0 || (made->parents = PySequence_Tuple(children)) == NULL)
+    if (number(data, "data", "", &made->data) < 0)
         return -1;
+    if ((made->parents = PySequence_Tuple(children)) == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "_children must be Values in a tuple or list, got %R", children);
+        return -1;
+    }
     made->op = Py_NewRef(op);
     made->label = Py_NewRef(label);
     if (more[0] == Py_None && more[1] == Py_None && more[2] == empty_string && are_values(made->parents)) {

@@ -15,12 +15,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial
+from inspect import signature
 from math import isfinite, isnan, nan
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scalargrad import ops
 from scalargrad.ops import Op, describe, ieee, is_number, number
+
+ops.one_module(__name__)
 
 
 class Mode(NamedTuple):
@@ -297,9 +300,12 @@ class Value:
         name: str = "",
     ) -> None:
         mode = _mode.get()
-        _children = tuple(_children)
+        try:
+            _children = tuple(_children)
+        except TypeError:
+            raise TypeError(f"_children must be Values in a tuple or list, got {_children!r}") from None
         partials = None
-        if _op.__class__ is not Op and (_op or _children or children or local_grads or name):
+        if _op.__class__ is not Op and (_op.__class__ is not str or _children or children or local_grads or name):
             _children, _op, label, partials = by_hand(_children, _op, label, children, local_grads, name)
         self._data = data if data.__class__ is float else number(data, "data")
         self.grad = 0.0
@@ -565,7 +571,8 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
-        return f"Value(data={data}, grad={_as_float(self.grad)}{label})"
+        grad = self.grad._data if is_value(self.grad) else self.grad
+        return f"Value(data={data}, grad={grad}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
@@ -707,6 +714,7 @@ def _lend(twin: Any) -> None:
     _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
     for function in (no_grad, detect_anomaly, source_lines, scope):
         setattr(twin, function.__name__, function)
+    twin.Value.__signature__ = signature(Value)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
     methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
@@ -920,7 +928,8 @@ def again(node: Value, parents: Sequence[Value]) -> Value:
 
 def _rule(node: Value) -> Op:
     if node._by_hand or not isinstance(node._operation, Op):
-        raise TypeError(f"{node!r} was made by hand ({node._op!r}): it has no operation to compute or derive anew")
+        op = f" ({node._op!r})" if node._op else ""
+        raise TypeError(f"{node!r} was made by hand{op}: it has no operation to compute or derive anew")
     return node._operation
 
 
@@ -965,7 +974,9 @@ def _backward_as_graph(root: Value, gradient: Any) -> None:
 
 
 def _as_float(gradient: Any) -> float:
-    return gradient._data if is_value(gradient) else gradient
+    if gradient.__class__ is float:
+        return gradient
+    return gradient._data if is_value(gradient) else number(gradient, "grad")
 
 
 # While a function is traced, its arguments are leaves without a number: nan, with the role "traced". What is computed

@@ -18,8 +18,10 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
-from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, softplus, stop_gradient
+from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, sigmoid, softplus, stop_gradient
 from scalargrad.value import Value
+
+ops.one_module(__name__)
 
 Activation = str | Callable[[Value], Value] | None
 
@@ -233,7 +235,9 @@ class Neuron(Module):
             return z
         with scope(self.name):
             if isinstance(self._function, ops.Op):
-                h = self._function(z)
+                # By the method, as micrograd's neurons do: programs patch it.
+                by_name = ops.TABLE.get(self._function.name) is self._function
+                h = getattr(z, self._function.name)() if by_name else self._function(z)
             else:  # several operations, which deserve a frame
                 with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
                     h = self._function(z)
@@ -359,6 +363,86 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+# The same by PyTorch's names: layers and activations, one after another.
+
+
+class Linear(Layer):
+    """A Layer without activation.
+
+    >>> Linear(2, 3)
+    Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
+    """
+
+    def __init__(self, nin: int, nout: int, **keywords: Any) -> None:
+        super().__init__(nin, nout, nonlin=False, **keywords)
+
+
+class Elementwise(Module):
+    """An operation as a Module: applied to a Value, or to each of a list.
+
+    >>> [y.data for y in ReLU()([Value(-1.0), Value(2.0)])]
+    [0.0, 2.0]
+    """
+
+    operation: ops.Op
+
+    def __call__(self, x: Any) -> Any:
+        return self.operation(x) if isinstance(x, Value) or ops.is_number(x) else [self.operation(xi) for xi in x]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ReLU(Elementwise):
+    """relu as a Module.
+
+    >>> ReLU()(Value(-1.0)).data
+    0.0
+    """
+
+    operation = relu
+
+
+class Tanh(Elementwise):
+    """tanh as a Module.
+
+    >>> Tanh()(Value(0.0)).data
+    0.0
+    """
+
+    operation = ops.tanh
+
+
+class Sigmoid(Elementwise):
+    """sigmoid as a Module.
+
+    >>> Sigmoid()(Value(0.0)).data
+    0.5
+    """
+
+    operation = sigmoid
+
+
+class Sequential(Module):
+    """Modules one after another.
+
+    >>> model = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
+    >>> len(model.parameters()), model([0.5, -1.0]).label
+    (13, 'z1')
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer([x] if isinstance(x, Value) and isinstance(layer, Layer) else x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
 
 
 def as_values(numbers: Sequence[Any], label: str, role: str) -> list[Value]:

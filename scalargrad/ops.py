@@ -12,6 +12,7 @@ Adding an operation is one record here and one row of test points in `tests/poin
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import operator
@@ -66,6 +67,19 @@ def ieee() -> Iterator[None]:
         yield
     finally:
         _ieee.reset(token)
+
+
+def one_module(name: str) -> None:
+    """See to it that a module which is imported by another package's name is the one that is there already.
+
+    >>> one_module("scalargrad.ops")
+
+    Programs for micrograd run after `sys.modules["micrograd"] = scalargrad`, but then `import micrograd.engine` would
+    execute the file once more, and make a second Value, unlike the first.
+    """
+    first = f"{__package__}.{name.rpartition('.')[2]}"
+    if name != first:
+        sys.modules[name] = importlib.import_module(first)
 
 
 def is_number(value: Any) -> bool:

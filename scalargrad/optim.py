@@ -13,11 +13,11 @@ from scalargrad.value import Value
 class Optimizer:
     """What all optimisers share: parameters, a learning rate, `zero_grad()` and `step()`.
 
-    The learning rate may be changed between steps. Raises TypeError for a parameter that is no Value, ValueError
-    for a rate outside its range.
+    The learning rate may be changed between steps; `lr` is another word for it. Raises TypeError for a parameter that is
+    no Value, ValueError for a rate outside its range.
     """
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float) -> None:
+    def __init__(self, parameters: Iterable[Value], learning_rate: float, lr: float | None = None) -> None:
         self.parameters = list(parameters)
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
@@ -26,7 +26,16 @@ class Optimizer:
                 raise ValueError(f"parameters must be leaves, got {parameter!r}, which is computed from others")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("parameters must be different, got one of them twice")
-        self.learning_rate = _within(learning_rate, "learning_rate")
+        self.learning_rate = _within(learning_rate if lr is None else lr, "learning_rate" if lr is None else "lr")
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, by PyTorch's name."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self.learning_rate = rate
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -59,8 +68,9 @@ class SGD(Optimizer):
         *,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate)
+        super().__init__(parameters, learning_rate, lr)
         self.momentum = _within(momentum, "momentum", 1)
         self.weight_decay = _within(weight_decay, "weight_decay")
         self.velocity = [0.0] * len(self.parameters)
@@ -94,8 +104,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate)
+        super().__init__(parameters, learning_rate, lr)
         self.betas = _within(betas[0], "betas[0]", 1), _within(betas[1], "betas[1]", 1)
         self.epsilon = _within(epsilon, "epsilon")
         self.weight_decay = _within(weight_decay, "weight_decay")
