@@ -1346,23 +1346,32 @@ def test_learning_rate_has_its_short_name(optimizer):
         return w.data
 
     assert after_step(lr=0.1) == after_step(learning_rate=0.1) < 1.0
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="learning_rate"):
         make([scalargrad.Value(1.0)], lr=0.1, learning_rate=0.2)
 
 
 def test_networks_of_pytorchs_parts():
     nn = scalargrad.nn
     random.seed(3)
-    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2), nn.ReLU())
-    assert len(model.parameters()) == 2 * 3 + 3 + 3 * 2 + 2
+    first, second = nn.Linear(2, 3), nn.Linear(3, 1)
+    model = nn.Sequential(first, nn.ReLU(), second, nn.Tanh())
     x = [0.5, -1.0]
-    for layer in model.layers if hasattr(model, "layers") else model:
-        x = layer(x)
-    assert [v.data for v in model([0.5, -1.0])] == [v.data for v in x]
-    sum(model([0.5, -1.0])).backward()
-    assert any(p.grad for p in model.parameters())
+    hidden = [max(0.0, n.b.data + n.w[0].data * x[0] + n.w[1].data * x[1]) for n in first.neurons]
+    (last,) = second.neurons
+    out = model(x)
+    assert out.data == pytest.approx(
+        math.tanh(last.b.data + sum(w.data * h for w, h in zip(last.w, hidden))), rel=1e-15
+    )
+    assert model.parameters() == first.parameters() + second.parameters()
+    assert len(model.parameters()) == 2 * 3 + 3 + 3 + 1
+    out.backward()
+    assert last.b.grad == pytest.approx(1 - out.data**2, rel=1e-14)
     model.zero_grad()
     assert not any(p.grad for p in model.parameters())
+    assert [y.data for y in nn.Tanh()([scalargrad.Value(0.5), scalargrad.Value(-1.0)])] == [
+        math.tanh(0.5),
+        -math.tanh(1),
+    ]
 
 
 def test_copy_of_a_closure_is_refused_with_the_way_out(Value):
