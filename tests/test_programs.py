@@ -21,6 +21,7 @@ import types
 from contextlib import contextmanager, redirect_stdout
 
 import pytest
+from conftest import ENGINES
 
 import scalargrad
 
@@ -1252,6 +1253,21 @@ def test_anything_else_in_third_place_is_refused(Value, third):
 def test_as_many_local_gradients_as_children(Value, grads):
     with pytest.raises((TypeError, ValueError), match=str(len(grads))):
         Value(1.0, (Value(2.0),), grads)
+
+
+def test_children_are_of_the_same_engine(Value):
+    others = [engine.Value(2.0) for engine in ENGINES.values() if engine.Value is not Value]
+    for other in others:
+        for third in ((1.0,), "f"):
+            with pytest.raises(TypeError):
+                Value(1.0, (other,), third)
+        with pytest.raises(TypeError):
+            Value(1.0)._prev = [other]
+
+
+def test_anomaly_in_a_node_of_local_gradients(Value):
+    with scalargrad.detect_anomaly(), pytest.raises(FloatingPointError, match="nan"):
+        Value(math.nan, (Value(2.0),), (1.0,))
 
 
 def test_node_of_local_gradients_is_a_node_like_others(Value):
