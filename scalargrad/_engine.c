@@ -1111,7 +1111,7 @@ static void release(Made *made)
 
 RARE static int sort_out(Made *made, PyObject *more[3]) /* what engine.by_hand knows, or refuses */
 {
-    PyObject *answer = PyObject_CallFunctionObjArgs(by_hand, made->parents, made->op, made->label, more[0], more[1], more[2], NULL);
+    PyObject *answer = PyObject_CallFunctionObjArgs(by_hand, Value, made->parents, made->op, made->label, more[0], more[1], more[2], NULL);
     if (answer == NULL)
         return -1;
     PyObject **to[] = {&made->parents, &made->op, &made->label, &made->partials};
@@ -1192,7 +1192,7 @@ static int fill(Node *node, Made *made)
     drop(extra);
     Py_XDECREF(x);
     Py_XDECREF(y);
-    int watch = failed || !mode.watch ? 0 : PyObject_IsTrue(made->op);
+    int watch = failed || !mode.watch ? 0 : PyTuple_GET_SIZE(made->parents) || PyObject_IsTrue(made->op);
     if (watch > 0) {
         PyObject *done = PyObject_CallFunctionObjArgs(check_result, node, made->parents, NULL);
         failed = done == NULL;
@@ -1977,6 +1977,7 @@ static PyGetSetDef attributes[] = {
     {"label", get_label, set_label, "its name in messages and pictures", "label"},
     {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
     {"role", get_role, set_role, "input, parameter, target or constant, for pictures", "role"},
+    {"_role", get_role, NULL, NULL, NULL},
     {"_parents", get_parents, set_ancestors, NULL, "_parents"},
     {"_operation", get_operation, assign_operation, NULL, "_operation"},
     {"_traced", get_traced, set_traced, NULL, "_traced"},

@@ -192,7 +192,7 @@ def _linearize(op: Op, parents: tuple[Value, ...]) -> tuple[float, tuple[float, 
 
 
 def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -> float:
-    if parent.role == "constant":
+    if parent._role == "constant":
         return 0.0
     derivative = op.partials[index]
     try:
@@ -227,7 +227,7 @@ def apply(op: Op, *operands: Any) -> Value:
 
 def _constant(operand: Any, op: Op) -> Value:
     node = PythonValue(number(operand, f"operand of {op.name}"))
-    node.role = "constant"
+    node._role = "constant"
     return node
 
 
@@ -300,26 +300,26 @@ class Value:
         name: str = "",
     ) -> None:
         mode = _mode.get()
-        try:
-            _children = tuple(_children)
-        except TypeError:
-            raise TypeError(f"_children must be Values in a tuple or list, got {_children!r}") from None
         partials = None
-        if _op.__class__ is not Op and (_op.__class__ is not str or _children or children or local_grads or name):
-            _children, _op, label, partials = by_hand(_children, _op, label, children, local_grads, name)
+        if _op.__class__ is not Op and (_op or _op.__class__ is not str or _children or children or local_grads or name):
+            _children, _op, label, partials = by_hand(PythonValue, _children, _op, label, children, local_grads, name)
+        elif _children.__class__ is not tuple:
+            _children = tuple(_children)
         self._data = data if data.__class__ is float else number(data, "data")
         self.grad = 0.0
         self.label = label
         self._scope = mode.scope
-        self._traced = bool(_traces)  # made while a function is traced, in whichever thread
+        self._traced = True if _traces else False  # noqa: SIM210 - quicker than bool(); made while a function is traced, in whichever thread
         if mode.recording:
             self._parents, self._role = _children, ""
         else:
             self._parents, self._role = _unrecorded(mode, _children)
         self._operation = _op
-        self._partials: Any = partials if self._parents else None  # a tuple of floats, in the parents' order
-        self._closure: Callable[[Value], None] | None = _chain_rule if self._partials else None
-        if mode.watch and _op:
+        self._partials: Any = None  # a tuple of floats, in the parents' order
+        self._closure: Callable[[Value], None] | None = None
+        if partials and self._parents:
+            self._partials, self._closure = partials, _chain_rule
+        if mode.watch and (_op or _children):
             _check_result(self, _children)
 
     @property
@@ -372,11 +372,11 @@ class Value:
         return op.symbol if isinstance(op, Op) else op
 
     @_op.setter
-    def _op(self, text: str) -> None:
-        if not isinstance(text, str):
-            raise TypeError(f"_op must be a string, got {text!r}")
-        if text != self._op:
-            self._operation = text
+    def _op(self, op: str | Op) -> None:
+        if not isinstance(op, (str, Op)):
+            raise TypeError(f"_op must be a string, got {op!r}")
+        if op != self._op:
+            self._operation = op
 
     @property
     def _prev(self) -> Parents:
@@ -384,14 +384,15 @@ class Value:
 
     @_prev.setter
     def _prev(self, parents: Iterable[Value]) -> None:
-        parents = tuple(parents)
-        for parent in parents:
-            if not is_value(parent):
-                raise TypeError(f"_prev must be Values, got {parent!r}")
+        parents = _values(_kind(self), parents, "_prev")
         # micrograd assigns a set of the very parents: it knows no order, so the one that was recorded stays.
-        if set(parents) != set(self._parents) and _mode.get().recording:
-            self._forget()
-            self._parents = parents
+        if set(parents) == set(self._parents) or not _mode.get().recording:
+            return
+        rule = self._partials and tuple(zip(self._parents, self._partials, strict=True))
+        self._forget()
+        self._parents = parents
+        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
+            self._backward = lambda: _add(rule, self.grad)
 
     _children = _prev
 
@@ -647,6 +648,45 @@ Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
 PythonValue = Value  # this file's own; `Value` becomes the one in use, at the end
 
 
+if sys.version_info[:2] == (3, 13):
+    # This version alone frees what hangs together by a recursion as deep as the main thread's stack allows, in other
+    # threads too. So a chain of nodes is let go of one by one.
+    _dying: list[Any] = []
+    _draining = False
+
+    def _let_go(self: Value) -> None:
+        global _draining
+        _dying.append(getattr(self, "_parents", ()))
+        self._parents = ()
+        if not _draining:
+            _draining = True
+            while _dying:
+                _dying.pop()
+            _draining = False
+
+    Value.__del__ = _let_go  # type: ignore[attr-defined]
+
+
+def _kind(value: Value) -> type[Value]:
+    return PythonValue if isinstance(value, PythonValue) else Value
+
+
+def _values(kind: type[Value], values: Iterable[Any], name: str) -> tuple[Value, ...]:
+    try:
+        values = tuple(values)
+    except TypeError:
+        raise TypeError(f"{name} must be Values in a tuple or list, got {values!r}") from None
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be Values, got {value!r} ({type(value).__name__})")
+    return values
+
+
+def _add(rule: Iterable[tuple[Value, float]], gradient: float) -> None:
+    for parent, slope in rule:
+        parent.grad += slope * gradient
+
+
 class Parents(tuple[Value, ...]):
     """What a Value was computed from, in the operands' order; equal to a set of the same Values, as micrograd's is.
 
@@ -667,7 +707,8 @@ class Parents(tuple[Value, ...]):
 
 
 def by_hand(
-    children: tuple[Any, ...],
+    kind: type[Value],
+    children: Iterable[Any],
     op: Any = "",
     label: str = "",
     more_children: Iterable[Any] | None = None,
@@ -676,18 +717,16 @@ def by_hand(
 ) -> tuple[tuple[Value, ...], str | Op, str, tuple[float, ...] | None]:
     """Sort out what a Value is made of by hand: its children, its operation, its label, its local gradients.
 
-    >>> by_hand((Value(3.0),), (6,), name="square")[1:]
+    >>> by_hand(Value, (Value(3.0),), (6,), name="square")[1:]
     ('', 'square', (6.0,))
     """
+    children = _values(kind, children, "_children")
     if name and label:
         raise TypeError(f"name and label are two words for one thing, got {name!r} and {label!r}")
     if more_children is not None:
         if children:
             raise TypeError("children were given twice: as the second argument and by their name")
-        children = tuple(more_children)
-    for child in children:
-        if not is_value(child):
-            raise TypeError(f"_children must be Values, got {child!r} ({type(child).__name__})")
+        children = _values(kind, more_children, "children")
     if isinstance(op, (tuple, list)):
         if local_grads is not None:
             raise TypeError("local_grads were given twice: as the third argument and by their name")
@@ -961,7 +1000,7 @@ def _backward_as_graph(root: Value, gradient: Any) -> None:
     wanted = {node for node in order if node.role != "constant"}
     seed = gradient if is_value(gradient) else number(gradient, "gradient")
     found = cotangents(order, {root: seed}, wanted, {})
-    make = Value if isinstance(root, Value) else PythonValue
+    make = _kind(root)
     trace = _traces[-1] if _traces and by_graph(root) else None
     for node in order:
         gradient = found.get(node, 0.0)
@@ -1112,7 +1151,7 @@ def detached(value: Value) -> Value:
     Value(data=3.0, grad=0.0)
     """
     if not by_graph(value):
-        return (Value if isinstance(value, Value) else PythonValue)(value.data, label=value.label)
+        return _kind(value)(value.data, label=value.label)
     cut: Value = value._apply(ops.stop_gradient, value)
     cut.label = value.label
     return cut

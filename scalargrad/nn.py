@@ -180,6 +180,11 @@ class _InZ:
         return out
 
 
+def _applied(op: ops.Op, x: Any) -> Any:
+    # By the method, as micrograd's neurons do it: programs patch it.
+    return getattr(x, op.name)() if isinstance(x, Value) and ops.TABLE.get(op.name) is op else op(x)
+
+
 class Neuron(Module):
     """A weighted sum of inputs and an activation, relu unless `nonlin` is false.
 
@@ -235,9 +240,7 @@ class Neuron(Module):
             return z
         with scope(self.name):
             if isinstance(self._function, ops.Op):
-                # By the method, as micrograd's neurons do: programs patch it.
-                by_name = ops.TABLE.get(self._function.name) is self._function
-                h = getattr(z, self._function.name)() if by_name else self._function(z)
+                h = _applied(self._function, z)
             else:  # several operations, which deserve a frame
                 with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
                     h = self._function(z)
@@ -389,7 +392,7 @@ class Elementwise(Module):
     operation: ops.Op
 
     def __call__(self, x: Any) -> Any:
-        return self.operation(x) if isinstance(x, Value) or ops.is_number(x) else [self.operation(xi) for xi in x]
+        return _applied(self.operation, x) if isinstance(x, Value) else [_applied(self.operation, xi) for xi in x]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

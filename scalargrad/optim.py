@@ -17,7 +17,11 @@ class Optimizer:
     no Value, ValueError for a rate outside its range.
     """
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float, lr: float | None = None) -> None:
+    default = 0.01  # learning rate
+
+    def __init__(
+        self, parameters: Iterable[Value], learning_rate: float | None = None, lr: float | None = None
+    ) -> None:
         self.parameters = list(parameters)
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
@@ -26,7 +30,10 @@ class Optimizer:
                 raise ValueError(f"parameters must be leaves, got {parameter!r}, which is computed from others")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("parameters must be different, got one of them twice")
-        self.learning_rate = _within(learning_rate if lr is None else lr, "learning_rate" if lr is None else "lr")
+        if lr is not None and learning_rate is not None:
+            raise TypeError(f"learning_rate and lr are two words for one thing, got {learning_rate!r} and {lr!r}")
+        name, rate = ("learning_rate", learning_rate) if lr is None else ("lr", lr)
+        self.learning_rate = _within(self.default if rate is None else rate, name)
 
     @property
     def lr(self) -> float:
@@ -48,7 +55,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum and weight decay (L2) where asked for.
+    """Gradient descent, with momentum and weight decay (L2) where asked for; the learning rate is 0.01 by default.
 
     >>> w = Value(1.0)
     >>> w.grad = 2.0
@@ -64,7 +71,7 @@ class SGD(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.01,
+        learning_rate: float | None = None,
         *,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -85,6 +92,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam: steps scaled by running moments of the gradient; weight decay joins the gradient (L2).
 
+    The learning rate is 0.001 by default.
+
     >>> w = Value(1.0)
     >>> w.grad = 2.0
     >>> Adam([w], learning_rate=0.1).step()
@@ -94,12 +103,12 @@ class Adam(Optimizer):
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
     """
 
-    decoupled = False
+    decoupled, default = False, 0.001
 
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.001,
+        learning_rate: float | None = None,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
@@ -146,7 +155,7 @@ class AdamW(Adam):
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.001,
+        learning_rate: float | None = None,
         *,
         weight_decay: float = 0.01,
         **keywords: Any,
