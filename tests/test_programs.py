@@ -862,6 +862,23 @@ def patched_constructor(V):
 
 
 @runs_like(Micrograd)
+def constructor_replaced(V):
+    """`__init__` written anew in micrograd's words, without a call of the one that was there."""
+
+    def init(self, data, _children=(), _op="", label=""):
+        self.data, self.grad, self.label, self._op = data, 0, label, _op
+        self._backward = nothing
+        self._prev = dict.fromkeys(_children).keys()
+        self.depth = 1 + max((child.depth for child in _children), default=0)
+
+    with patched(V, __init__=init):
+        a, b = V(2.0, label="a"), V(-3.0)
+        c = tanh(V, a * b * 0.25) + a * a
+        c.backward()
+    return [c.data, a.grad, b.grad, c.depth, a.depth]
+
+
+@runs_like(Micrograd)
 def own_drawing(V):
     """micrograd's trace and draw_dot, on a stand-in for graphviz' Digraph."""
 
@@ -960,11 +977,17 @@ def fields_set_later(V):
     square._backward = lambda: setattr(loss, "grad", loss.grad + 2 * loss.data * square.grad)
     square._op = "square"
     (square + 1).backward()
+    one, two = V(1.5), V(2.5)
+    instead, beside = one * two, one * two
+    instead._backward = lambda: setattr(two, "grad", two.grad + 7 * instead.grad)
+    instead._prev = [two]
+    beside._prev = (*beside._prev, loss)
+    (instead * 2 + beside).backward()
     cut = scaled[0] * 3
     cut._prev, cut._backward = (), lambda: None
     (cut * 2).backward()
     assert (loss._op, square._op) == ("cross_entropy", "square")
-    return [loss.data, *(z.grad for z in logits), len(loss._prev), cut.grad]
+    return [loss.data, *(v.grad for v in (*logits, one, two, cut)), len(loss._prev), len(beside._prev)]
 
 
 @runs_like(Micrograd)
