@@ -981,7 +981,7 @@ def fields_set_later(V):
     instead, beside = one * two, one * two
     instead._backward = lambda: setattr(two, "grad", two.grad + 7 * instead.grad)
     instead._prev = [two]
-    beside._prev = (*beside._prev, loss)
+    beside._prev = (*beside._prev, V(0.5))
     (instead * 2 + beside).backward()
     cut = scaled[0] * 3
     cut._prev, cut._backward = (), lambda: None
