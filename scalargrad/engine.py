@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from inspect import signature
 from math import isfinite, isnan, nan
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from scalargrad import ops
 from scalargrad.ops import Op, describe, ieee, is_number, number
@@ -301,7 +301,9 @@ class Value:
     ) -> None:
         mode = _mode.get()
         partials = None
-        if _op.__class__ is not Op and (_op or _op.__class__ is not str or _children or children or local_grads or name):
+        if _op.__class__ is not Op and (
+            _op or _op.__class__ is not str or _children or children or local_grads or name
+        ):
             _children, _op, label, partials = by_hand(PythonValue, _children, _op, label, children, local_grads, name)
         elif _children.__class__ is not tuple:
             _children = tuple(_children)
@@ -368,7 +370,9 @@ class Value:
         op = self._operation
         if op is ops.pow:  # as micrograd writes it
             exponent = self._parents[1:]
-            return f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].role == "constant" else "**"
+            return (
+                f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].role == "constant" else "**"
+            )
         return op.symbol if isinstance(op, Op) else op
 
     @_op.setter
@@ -652,17 +656,17 @@ if sys.version_info[:2] == (3, 13):
     # This version alone frees what hangs together by a recursion as deep as the main thread's stack allows, in other
     # threads too. So a chain of nodes is let go of one by one.
     _dying: list[Any] = []
-    _draining = False
 
     def _let_go(self: Value) -> None:
-        global _draining
-        _dying.append(getattr(self, "_parents", ()))
-        self._parents = ()
-        if not _draining:
-            _draining = True
-            while _dying:
-                _dying.pop()
-            _draining = False
+        parents, self._parents = getattr(self, "_parents", ()), ()
+        if _dying:
+            _dying.append(parents)
+            return
+        _dying.extend((None, parents))  # the first stands for the work under way
+        del parents
+        while len(_dying) > 1:
+            _dying.pop()
+        _dying.clear()
 
     Value.__del__ = _let_go  # type: ignore[attr-defined]
 
@@ -893,7 +897,7 @@ def _check_gradients(node: Value) -> None:
 # Derivatives as graphs: the chain rule once more, with the partials applied to Values, of this engine or of its twin.
 
 
-def is_value(thing: Any) -> bool:
+def is_value(thing: Any) -> TypeGuard[Value]:
     """Say whether this is a Value, of this engine or of the one in use.
 
     >>> is_value(Value(3.0)), is_value(3.0)

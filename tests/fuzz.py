@@ -25,7 +25,9 @@ from scalargrad.ops import TABLE, Op
 ACTS = 250  # in a program
 DEPTH = 3  # of acts within acts
 NUMBERS = (0.0, -1.0, 2.5, 1e308, float("nan"), float("inf"), 3, True, 10**400, "a", None)
-NAMES = ("data grad label role scope name _prev _op _backward _parents _partials _operation _traced __dict__ note".split())
+NAMES = (
+    "data grad label role scope name _prev _op _backward _parents _partials _operation _traced __dict__ note".split()
+)
 three = Op("three", lambda x, y, z: x * y + z, lambda o, x, y, z: y, lambda o, x, y, z: x, lambda o, x, y, z: 1.0)
 
 
@@ -124,7 +126,7 @@ class Program:
             getattr(self, self.random.choice(self.names))()
         except (SystemError, AssertionError):
             raise
-        except Exception as error:  # noqa: BLE001 - forbidden, and so be it
+        except Exception as error:
             self.things.append(error)
             if self.depth > 1 and self.random.random() < 0.3:
                 raise
@@ -155,7 +157,9 @@ class Program:
 
     def do_compare(self):
         x, y = self.value(), self.thing()
-        self.things.append(self.random.choice((lambda: x == y, lambda: x < y, lambda: y in [x], lambda: {x: y}, lambda: x != y))())
+        self.things.append(
+            self.random.choice((lambda: x == y, lambda: x < y, lambda: y in [x], lambda: {x: y}, lambda: x != y))()
+        )
 
     def do_read(self):
         self.things.append(getattr(self.value(), self.random.choice(NAMES)))
@@ -211,7 +215,14 @@ class Program:
         self.things.append(f"{self.value()!r} {self.value():.3f} {self.value().local_gradients}")
 
     def do_mode(self):
-        modes = (no_grad, ieee, tracing, scalargrad.detect_anomaly, scalargrad.source_lines, lambda: scope(self.thing()))
+        modes = (
+            no_grad,
+            ieee,
+            tracing,
+            scalargrad.detect_anomaly,
+            scalargrad.source_lines,
+            lambda: scope(self.thing()),
+        )
         with ExitStack() as stack:
             stack.enter_context(self.random.choice(modes)())
             for _ in range(self.random.randrange(4)):
@@ -265,7 +276,9 @@ def run(seed):
     y = x * x
     y.backward()
     y.__init__(1.0, (x,))  # no walk is thought to be under way
-    assert (x.grad, scalargrad.engine._mode.get(), scalargrad.engine._traces) == (6.0, scalargrad.engine.Mode(), []), seed
+    assert (x.grad, scalargrad.engine._mode.get(), scalargrad.engine._traces) == (6.0, scalargrad.engine.Mode(), []), (
+        seed
+    )
 
 
 def main():
@@ -278,7 +291,9 @@ def main():
     while time.monotonic() < end:
         FunctionType(run.__code__.replace(co_name=f"run_seed_{seed}"), globals())(seed)
         seed += 1
-    print(f"{seed - first} programs in {time.monotonic() - start:.0f} s, from seed {first} on: {scalargrad.engine_name} engine")
+    print(
+        f"{seed - first} programs in {time.monotonic() - start:.0f} s, from seed {first} on: {scalargrad.engine_name} engine"
+    )
 
 
 if __name__ == "__main__":

@@ -287,7 +287,7 @@ def test_values_from_outside_are_read_at_each_call():
         (lambda x, w: x * (w * 2).data, lambda x, w: x * w * 2),
         (lambda x, w: x * 5.0 if w == 2 else x, lambda x, w: x * 5.0 if w == 2 else x),
         (lambda x, w: x * float(f"{w:.1f}"), lambda x, w: x * w),
-        (lambda x, w: x * sorted([w, Value(0.5)])[0], lambda x, w: x * min(w, 0.5)),
+        (lambda x, w: x * sorted([w, Value(0.5)])[1], lambda x, w: x * max(w, 0.5)),
         (lambda x, w: grad(lambda v: v * v if v > 0 else 3 * v)(w) * x, lambda x, w: (2 * w if w > 0 else 3) * x),
         (lambda x, w: grad(lambda v: v * v)(w) * x, lambda x, w: 2 * w * x),
         (lambda x, w: value_and_grad(lambda m: m["w"] * m["w"])({"w": w})[1]["w"] * x, lambda x, w: 2 * w * x),
@@ -335,7 +335,9 @@ def test_no_grad_and_detach_in_a_compiled_function(transform):
         assert transform(f)(3.0) == (f(Value(3.0)).data if transform is jit else transform(f).function(3.0))
 
 
-@pytest.mark.parametrize("transform", [lambda f: lambda x: f(x).data, grad, jit, lambda f: jit(grad(f)), lambda f: grad(grad(f)), vmap])
+@pytest.mark.parametrize(
+    "transform", [lambda f: lambda x: f(x).data, grad, jit, lambda f: jit(grad(f)), lambda f: grad(grad(f)), vmap]
+)
 def test_threads_of_a_function_see_its_transforms(transform):
     w = Value(2.0)
 

@@ -159,7 +159,9 @@ def test_1_same_bits_in_every_process(engine):
             root.backward()
             print(root.data.hex(), *(leaf.grad.hex() for leaf in leaves))
     """
-    outputs = {in_new_process(program, PYTHONHASHSEED=seed, SCALARGRAD_ENGINE=engine.name) for seed in ("0", "1", "31337")}
+    outputs = {
+        in_new_process(program, PYTHONHASHSEED=seed, SCALARGRAD_ENGINE=engine.name) for seed in ("0", "1", "31337")
+    }
     assert len(outputs) == 1
     assert len(outputs.pop().splitlines()) == 20
 
@@ -394,7 +396,7 @@ def test_7_local_gradients_of_hand_written_nodes(Value):
 
 
 def test_8_nothing_global_is_touched(engine):
-    program = f"""
+    program = """
         import decimal, gc, random, signal, sys, threading, warnings
         random.seed(1)
 
@@ -422,7 +424,7 @@ def test_8_nothing_global_is_touched(engine):
         import copy, pickle
         copy.deepcopy(y), pickle.loads(pickle.dumps(y))
         after = state()
-        assert after == before, {{key for key in before if before[key] != after[key]}}
+        assert after == before, {key for key in before if before[key] != after[key]}
     """
     assert in_new_process(program, SCALARGRAD_ENGINE=engine.name) == ""
 
@@ -778,8 +780,21 @@ def traced(Value):
 @pytest.mark.parametrize(
     "ask",
     [
-        *(lambda v: v.data, lambda v: v.item(), lambda v: v > 0, lambda v: v <= 0, lambda v: v < v, lambda v: Value0(v) <= v),
-        *(lambda v: f"{v:.3f}", lambda v: max(v, v + 1), lambda v: v == 2.0, lambda v: 2 != v, lambda v: v == Fraction(2)),
+        *(
+            lambda v: v.data,
+            lambda v: v.item(),
+            lambda v: v > 0,
+            lambda v: v <= 0,
+            lambda v: v < v,
+            lambda v: Value0(v) <= v,
+        ),
+        *(
+            lambda v: f"{v:.3f}",
+            lambda v: max(v, v + 1),
+            lambda v: v == 2.0,
+            lambda v: 2 != v,
+            lambda v: v == Fraction(2),
+        ),
         *(lambda v: v == np.longdouble(2), lambda v: v in [2.0]),
     ],
 )
@@ -799,7 +814,13 @@ def test_the_number_of_a_traced_value_cannot_be_asked_for(Value, ask):
 @pytest.mark.parametrize(
     "look",
     [
-        *(lambda v, w: v in {2.0}, lambda v, w: {2.0: 1}.get(v), lambda v, w: v == w, lambda v, w: w != v, lambda v, w: w in [v]),
+        *(
+            lambda v, w: v in {2.0},
+            lambda v, w: {2.0: 1}.get(v),
+            lambda v, w: v == w,
+            lambda v, w: w != v,
+            lambda v, w: w in [v],
+        ),
         *(lambda v, w: {v}, lambda v, w: hash(w), lambda v, w: lru_cache(abs)(v)),
     ],
 )
