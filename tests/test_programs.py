@@ -1324,6 +1324,31 @@ def test_node_of_local_gradients_is_freed_with_its_name(Value):
         gc.enable()
 
 
+def test_patched_constructor_makes_the_node_of_every_operation(Value):
+    init, made = Value.__init__, []
+
+    def counting(self, *arguments, **keywords):
+        init(self, *arguments, **keywords)
+        made.append(self)
+
+    @scalargrad.operation
+    def weighted(x, y, z):
+        return x * y + z, (y, x, 1.0)
+
+    with patched(Value, __init__=counting):
+        for op in (*scalargrad.ops.TABLE.values(), weighted):
+            operands = [Value(0.5) for _ in op.partials]
+            made.clear()
+            node = op(*operands)
+            assert made == [node], op.name
+            expected = node.local_gradients
+            node.backward()
+            assert [x.grad for x in operands] == list(expected)
+        made.clear()
+        node = operands[0] * 3
+        assert made == [node._prev[1], node]
+
+
 def test_a_value_is_true(Value):
     zero = Value(0)
     assert bool(zero)
