@@ -365,6 +365,25 @@ class Value:
     def name(self, name: str) -> None:
         self.label = name
 
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """What this value was computed from, in the operands' order; a leaf has none.
+
+        >>> x = Value(3.0)
+        >>> (x * x).parents == (x, x)
+        True
+        """
+        return self._parents
+
+    @property
+    def operation(self) -> Op | str:
+        """The operation that computed this value; its name where it was made by hand, "" for a leaf.
+
+        >>> (Value(3.0) * 2).operation
+        <operation mul>
+        """
+        return self._operation
+
     # micrograd's and microgpt's names of what is recorded.
 
     @property
@@ -783,7 +802,7 @@ def _lend(twin: Any) -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
     methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
-    names = ("name", "_op", "_prev", "_children", "_local_grads")
+    names = ("name", "parents", "operation", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
     for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
