@@ -572,7 +572,7 @@ def test_programs_print_what_they_compute():
         for _ in range(8):
             with suppress(ArithmeticError, ValueError), ieee():
                 values.append(rng.choice(symbols)(rng.choice(values), rng.choice(values)))
-        program = record(leaves, [x for x in values[len(numbers) :] if isinstance(x, Value)][-1:])
+        program = record(leaves, [next(x for x in reversed(values) if isinstance(x, Value))])
         *lines, last = str(program).splitlines()
         names = {"x": 1.5, "y": 0.75, "inf": inf, "nan": nan, **vars(scalargrad)}
         with suppress(ArithmeticError):  # Python's floats raise
