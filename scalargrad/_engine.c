@@ -142,26 +142,35 @@ static PyObject *records[OPERATIONS]; /* the Python records of the rows */
 
 static PyObject *number_function, *is_number_function; /* ops.number, ops.is_number */
 
-static int number(PyObject *object, const char *what, const char *name, double *out) /* what and name: for errors */
+/* what and name: for errors, after which *out is as it was */
+static int number(PyObject *object, const char *what, const char *name, double *out)
 {
-    if (PyFloat_Check(object)) {
+    if (PyFloat_CheckExact(object)) {
         *out = PyFloat_AS_DOUBLE(object);
         return 0;
     }
     if (PyLong_CheckExact(object)) {
-        *out = PyLong_AsDouble(object);
-        if (*out != -1.0 || !PyErr_Occurred())
+        double value = PyLong_AsDouble(object);
+        if (value != -1.0 || !PyErr_Occurred()) {
+            *out = value;
             return 0;
+        }
         PyErr_Clear(); /* too large: the Python function says so, with the name */
     }
-    PyObject *text = PyUnicode_FromFormat("%s%s", what, name);
-    PyObject *converted = text ? PyObject_CallFunctionObjArgs(number_function, object, text, NULL) : NULL;
-    Py_XDECREF(text);
-    if (converted == NULL)
+    PyObject *converted = NULL;
+    if (PyFloat_Check(object)) /* of a subclass, such as NumPy's, which may say what its number is */
+        converted = PyNumber_Float(object);
+    else {
+        PyObject *text = PyUnicode_FromFormat("%s%s", what, name);
+        converted = text ? PyObject_CallFunctionObjArgs(number_function, object, text, NULL) : NULL;
+        Py_XDECREF(text);
+    }
+    double value = converted ? PyFloat_AsDouble(converted) : -1.0;
+    Py_XDECREF(converted);
+    if (value == -1.0 && PyErr_Occurred())
         return -1;
-    *out = PyFloat_AsDouble(converted);
-    Py_DECREF(converted);
-    return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
+    *out = value;
+    return 0;
 }
 
 static int is_number(PyObject *object)
@@ -184,9 +193,11 @@ enum { /* flags */
     BY_HAND = 16,      /* it has a closure of the user's */
     GRAD_IS_OBJECT = 32,
     IN_SLAB = 64,
+    TRACED = 128, /* made while a function is traced */
 };
 
-enum { DICT, LABEL, CLOSURE, OPERATION, GRAD, EXTRAS }; /* what few nodes have; OPERATION: that is of no row */
+/* what few nodes have; OPERATION: that is of no row, ROLE: that has no number */
+enum { DICT, LABEL, CLOSURE, OPERATION, GRAD, ROLE, EXTRAS };
 
 typedef struct {
     PyObject *held[EXTRAS];
@@ -203,7 +214,7 @@ typedef struct Node {
     };
     struct Node *parent[2]; /* where there are many: a tuple of them, and one of the partials */
     uint32_t scope;         /* a place in scopes */
-    uint8_t operation, role, count, flags; /* role: a place in roles; count: of parents, or MANY */
+    uint8_t operation, role, count, flags; /* role: a place in roles, or OTHER_ROLE; count: of parents, or MANY */
     double partial[2];
     double data;
     Extra *extra;
@@ -226,13 +237,17 @@ static inline Node *parent_at(Node *node, Py_ssize_t i)
 
 static PyObject *held(Node *node, int what) { return node->extra ? node->extra->held[what] : NULL; }
 
-static int keep(Node *node, int what, PyObject *value)
+/* All is as it is to be, flags too, before what was held is dropped: that may run the user's code. */
+static int keep(Node *node, int what, PyObject *value, int flag)
 {
     if (node->extra == NULL && (node->extra = PyMem_Calloc(1, sizeof(Extra))) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    Py_XSETREF(node->extra->held[what], Py_NewRef(value));
+    PyObject *old = node->extra->held[what];
+    node->extra->held[what] = Py_NewRef(value);
+    node->flags |= (uint8_t)flag;
+    Py_XDECREF(old);
     return 0;
 }
 
@@ -244,35 +259,14 @@ RARE static void track(Node *node)
     }
 }
 
-/* Things that nodes share are numbered: a list of them, and a dict of their places in it. The first is the usual one. */
+/* Roles that have a number, the usual one first. */
 
-typedef struct {
-    PyObject *list, *places;
-} Numbered;
+enum { NO_ROLE, CONSTANT, INPUT, PARAMETER, TARGET, TRACED_LEAF, OTHER_ROLE };
+static const char *const role_names[OTHER_ROLE] = {"", "constant", "input", "parameter", "target", "traced"};
+static PyObject *roles[OTHER_ROLE];
 
-static Numbered scopes, roles;
-enum { CONSTANT = 1 }; /* its place in roles */
-
-static int place_of(Numbered *known, PyObject *thing, size_t most, const char *name, size_t *place)
-{
-    PyObject *found = PyDict_GetItemWithError(known->places, thing);
-    if (found == NULL) {
-        if (PyErr_Occurred())
-            return -1;
-        if ((size_t)PyList_GET_SIZE(known->list) > most) {
-            PyErr_Format(PyExc_OverflowError, "more than %zu different %s", most, name);
-            return -1;
-        }
-        found = PyLong_FromSsize_t(PyList_GET_SIZE(known->list));
-        int failed = found == NULL || PyList_Append(known->list, thing) < 0 ||
-                     PyDict_SetItem(known->places, thing, found) < 0;
-        Py_XDECREF(found); /* the dict holds it */
-        if (failed)
-            return -1;
-    }
-    *place = PyLong_AsSize_t(found);
-    return 0;
-}
+static PyObject *traces; /* engine._traces: the functions that are being traced, in all threads */
+#define TRACING (PyList_GET_SIZE(traces) > 0)
 
 /* Memory. A graph is made and freed as a whole, again and again. Slabs keep its nodes together and in the order of
    their making, for a slab that has become empty starts anew at its first node: a plain free list is soon shuffled, and
@@ -289,6 +283,7 @@ typedef struct {
 
 typedef struct Slab {
     struct Slab *next, *previous; /* among those with room */
+    struct Slab *following, *preceding; /* among all */
     Node *free;
     int used;
     Cell cells[];
@@ -298,7 +293,7 @@ typedef struct Slab {
 #define SLAB_OF(node) ((Slab *)((uintptr_t)(node) & ~(uintptr_t)(SLAB_BYTES - 1)))
 
 static Cell *fresh, *fresh_end; /* what is left of the slab in use; all of it counts as used */
-static Slab *with_room;
+static Slab *with_room, *all_slabs;
 static int empty_slabs;
 
 /* A slab begins at a multiple of its size, so that a node tells its slab, and with zeros. */
@@ -333,9 +328,11 @@ static void unmap_slab(Slab *slab) { munmap(slab, SLAB_BYTES); }
 #include <sanitizer/asan_interface.h>
 #define HIDE(cell) ASAN_POISON_MEMORY_REGION(cell, sizeof(Cell))
 #define SHOW(cell) ASAN_UNPOISON_MEMORY_REGION(cell, sizeof(Cell))
+#define HIDDEN(cell) __asan_address_is_poisoned(cell)
 #else
 #define HIDE(cell) ((void)0)
 #define SHOW(cell) ((void)0)
+#define HIDDEN(cell) 0
 #endif
 
 static void link_slab(Slab *slab)
@@ -373,8 +370,14 @@ RARE static Cell *find_room(void)
         unlink_slab(slab);
         empty_slabs--;
     }
-    else if ((slab = map_slab()) == NULL)
-        return (Cell *)PyErr_NoMemory();
+    else {
+        if ((slab = map_slab()) == NULL)
+            return (Cell *)PyErr_NoMemory();
+        slab->following = all_slabs;
+        if (all_slabs)
+            all_slabs->preceding = slab;
+        all_slabs = slab;
+    }
     slab->free = NULL;
     slab->used = CELLS;
     fresh = slab->cells;
@@ -403,7 +406,7 @@ INLINE Node *make(double data, uint32_t scope, int operation, Node *x, Node *y, 
     node->operation = (uint8_t)operation;
     node->role = 0;
     node->count = (x != NULL) + (y != NULL);
-    node->flags = x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB;
+    node->flags = (x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | (TRACING ? TRACED : 0);
     node->partial[0] = dx;
     node->partial[1] = dy;
     node->data = data;
@@ -421,19 +424,48 @@ static void give_back(Node *node)
     if (slab->free == NULL)
         link_slab(slab);
     node->next = slab->free;
+    node->scope = 0;
     slab->free = node;
     HIDE((char *)node - offsetof(Cell, node));
     if (--slab->used == 0 && ++empty_slabs > MOST_EMPTY) {
         empty_slabs--;
         unlink_slab(slab);
+        if (slab->following)
+            slab->following->preceding = slab->preceding;
+        if (slab->preceding)
+            slab->preceding->following = slab->following;
+        else
+            all_slabs = slab->following;
         unmap_slab(slab);
     }
 }
 
-/* A node dies in a list, not by recursion: a chain of ten million must die too. */
+/* A node dies in a list, not by recursion: a chain of ten million must die too. In a child process there is only the
+   thread that forked: what others were doing there, nobody does any more. */
+
+#if defined(_MSC_VER)
+#define OF_THIS_THREAD static __declspec(thread)
+#else
+#define OF_THIS_THREAD static _Thread_local
+#endif
 
 static Node *dying;
-static int draining;
+static int draining;                   /* a thread is about it */
+OF_THIS_THREAD int draining_here; /* and it is this one */
+
+/* While this is not 0, no node may lose its parents: what walks along them holds on to none. */
+static int walking;
+OF_THIS_THREAD int walking_here;
+
+static void start_walk(void) { walking++, walking_here++; }
+static void end_walk(void) { walking--, walking_here--; }
+
+static PyObject *after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    draining = draining_here;
+    walking = walking_here;
+    Py_RETURN_NONE;
+}
 
 static void drop(Extra *extra)
 {
@@ -449,7 +481,9 @@ static int node_clear(PyObject *self)
     node->extra = NULL; /* first: what is dropped may run the user's code */
     node->parent[0] = node->parent[1] = NULL;
     node->count = 0;
-    node->flags &= (uint8_t)~(BY_HAND | GRAD_IS_OBJECT);
+    if (node->role == OTHER_ROLE)
+        node->role = NO_ROLE;
+    node->flags &= (uint8_t)~(BY_HAND | GRAD_IS_OBJECT | DIFFERENTIABLE);
     drop(extra);
     Py_XDECREF(x);
     Py_XDECREF(y);
@@ -466,9 +500,11 @@ static void let_go(Node *parent)
         Py_XDECREF(parent);
 }
 
+static void forget_scope(Node *node);
+
 static void drain(void)
 {
-    draining = 1;
+    draining = draining_here = 1;
     while (dying) {
         Node *node = dying;
         FETCH((char *)node - PAGE);
@@ -477,9 +513,16 @@ static void drain(void)
             drop(node->extra);
         let_go(node->parent[0]);
         let_go(node->parent[1]);
-        give_back(node);
+        if (node->flags & IN_SLAB)
+            give_back(node);
+        else { /* made as one of a subclass, whose own dealloc is done */
+            PyTypeObject *type = Py_TYPE(node);
+            forget_scope(node);
+            type->tp_free(node);
+            Py_DECREF(type);
+        }
     }
-    draining = 0;
+    draining = draining_here = 0;
 }
 
 static void node_dealloc(PyObject *self)
@@ -488,13 +531,7 @@ static void node_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     if (node->flags & TRACKED || type != Value) /* a subclass's own dealloc tracks anew */
         PyObject_GC_UnTrack(self);
-    if (!(node->flags & IN_SLAB)) { /* made as one of a subclass: a leaf, or by hand */
-        node_clear(self);
-        type->tp_free(self);
-        Py_DECREF(type);
-        return;
-    }
-    if (type != Value) { /* someone has changed its class behind our back: make good what that did to the counts */
+    if (node->flags & IN_SLAB && type != Value) { /* someone has changed its class behind our back: the counts */
         Py_INCREF(Value);
         Py_DECREF(type);
     }
@@ -538,16 +575,118 @@ static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int 
 static void unmark(Order *order, Py_ssize_t count);
 static PyObject *own_dict(Node *node);
 static PyObject *getattribute(PyObject *self, PyObject *name);
-static int hold(Node *node, int what, PyObject *value);
+static int hold(Node *node, int what, PyObject *value, int flag);
 static int set_label(PyObject *self, PyObject *value, void *name);
 static int set_scope(PyObject *self, PyObject *value, void *name);
 static int set_role(PyObject *self, PyObject *value, void *name);
+static int set_ancestors(PyObject *self, PyObject *parents, void *name);
 
-/* What is in force around an operation: engine.Mode(recording, watch, scope), held by the context. */
+/* The scopes that nodes were made in are numbered: a list of them, and a dict of their places in it; () is the first.
+   Those that no node has any more are forgotten whenever there are twice as many as were in use at the last look. */
+
+static PyObject *scopes, *places, *vacant; /* vacant: places in the list where none stands */
+static Py_ssize_t look_at = 1024; /* scopes */
+static uint32_t *kept;            /* for each place: nodes in no slab that have it */
+static size_t kept_room;
+
+static void forget_scope(Node *node)
+{
+    if (node->scope) {
+        kept[node->scope]--;
+        node->scope = 0;
+    }
+}
+
+static int give_scope(Node *node, uint32_t place)
+{
+    if (node->flags & IN_SLAB) {
+        node->scope = place;
+        return 0;
+    }
+    if (place >= kept_room) {
+        size_t room = 2 * (size_t)place + 64;
+        uint32_t *moved = PyMem_Realloc(kept, room * sizeof *kept);
+        if (moved == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        memset(moved + kept_room, 0, (room - kept_room) * sizeof *kept);
+        kept = moved;
+        kept_room = room;
+    }
+    forget_scope(node);
+    if (place)
+        kept[place]++;
+    node->scope = place;
+    return 0;
+}
+
+static uint64_t known_thread, known_context; /* see get_mode */
+
+RARE static int forget_scopes(void)
+{
+    Py_ssize_t count = PyList_GET_SIZE(scopes), used = 0;
+    unsigned char *seen = PyMem_Calloc((size_t)count, 1);
+    PyObject *gone = PyList_New(0);
+    int failed = seen == NULL || gone == NULL;
+    for (Slab *slab = all_slabs; slab && !failed; slab = slab->following)
+        for (int i = 0; i < CELLS; i++) /* that of a node which is no more is 0 */
+            if (!HIDDEN(&slab->cells[i]))
+                seen[slab->cells[i].node.scope] = 1;
+    for (Py_ssize_t i = 1; i < count && !failed; i++) {
+        PyObject *scope = PyList_GET_ITEM(scopes, i);
+        if (scope == Py_None || seen[i] || ((size_t)i < kept_room && kept[i])) {
+            used += scope != Py_None;
+            continue;
+        }
+        PyObject *place = PyLong_FromSsize_t(i);
+        failed = place == NULL || PyList_Append(gone, scope) < 0 || PyList_Append(vacant, place) < 0 ||
+                 PyDict_DelItem(places, scope) < 0;
+        Py_XDECREF(place);
+        if (!failed)
+            PyList_SetItem(scopes, i, Py_NewRef(Py_None));
+    }
+    look_at = 2 * used + 1024;
+    known_context = 0; /* the mode may have had one */
+    PyMem_Free(seen);
+    Py_XDECREF(gone);
+    return failed ? -1 : 0;
+}
+
+static int place_of_scope(PyObject *scope, uint32_t *place)
+{
+    PyObject *found = PyDict_GetItemWithError(places, scope);
+    if (found) {
+        *place = (uint32_t)PyLong_AsSize_t(found);
+        return 0;
+    }
+    if (PyErr_Occurred() || (PyDict_GET_SIZE(places) >= look_at && forget_scopes() < 0))
+        return -1;
+    Py_ssize_t free = PyList_GET_SIZE(vacant);
+    if (free) {
+        found = Py_NewRef(PyList_GET_ITEM(vacant, free - 1));
+        if (PyList_SetSlice(vacant, free - 1, free, NULL) < 0 ||
+            PyList_SetItem(scopes, PyLong_AsSsize_t(found), Py_NewRef(scope)) < 0)
+            Py_CLEAR(found);
+    }
+    else {
+        found = PyLong_FromSsize_t(PyList_GET_SIZE(scopes));
+        if (found && PyList_Append(scopes, scope) < 0)
+            Py_CLEAR(found);
+    }
+    int failed = found == NULL || PyDict_SetItem(places, scope, found) < 0;
+    if (!failed)
+        *place = (uint32_t)PyLong_AsSize_t(found);
+    Py_XDECREF(found);
+    return failed ? -1 : 0;
+}
+
+/* What is in force around an operation: engine.Mode(recording, watch, scope, tracing), held by the context. */
 
 typedef struct {
     int recording, watch;
     uint32_t scope;
+    int tracing;
 } Mode;
 
 static PyObject *mode_variable; /* engine._mode */
@@ -555,24 +694,15 @@ static PyObject *mode_variable; /* engine._mode */
 /* To ask the context at every operation would take a third of the operation's time: ask again only in another thread or
    context, or where the mode was changed since. */
 static Mode last_mode;
-static uint64_t known_thread, known_context;
-
-static int set_scope_of(uint32_t *scope, PyObject *names)
-{
-    size_t place;
-    if (place_of(&scopes, names, UINT32_MAX, "scopes", &place) < 0)
-        return -1;
-    *scope = (uint32_t)place;
-    return 0;
-}
 
 RARE static int find_mode(const PyThreadState *thread)
 {
     PyObject *found;
     if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
         return -1;
-    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0};
-    int failed = set_scope_of(&mode.scope, PyTuple_GET_ITEM(found, 2));
+    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0,
+                 PyObject_IsTrue(PyTuple_GET_ITEM(found, 3))};
+    int failed = place_of_scope(PyTuple_GET_ITEM(found, 2), &mode.scope);
     if (!failed) {
         last_mode = mode;
         known_thread = thread->id;
@@ -607,7 +737,12 @@ static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
 
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
-static PyObject *linearize, *check_result, *check_gradients; /* of engine.py */
+static PyObject *linearize, *check_result, *check_gradients; /* of engine.py, and these: */
+static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *detached, *backward_as_graph;
+static PyObject *Op; /* ops.Op */
+
+static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
+static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 
 static PyObject *pair(PyObject *x, PyObject *y) { return y ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, x); }
 
@@ -636,11 +771,61 @@ RARE static PyObject *checked(Node *node, PyObject *parents)
     return (PyObject *)node;
 }
 
+/* While a function is traced, what is computed under no_grad() is recorded, as a constant: see engine._unrecorded. */
+static int is_unknown(Mode mode, PyObject *parents)
+{
+    int unknown = mode.tracing;
+    for (Py_ssize_t i = 0; TRACING && i < PyTuple_GET_SIZE(parents) && !unknown; i++) {
+        PyObject *answer = PyObject_CallOneArg(is_traced, PyTuple_GET_ITEM(parents, i));
+        unknown = answer ? PyObject_IsTrue(answer) : -1;
+        Py_XDECREF(answer);
+    }
+    return unknown;
+}
+
+/* Somebody may have patched Value.__init__, to count nodes or to give each an attribute: then it makes them. */
+
+static int is_plain(void) { return Value->tp_init == node_init && Value->tp_new == node_new; }
+
+static PyObject *construct(double out, int operation, PyObject *parents, double dx, double dy)
+{
+    PyObject *data = PyFloat_FromDouble(out), *self = NULL;
+    if (data)
+        self = operation ? PyObject_CallFunctionObjArgs((PyObject *)Value, data, parents, records[operation], NULL)
+                         : PyObject_CallOneArg((PyObject *)Value, data);
+    Py_XDECREF(data);
+    if (self && !Node_Check(self)) {
+        PyErr_Format(PyExc_TypeError, "Value() must give a Value, got %R", self);
+        Py_CLEAR(self);
+    }
+    Node *node = (Node *)self;
+    if (node && parents && count_parents(node) == PyTuple_GET_SIZE(parents) && !(node->flags & BY_HAND)) {
+        node->partial[0] = dx;
+        node->partial[1] = dy;
+        node->flags |= DIFFERENTIABLE;
+    }
+    Py_XDECREF(parents);
+    return self;
+}
+
 RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y, double out, double dx, double dy)
 {
-    Node *node = mode.recording ? make(out, mode.scope, operation, x, y, dx, dy)
-                                 : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
-    return mode.watch && node ? checked(node, pair((PyObject *)x, (PyObject *)y)) : (PyObject *)node;
+    PyObject *parents = pair((PyObject *)x, (PyObject *)y);
+    if (parents && !is_plain())
+        return construct(out, operation, parents, dx, dy);
+    int as_constant = mode.recording || parents == NULL ? 0 : is_unknown(mode, parents);
+    if (parents == NULL || as_constant < 0) {
+        Py_XDECREF(parents);
+        return NULL;
+    }
+    Node *node = mode.recording || as_constant ? make(out, mode.scope, operation, x, y, dx, dy)
+                                               : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
+    if (node && as_constant)
+        node->role = CONSTANT;
+    if (mode.watch && node)
+        return checked(node, parents);
+    Py_DECREF(parents);
+    return (PyObject *)node;
 }
 
 /* Inlined, so that each operator and method has the one row that it needs, and no switch. */
@@ -676,7 +861,7 @@ INLINE PyObject *record(int operation, Node *px, Node *py)
     default:
         Py_UNREACHABLE();
     }
-    if (!mode.recording || mode.watch)
+    if (!mode.recording || mode.watch || !is_plain())
         return record_in_mode(mode, operation, px, py, out, dx, dy);
     return (PyObject *)make(out, mode.scope, operation, px, py, dx, dy);
 }
@@ -686,32 +871,41 @@ static PyObject *record_row(int operation, Node *x, Node *y) { return record(ope
 static int set_partials(Node *node, PyObject *partials)
 {
     double values[2] = {0.0, 0.0};
-    Py_ssize_t count = count_parents(node);
-    if (!PyTuple_Check(partials) || PyTuple_GET_SIZE(partials) != count) {
+    if (!PyTuple_Check(partials)) {
         PyErr_Format(PyExc_TypeError, "_partials must be a tuple, one for each parent, got %R", partials);
         return -1;
     }
-    for (Py_ssize_t i = 0; i < count; i++) {
+    /* All numbers first: to ask for them may run the user's code, which may make the node anew. */
+    PyObject *numbers = PyTuple_New(PyTuple_GET_SIZE(partials));
+    for (Py_ssize_t i = 0; numbers && i < PyTuple_GET_SIZE(partials); i++) {
         double value = PyFloat_AsDouble(PyTuple_GET_ITEM(partials, i));
-        if (value == -1.0 && PyErr_Occurred())
-            return -1;
+        PyObject *number = value == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(value);
+        if (number == NULL) {
+            Py_CLEAR(numbers);
+            break;
+        }
+        PyTuple_SET_ITEM(numbers, i, number);
         values[i > 0] = value;
     }
-    if (node->count == MANY)
-        Py_XSETREF(node->parent[1], (Node *)Py_NewRef(partials));
+    if (numbers == NULL)
+        return -1;
+    if (PyTuple_GET_SIZE(numbers) != count_parents(node)) {
+        PyErr_Format(PyExc_TypeError, "_partials must be a tuple, one for each parent, got %R", partials);
+        Py_DECREF(numbers);
+        return -1;
+    }
     memcpy(node->partial, values, sizeof values);
     node->flags |= DIFFERENTIABLE;
+    if (node->count == MANY)
+        Py_XSETREF(node->parent[1], (Node *)numbers);
+    else
+        Py_DECREF(numbers);
     return 0;
 }
 
-static int set_parents(Node *node, PyObject *parents) /* a tuple; the node has none */
+static int set_parents(Node *node, PyObject *parents) /* a tuple of Values; the node has none */
 {
     Py_ssize_t count = PyTuple_GET_SIZE(parents);
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (!Node_Check(PyTuple_GET_ITEM(parents, i))) {
-            PyErr_Format(PyExc_TypeError, "_children must be Values, got %R", parents);
-            return -1;
-        }
     if (count >= MANY) {
         node->parent[0] = (Node *)Py_NewRef(parents);
         node->count = MANY;
@@ -727,6 +921,14 @@ static int set_parents(Node *node, PyObject *parents) /* a tuple; the node has n
     return 0;
 }
 
+static int are_values(PyObject *parents)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(parents); i++)
+        if (!Node_Check(PyTuple_GET_ITEM(parents, i)))
+            return 0;
+    return 1;
+}
+
 static int set_operation(Node *node, PyObject *operation)
 {
     for (int row = 1; row < OPERATIONS; row++)
@@ -734,7 +936,7 @@ static int set_operation(Node *node, PyObject *operation)
             node->operation = (uint8_t)row;
             return 0;
         }
-    return PyUnicode_Check(operation) && PyUnicode_GET_LENGTH(operation) == 0 ? 0 : keep(node, OPERATION, operation);
+    return PyUnicode_Check(operation) && PyUnicode_GET_LENGTH(operation) == 0 ? 0 : keep(node, OPERATION, operation, 0);
 }
 
 static PyObject *general(PyObject *op, PyObject *parents)
@@ -743,14 +945,17 @@ static PyObject *general(PyObject *op, PyObject *parents)
     double out;
     if (get_mode(&mode) < 0)
         return NULL;
-    PyObject *answer = PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
+    int as_constant = mode.recording ? 0 : is_unknown(mode, parents);
+    PyObject *answer = as_constant < 0 ? NULL : PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
     if (answer == NULL)
         return NULL;
     Node *node = number(PyTuple_GET_ITEM(answer, 0), "data", "", &out) < 0 ? NULL : leaf(out, mode.scope);
     if (node && (set_operation(node, op) < 0 ||
-                 (mode.recording &&
+                 ((mode.recording || as_constant) &&
                   (set_parents(node, parents) < 0 || set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0))))
         Py_CLEAR(node);
+    if (node && as_constant)
+        node->role = CONSTANT;
     Py_DECREF(answer);
     return mode.watch && node ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
 }
@@ -811,7 +1016,7 @@ static PyObject *constant(PyObject *operand, const char *name)
     double data;
     if (number(operand, "operand of ", name, &data) < 0 || get_mode(&mode) < 0)
         return NULL;
-    Node *node = leaf(data, mode.scope);
+    Node *node = is_plain() ? leaf(data, mode.scope) : (Node *)construct(data, NO_OPERATION, NULL, 0.0, 0.0);
     if (node)
         node->role = CONSTANT;
     return (PyObject *)node;
@@ -890,41 +1095,124 @@ static PyObject *node_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObjec
     return self;
 }
 
-/* While this is not 0, no node may lose its parents: what walks along them holds on to none. */
-static int walking;
+/* What a node is made of, as the constructor's arguments say it. */
+typedef struct {
+    double data;
+    PyObject *parents, *op, *label, *partials; /* parents: a tuple of Values; partials: one, or NULL */
+} Made;
 
-static int node_init(PyObject *self, PyObject *args, PyObject *keywords)
+static void release(Made *made)
 {
-    static char *names[] = {"data", "_children", "_op", "label", NULL};
-    PyObject *data, *children = empty_tuple, *op = empty_string, *label = empty_string, *parents;
-    Node *node = (Node *)self;
-    Mode mode;
-    double value;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &data, &children, &op, &label) ||
-        get_mode(&mode) < 0 || number(data, "data", "", &value) < 0 || (parents = PySequence_Tuple(children)) == NULL)
+    Py_XDECREF(made->parents);
+    Py_XDECREF(made->op);
+    Py_XDECREF(made->label);
+    Py_XDECREF(made->partials);
+}
+
+RARE static int sort_out(Made *made, PyObject *more[3]) /* what engine.by_hand knows, or refuses */
+{
+    PyObject *answer = PyObject_CallFunctionObjArgs(by_hand, Value, made->parents, made->op, made->label, more[0], more[1], more[2], NULL);
+    if (answer == NULL)
         return -1;
-    int failed = 1;
-    if (walking && node->count)
-        PyErr_SetString(PyExc_RuntimeError, "a Value cannot be made anew while backward() runs");
-    else {
-        if (node->count || node->extra)
-            node_clear(self);
-        node->data = value;
-        node->grad = 0.0;
-        node->scope = mode.scope;
-        node->operation = node->role = 0;
-        node->flags &= TRACKED | IN_SLAB;
-        failed = (mode.recording && set_parents(node, parents) < 0) || set_operation(node, op) < 0 ||
-                 set_label(self, label, NULL) < 0;
+    PyObject **to[] = {&made->parents, &made->op, &made->label, &made->partials};
+    for (int i = 0; i < 4; i++)
+        Py_XSETREF(*to[i], Py_NewRef(PyTuple_GET_ITEM(answer, i)));
+    if (made->partials == Py_None)
+        Py_CLEAR(made->partials);
+    Py_DECREF(answer);
+    return 0;
+}
+
+static int are_partials(PyObject *op, PyObject *parents) /* as microgpt's operations give them: to be quick */
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(parents);
+    if (!PyTuple_CheckExact(op) || PyTuple_GET_SIZE(op) != count || count == 0)
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *number = PyTuple_GET_ITEM(op, i);
+        int overflow = 0;
+        if (PyLong_CheckExact(number))
+            PyLong_AsLongAndOverflow(number, &overflow);
+        else if (!PyFloat_CheckExact(number))
+            return 0;
+        if (overflow)
+            return 0;
     }
-    int watch = failed || !mode.watch ? 0 : PyObject_IsTrue(op);
+    return 1;
+}
+
+static int take_apart(PyObject *data, PyObject *children, PyObject *op, PyObject *label, PyObject *more[3], Made *made)
+{
+    if (number(data, "data", "", &made->data) < 0)
+        return -1;
+    if ((made->parents = PySequence_Tuple(children)) == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "_children must be Values in a tuple or list, got %R", children);
+        return -1;
+    }
+    made->op = Py_NewRef(op);
+    made->label = Py_NewRef(label);
+    if (more[0] == Py_None && more[1] == Py_None && more[2] == empty_string && are_values(made->parents)) {
+        if (PyUnicode_Check(op) || PyObject_TypeCheck(op, (PyTypeObject *)Op))
+            return 0;
+        if (are_partials(op, made->parents)) {
+            made->partials = made->op;
+            made->op = Py_NewRef(empty_string);
+            return 0;
+        }
+    }
+    return sort_out(made, more);
+}
+
+static int fill(Node *node, Made *made)
+{
+    Mode mode;
+    if (get_mode(&mode) < 0)
+        return -1;
+    int as_constant = mode.recording || !PyTuple_GET_SIZE(made->parents) ? 0 : is_unknown(mode, made->parents);
+    if (as_constant < 0)
+        return -1;
+    if (walking && node->count) {
+        PyErr_SetString(PyExc_RuntimeError, "a Value cannot be made anew while backward() runs");
+        return -1;
+    }
+    Node *x = node->parent[0], *y = node->parent[1]; /* dropped when all is set: that may run the user's code */
+    Extra *extra = node->extra;
+    node->parent[0] = node->parent[1] = NULL;
+    node->extra = NULL;
+    node->data = made->data;
+    node->grad = 0.0;
+    node->operation = node->count = 0;
+    node->role = as_constant ? CONSTANT : NO_ROLE;
+    node->flags = (uint8_t)((node->flags & (TRACKED | IN_SLAB)) | (TRACING ? TRACED : 0));
+    int recorded = mode.recording || as_constant;
+    int failed = give_scope(node, mode.scope) < 0 || (recorded && set_parents(node, made->parents) < 0) ||
+                 set_operation(node, made->op) < 0 || set_label((PyObject *)node, made->label, NULL) < 0 ||
+                 (recorded && made->partials && set_partials(node, made->partials) < 0);
+    drop(extra);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    int watch = failed || !mode.watch ? 0 : PyTuple_GET_SIZE(made->parents) || PyObject_IsTrue(made->op);
     if (watch > 0) {
-        PyObject *done = PyObject_CallFunctionObjArgs(check_result, self, parents, NULL);
+        PyObject *done = PyObject_CallFunctionObjArgs(check_result, node, made->parents, NULL);
         failed = done == NULL;
         Py_XDECREF(done);
     }
-    Py_DECREF(parents);
     return failed || watch < 0 ? -1 : 0;
+}
+
+static int node_init(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"data", "_children", "_op", "label", "children", "local_grads", "name", NULL};
+    PyObject *data, *children = empty_tuple, *op = empty_string, *label = empty_string;
+    PyObject *more[] = {Py_None, Py_None, empty_string};
+    Made made = {0.0, NULL, NULL, NULL, NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO$OOO:Value", names, &data, &children, &op, &label, &more[0],
+                                     &more[1], &more[2]))
+        return -1;
+    int failed = take_apart(data, children, op, label, more, &made) < 0 || fill((Node *)self, &made) < 0;
+    release(&made);
+    return failed ? -1 : 0;
 }
 
 static PyObject *node_vectorcall(PyObject *type, PyObject *const *args, size_t flags, PyObject *names)
@@ -932,27 +1220,38 @@ static PyObject *node_vectorcall(PyObject *type, PyObject *const *args, size_t f
     Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
     Mode mode;
     double data;
-    if (count == 1 && named == 0) /* Value(number) */
+    if (is_plain() && named == 0 && count == 1) /* Value(number) */
         return number(args[0], "data", "", &data) < 0 || get_mode(&mode) < 0 ? NULL : (PyObject *)leaf(data, mode.scope);
-    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *self = NULL;
+    PyObject *self = NULL;
+    if (is_plain() && named == 0 && count > 1 && count < 5) { /* as programs that bring operations of their own make nodes */
+        PyObject *more[] = {Py_None, Py_None, empty_string};
+        Made made = {0.0, NULL, NULL, NULL, NULL};
+        if (take_apart(args[0], args[1], count > 2 ? args[2] : empty_string, count > 3 ? args[3] : empty_string, more, &made) == 0 &&
+            (self = (PyObject *)leaf(0.0, 0)) && fill((Node *)self, &made) < 0)
+            Py_CLEAR(self);
+        release(&made);
+        return self;
+    }
+    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New();
     int failed = positional == NULL || keywords == NULL;
     for (Py_ssize_t i = 0; i < count && !failed; i++)
         PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
     for (Py_ssize_t i = 0; i < named && !failed; i++)
         failed = PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), args[count + i]) < 0;
-    if (!failed && (self = node_new((PyTypeObject *)type, NULL, NULL)) && node_init(self, positional, keywords) < 0)
+    if (!failed && (self = Value->tp_new((PyTypeObject *)type, positional, keywords)) && Node_Check(self) &&
+        Py_TYPE(self)->tp_init(self, positional, keywords) < 0)
         Py_CLEAR(self);
     Py_XDECREF(positional);
     Py_XDECREF(keywords);
     return self;
 }
 
-static PyObject *is_traced, *refuse_traced; /* of engine.py */
-
 static int read_number(PyObject *self, double *data) /* unless it is a traced Value's, which has none */
 {
     *data = ((Node *)self)->data;
-    PyObject *done = isnan(*data) ? PyObject_CallOneArg(refuse_traced, self) : Py_NewRef(Py_None);
+    if (!isnan(*data) && !TRACING)
+        return 0;
+    PyObject *done = PyObject_CallOneArg(refuse_traced, self);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
@@ -1000,10 +1299,7 @@ static int set_backward(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "_backward must be a function without arguments, got %R", value);
         return -1;
     }
-    if (get_mode(&mode) < 0 || (mode.recording && hold(node, CLOSURE, value) < 0))
-        return -1;
-    node->flags |= mode.recording ? BY_HAND : 0;
-    return 0;
+    return get_mode(&mode) < 0 || (mode.recording && hold(node, CLOSURE, value, BY_HAND) < 0) ? -1 : 0;
 }
 
 static PyObject *get_by_hand(PyObject *self, void *Py_UNUSED(name))
@@ -1041,12 +1337,10 @@ static int set_grad(PyObject *self, PyObject *value, void *name)
 {
     double gradient;
     int known = deleted(value, name) ? -1 : is_number(value);
-    if (known < 0 || (known ? number(value, "grad", "", &gradient) : hold((Node *)self, GRAD, value)) < 0)
+    if (known < 0 || (known ? number(value, "grad", "", &gradient) : hold((Node *)self, GRAD, value, GRAD_IS_OBJECT)) < 0)
         return -1;
     if (known)
         set_gradient((Node *)self, gradient);
-    else
-        ((Node *)self)->flags |= GRAD_IS_OBJECT;
     return 0;
 }
 
@@ -1069,16 +1363,20 @@ static int make_numbers(Order *order) /* of gradients that are Values, as backwa
 {
     for (Py_ssize_t i = 0; i < order->count; i++) {
         Node *node = order->entries[i].node;
-        PyObject *object = node->flags & GRAD_IS_OBJECT ? held(node, GRAD) : NULL;
+        PyObject *object = node->flags & GRAD_IS_OBJECT ? Py_NewRef(held(node, GRAD)) : NULL;
         double gradient = 0.0;
+        int failed = 0;
         if (object && node->count == 0) {
             if (Node_Check(object))
                 gradient = ((Node *)object)->data;
-            else if (number(object, "grad", "", &gradient) < 0)
-                return -1;
+            else
+                failed = number(object, "grad", "", &gradient) < 0;
         }
-        if (object)
+        if (object && !failed)
             set_gradient(node, gradient);
+        Py_XDECREF(object);
+        if (failed)
+            return -1;
     }
     return 0;
 }
@@ -1089,12 +1387,10 @@ static void restore_gradients(Order *order, PyObject *before)
         Node *node = order->entries[i].node;
         PyObject *object = before ? PyList_GET_ITEM(before, i) : NULL;
         node->grad = order->entries[i].grad;
-        if (object && !PyFloat_CheckExact(object) && keep(node, GRAD, object) == 0)
-            node->flags |= GRAD_IS_OBJECT;
+        if (object && !PyFloat_CheckExact(object) && keep(node, GRAD, object, GRAD_IS_OBJECT) < 0)
+            PyErr_Clear();
     }
 }
-
-static PyObject *backward_as_graph; /* of engine.py */
 
 static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
 {
@@ -1106,8 +1402,8 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     Order order = {NULL, 0, 0, 0};
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|Op:backward", names, &gradient, &create_graph))
         return NULL;
-    if (!create_graph && isnan(((Node *)self)->data)) {
-        PyObject *answer = PyObject_CallOneArg(is_traced, self);
+    if (!create_graph && ((Node *)self)->flags & TRACED) {
+        PyObject *answer = PyObject_CallOneArg(by_graph, self);
         create_graph = answer ? PyObject_IsTrue(answer) : -1;
         Py_XDECREF(answer);
     }
@@ -1119,7 +1415,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     int marked = !mode.watch && !(order.flags & (BY_HAND | GRAD_IS_OBJECT));
     if (!marked)
         unmark(&order, order.count);
-    walking++;
+    start_walk();
     if (order.flags & GRAD_IS_OBJECT)
         failed = (before = gradients(&order)) == NULL || make_numbers(&order) < 0;
     ((Node *)self)->grad += seed;
@@ -1145,7 +1441,7 @@ static PyObject *backward(PyObject *self, PyObject *args, PyObject *keywords)
     }
     if (failed)
         restore_gradients(&order, before);
-    walking--;
+    end_walk();
     Py_XDECREF(before);
     PyMem_RawFree(order.entries);
     return failed ? NULL : Py_NewRef(Py_None);
@@ -1157,10 +1453,10 @@ static PyObject *zero_grad(PyObject *self, PyObject *Py_UNUSED(none))
     if (order_of(&self, 1, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
-    walking++; /* what a gradient was may run the user's code when it goes */
+    start_walk(); /* what a gradient was may run the user's code when it goes */
     for (Py_ssize_t i = 0; i < order.count; i++)
         set_gradient(order.entries[i].node, 0.0);
-    walking--;
+    end_walk();
     PyMem_RawFree(order.entries);
     Py_RETURN_NONE;
 }
@@ -1169,11 +1465,13 @@ static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Mode mode;
     double data;
-    PyObject *label = held((Node *)self, LABEL);
+    if (TRACING)
+        return PyObject_CallOneArg(detached, self);
     if (read_number(self, &data) < 0 || get_mode(&mode) < 0)
         return NULL;
+    PyObject *label = held((Node *)self, LABEL);
     Node *node = leaf(data, mode.scope);
-    if (node && label && hold(node, LABEL, label) < 0)
+    if (node && label && hold(node, LABEL, label, 0) < 0)
         Py_CLEAR(node);
     return (PyObject *)node;
 }
@@ -1190,33 +1488,46 @@ static PyObject *nb_negative(PyObject *x) { return record(OP_neg, (Node *)x, NUL
 static PyObject *nb_positive(PyObject *x) { return Py_NewRef(x); }
 static PyObject *nb_absolute(PyObject *x) { return record(OP_abs, (Node *)x, NULL); }
 
+static int refused_identity(PyObject *self, PyObject *other)
+{
+    PyObject *done = PyObject_CallFunctionObjArgs(refuse_identity, self, other, NULL);
+    Py_XDECREF(done);
+    return done == NULL;
+}
+
 static PyObject *compare(PyObject *self, PyObject *other, int relation)
 {
     double x, y;
-    if (relation == Py_EQ || relation == Py_NE) { /* identity */
-        if ((PyFloat_Check(other) || PyLong_Check(other)) && read_number(self, &x) < 0)
-            return NULL;
-        Py_RETURN_NOTIMPLEMENTED;
-    }
-    if (read_number(self, &x) < 0)
-        return NULL;
+    int equality = relation == Py_EQ || relation == Py_NE;
     if (Node_Check(other)) {
-        if (read_number(other, &y) < 0)
+        if (equality) { /* identity */
+            if (TRACING && self != other && refused_identity(self, other))
+                return NULL;
+            Py_RETURN_NOTIMPLEMENTED;
+        }
+        if (read_number(self, &x) < 0 || read_number(other, &y) < 0)
             return NULL;
         Py_RETURN_RICHCOMPARE(x, y, relation);
     }
+    int known = equality ? is_number(other) : 1;
+    if (known <= 0)
+        return known ? NULL : Py_NewRef(Py_NotImplemented);
+    if (read_number(self, &x) < 0)
+        return NULL;
     PyObject *mine = PyFloat_FromDouble(x);
     PyObject *result = mine ? PyObject_RichCompare(mine, other, relation) : NULL;
     Py_XDECREF(mine);
+    if (result && equality) { /* NumPy's numbers answer in NumPy's way */
+        int truth = PyObject_IsTrue(result);
+        Py_DECREF(result);
+        return truth < 0 ? NULL : PyBool_FromLong(truth);
+    }
     return result;
 }
 
-static Py_hash_t hash(PyObject *self) { return PyBaseObject_Type.tp_hash(self); }
-
-static int nb_bool(PyObject *self)
+static Py_hash_t hash(PyObject *self)
 {
-    double data;
-    return read_number(self, &data) < 0 ? -1 : data != 0;
+    return TRACING && refused_identity(self, NULL) ? -1 : PyBaseObject_Type.tp_hash(self);
 }
 
 /* cls._restore(data, grad, label, scope, role, operation, partials, parents): what a copy or a pickle recorded. */
@@ -1231,9 +1542,11 @@ static PyObject *restore(PyObject *type, PyObject *args)
     Node *node = (Node *)self;
     if (node && (number(data, "data", "", &node->data) < 0 || set_grad(self, grad, NULL) < 0 ||
                  set_label(self, label, NULL) < 0 || set_scope(self, scope, NULL) < 0 || set_role(self, role, NULL) < 0 ||
-                 set_operation(node, operation) < 0 || set_parents(node, parents) < 0 ||
+                 set_operation(node, operation) < 0 || set_ancestors(self, parents, NULL) < 0 ||
                  (partials != Py_None && set_partials(node, partials) < 0)))
         Py_CLEAR(self);
+    if (self)
+        node->flags &= (uint8_t)~TRACED;
     return self;
 }
 
@@ -1332,11 +1645,11 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
     if (order_of(roots, count, &order, 0) < 0)
         return NULL;
     unmark(&order, order.count);
-    walking++; /* making a list may run the collector, and that the user's code */
+    start_walk(); /* making a list may run the collector, and that the user's code */
     PyObject *list = PyList_New(order.count);
     for (Py_ssize_t i = 0; i < order.count && list; i++)
         PyList_SET_ITEM(list, i, Py_NewRef(order.entries[i].node));
-    walking--;
+    end_walk();
     PyMem_RawFree(order.entries);
     return list;
 }
@@ -1405,9 +1718,9 @@ static int expect(Node *node, PyObject *value) /* the node is about to hold the 
     return track_what_leads_to(value, node, 4);
 }
 
-static int hold(Node *node, int what, PyObject *value)
+static int hold(Node *node, int what, PyObject *value, int flag)
 {
-    return expect(node, value) < 0 ? -1 : keep(node, what, value);
+    return expect(node, value) < 0 ? -1 : keep(node, what, value, flag);
 }
 
 static PyObject *get_label(PyObject *self, void *Py_UNUSED(name))
@@ -1423,46 +1736,56 @@ static int set_label(PyObject *self, PyObject *value, void *name)
         return -1;
     if (node->extra == NULL && PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) == 0)
         return 0;
-    return hold(node, LABEL, value);
+    return hold(node, LABEL, value, 0);
 }
 
 static PyObject *get_scope(PyObject *self, void *Py_UNUSED(name))
 {
-    return Py_NewRef(PyList_GET_ITEM(scopes.list, ((Node *)self)->scope));
+    return Py_NewRef(PyList_GET_ITEM(scopes, ((Node *)self)->scope));
 }
 
 static int set_scope(PyObject *self, PyObject *value, void *name)
 {
+    uint32_t place;
     if (deleted(value, name))
         return -1;
-    if (!PyTuple_Check(value)) {
+    int names = PyTuple_Check(value);
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(value); i++)
+        names = PyUnicode_Check(PyTuple_GET_ITEM(value, i));
+    if (!names) {
         PyErr_Format(PyExc_TypeError, "scope must be a tuple of names, got %R", value);
         return -1;
     }
-    return set_scope_of(&((Node *)self)->scope, value);
+    return place_of_scope(value, &place) < 0 ? -1 : give_scope((Node *)self, place);
 }
 
 static PyObject *get_role(PyObject *self, void *Py_UNUSED(name))
 {
-    return Py_NewRef(PyList_GET_ITEM(roles.list, ((Node *)self)->role));
+    Node *node = (Node *)self;
+    return Py_NewRef(node->role == OTHER_ROLE ? held(node, ROLE) : roles[node->role]);
 }
 
 static int set_role(PyObject *self, PyObject *value, void *name)
 {
-    size_t place;
+    Node *node = (Node *)self;
     if (deleted(value, name))
         return -1;
     if (!PyUnicode_Check(value)) {
         PyErr_Format(PyExc_TypeError, "role must be a string, got %R", value);
         return -1;
     }
-    if (place_of(&roles, value, UINT8_MAX, "roles", &place) < 0)
+    for (int role = 0; role < OTHER_ROLE; role++)
+        if (PyUnicode_CompareWithASCIIString(value, role_names[role]) == 0) {
+            node->role = (uint8_t)role;
+            return 0;
+        }
+    if (hold(node, ROLE, value, 0) < 0)
         return -1;
-    ((Node *)self)->role = (uint8_t)place;
+    node->role = OTHER_ROLE;
     return 0;
 }
 
-static PyObject *get_prev(PyObject *self, void *Py_UNUSED(name))
+static PyObject *get_parents(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
     if (node->count == 0)
@@ -1470,11 +1793,71 @@ static PyObject *get_prev(PyObject *self, void *Py_UNUSED(name))
     return node->count == MANY ? Py_NewRef(node->parent[0]) : pair((PyObject *)node->parent[0], (PyObject *)node->parent[1]);
 }
 
+static int set_ancestors(PyObject *self, PyObject *parents, void *name)
+{
+    Node *node = (Node *)self;
+    if (deleted(parents, name))
+        return -1;
+    if (!PyTuple_Check(parents) || !are_values(parents)) {
+        PyErr_Format(PyExc_TypeError, "_parents must be a tuple of Values, got %R", parents);
+        return -1;
+    }
+    if (walking && node->count) {
+        PyErr_SetString(PyExc_RuntimeError, "the parents of a Value cannot be changed while backward() runs");
+        return -1;
+    }
+    if (name && expect(node, parents) < 0) /* what is assigned may have been built on this node */
+        return -1;
+    Node *x = node->parent[0], *y = node->parent[1];
+    node->parent[0] = node->parent[1] = NULL;
+    node->count = 0;
+    node->flags &= (uint8_t)~DIFFERENTIABLE;
+    int failed = set_parents(node, parents);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    return failed;
+}
+
+static PyObject *forget(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Node *node = (Node *)self;
+    PyObject *text = PyObject_GetAttrString(self, "_op");
+    if (text == NULL || keep(node, OPERATION, text, 0) < 0) {
+        Py_XDECREF(text);
+        return NULL;
+    }
+    Py_DECREF(text);
+    node->operation = NO_OPERATION;
+    node->flags &= (uint8_t)~DIFFERENTIABLE;
+    Py_RETURN_NONE;
+}
+
 static PyObject *get_operation(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
     PyObject *operation = node->operation ? records[node->operation] : held(node, OPERATION);
     return Py_NewRef(operation ? operation : empty_string);
+}
+
+static int assign_operation(PyObject *self, PyObject *value, void *name) /* a text, by hand */
+{
+    Node *node = (Node *)self;
+    if (deleted(value, name) || keep(node, OPERATION, value, 0) < 0)
+        return -1;
+    node->operation = NO_OPERATION;
+    return 0;
+}
+
+static PyObject *get_traced(PyObject *self, void *Py_UNUSED(name)) { return PyBool_FromLong(((Node *)self)->flags & TRACED); }
+
+static int set_traced(PyObject *self, PyObject *value, void *name)
+{
+    Node *node = (Node *)self;
+    int truth = deleted(value, name) ? -1 : PyObject_IsTrue(value);
+    if (truth < 0)
+        return -1;
+    node->flags = (uint8_t)((node->flags & ~TRACED) | (truth ? TRACED : 0));
+    return 0;
 }
 
 static PyObject *get_partials(PyObject *self, void *Py_UNUSED(name))
@@ -1514,7 +1897,7 @@ static int set_dict(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a %R", Py_TYPE(value));
         return -1;
     }
-    return own_dict((Node *)self) ? hold((Node *)self, DICT, value) : -1;
+    return own_dict((Node *)self) ? hold((Node *)self, DICT, value, 0) : -1;
 }
 
 static PyObject *own_dict(Node *node)
@@ -1525,7 +1908,7 @@ static PyObject *own_dict(Node *node)
             PyType_Modified(Value);
         }
         PyObject *dict = PyDict_New();
-        int failed = dict == NULL || keep(node, DICT, dict) < 0;
+        int failed = dict == NULL || keep(node, DICT, dict, 0) < 0;
         Py_XDECREF(dict);
         if (failed)
             return NULL;
@@ -1541,7 +1924,7 @@ static PyObject *get_attributes(PyObject *self, void *Py_UNUSED(name))
                                                 : Py_XNewRef(held((Node *)self, DICT));
     if (dict == NULL && PyErr_Occurred())
         return NULL;
-    PyObject *found = dict && PyDict_GET_SIZE(dict) ? PyDict_Copy(dict) : Py_NewRef(Py_None);
+    PyObject *found = dict && PyDict_Check(dict) && PyDict_GET_SIZE(dict) ? PyDict_Copy(dict) : Py_NewRef(Py_None);
     Py_XDECREF(dict);
     return found;
 }
@@ -1552,9 +1935,12 @@ static int is_data_descriptor(PyObject *self, PyObject *name)
     return descriptor && Py_TYPE(descriptor)->tp_descr_set;
 }
 
+/* To compare names may run the user's code, which may replace the dict: hold on to it meanwhile. */
+
 static PyObject *getattribute(PyObject *self, PyObject *name)
 {
-    PyObject *dict = held((Node *)self, DICT), *value = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, name)) : NULL;
+    PyObject *dict = Py_XNewRef(held((Node *)self, DICT)), *value = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, name)) : NULL;
+    Py_XDECREF(dict);
     if (value == NULL && PyErr_Occurred())
         return NULL;
     if (value && !is_data_descriptor(self, name))
@@ -1566,22 +1952,20 @@ static PyObject *getattribute(PyObject *self, PyObject *name)
 static int setattribute(PyObject *self, PyObject *name, PyObject *value)
 {
     Node *node = (Node *)self;
-    if (PyUnicode_CompareWithASCIIString(name, "__class__") == 0) { /* a subclass's memory is of another kind */
-        PyErr_SetString(PyExc_TypeError, "the class of a Value cannot be changed");
+    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__class__") == 0) {
+        PyErr_SetString(PyExc_TypeError, "the class of a Value cannot be changed"); /* memory of another kind */
         return -1;
     }
-    if (has_dict_of_subclass(self) || is_data_descriptor(self, name))
+    if (!PyUnicode_Check(name) || has_dict_of_subclass(self) || is_data_descriptor(self, name))
         return PyObject_GenericSetAttr(self, name, value);
-    PyObject *dict = own_dict(node);
+    PyObject *dict = Py_XNewRef(own_dict(node));
     if (dict == NULL)
         return -1;
-    if (value)
-        return expect(node, value) < 0 ? -1 : PyDict_SetItem(dict, name, value);
-    if (PyDict_DelItem(dict, name) == 0)
-        return 0;
-    if (PyErr_ExceptionMatches(PyExc_KeyError))
+    int failed = value ? expect(node, value) < 0 || PyDict_SetItem(dict, name, value) < 0 : PyDict_DelItem(dict, name) < 0;
+    Py_DECREF(dict);
+    if (failed && value == NULL && PyErr_ExceptionMatches(PyExc_KeyError))
         PyErr_SetObject(PyExc_AttributeError, name);
-    return -1;
+    return failed ? -1 : 0;
 }
 
 /* The type. */
@@ -1593,8 +1977,10 @@ static PyGetSetDef attributes[] = {
     {"label", get_label, set_label, "its name in messages and pictures", "label"},
     {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
     {"role", get_role, set_role, "input, parameter, target or constant, for pictures", "role"},
-    {"_prev", get_prev, NULL, NULL, NULL},
-    {"_operation", get_operation, NULL, NULL, NULL},
+    {"_role", get_role, NULL, NULL, NULL},
+    {"_parents", get_parents, set_ancestors, NULL, "_parents"},
+    {"_operation", get_operation, assign_operation, NULL, "_operation"},
+    {"_traced", get_traced, set_traced, NULL, "_traced"},
     {"_partials", get_partials, assign_partials, NULL, "_partials"},
     {"_by_hand", get_by_hand, NULL, NULL, NULL},
     {"_backward", get_backward, set_backward, NULL, "_backward"},
@@ -1610,6 +1996,7 @@ static PyMethodDef methods[] = {
     {"detach", detach, METH_NOARGS, "Return a leaf with the same data and label: no gradient passes through it."},
     {"_apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL | METH_STATIC, NULL},
     {"_restore", restore, METH_VARARGS | METH_CLASS, NULL},
+    {"_forget", forget, METH_NOARGS, NULL},
 #define ROW(name, ...) {#name, (PyCFunction)(void (*)(void))method_##name, METH_FASTCALL, "See scalargrad." #name "."},
     UNARY(ROW) BINARY(ROW)
 #undef ROW
@@ -1636,7 +2023,6 @@ static PyType_Slot slots[] = {
     {Py_nb_negative, nb_negative},
     {Py_nb_positive, nb_positive},
     {Py_nb_absolute, nb_absolute},
-    {Py_nb_bool, nb_bool},
     {0, NULL},
 };
 
@@ -1655,6 +2041,7 @@ static PyMethodDef functions[] = {
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
     {"_set_mode", set_mode, METH_O, NULL},
     {"_reset_mode", reset_mode, METH_O, NULL},
+    {"_after_fork", after_fork, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -1671,12 +2058,21 @@ static int fill_table(PyObject *ops)
     return table ? 0 : -1;
 }
 
-static int start_with(Numbered *known, PyObject *first)
+static int start_scopes(void)
 {
-    size_t place;
-    known->list = PyList_New(0);
-    known->places = PyDict_New();
-    return known->list && known->places && first ? place_of(known, first, 0, "", &place) : -1;
+    uint32_t place;
+    scopes = PyList_New(0);
+    places = PyDict_New();
+    vacant = PyList_New(0);
+    return scopes && places && vacant && empty_tuple ? place_of_scope(empty_tuple, &place) : -1;
+}
+
+static int start_roles(void)
+{
+    for (int role = 0; role < OTHER_ROLE; role++)
+        if ((roles[role] = PyUnicode_InternFromString(role_names[role])) == NULL)
+            return -1;
+    return 0;
 }
 
 static int execute(PyObject *module)
@@ -1687,8 +2083,14 @@ static int execute(PyObject *module)
     } wanted[] = {
         {&mode_variable, "_mode"},
         {&linearize, "_linearize"},
+        {&traces, "_traces"},
+        {&by_hand, "by_hand"},
         {&is_traced, "is_traced"},
+        {&by_graph, "by_graph"},
         {&refuse_traced, "refuse_traced"},
+        {&refuse_identity, "refuse_identity"},
+        {&detached, "detached"},
+        {&Op, "Op"},
         {&backward_as_graph, "_backward_as_graph"},
         {&check_result, "_check_result"},
         {&check_gradients, "_check_gradients"},
@@ -1706,11 +2108,7 @@ static int execute(PyObject *module)
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
     one = PyFloat_FromDouble(1.0);
-    PyObject *constant_role = PyUnicode_FromString("constant");
-    size_t place;
-    failed = failed || one == NULL || start_with(&scopes, empty_tuple) < 0 || start_with(&roles, empty_string) < 0 ||
-             constant_role == NULL || place_of(&roles, constant_role, UINT8_MAX, "roles", &place) < 0 ||
-             fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
+    failed = failed || one == NULL || start_scopes() < 0 || start_roles() < 0 || fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
     if (!failed) {
         Value->tp_vectorcall = node_vectorcall;
         Value->tp_getattro = PyObject_GenericGetAttr; /* until there is an attribute: the interpreter knows short cuts */
@@ -1721,7 +2119,6 @@ static int execute(PyObject *module)
         failed = done == NULL;
         Py_XDECREF(done);
     }
-    Py_XDECREF(constant_role);
     Py_XDECREF(engine);
     Py_XDECREF(ops);
     return failed ? -1 : 0;

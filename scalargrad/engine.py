@@ -8,16 +8,22 @@ of one topological order: that is the chain rule, and all of reverse-mode differ
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial
+from inspect import signature
 from math import isfinite, isnan, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from scalargrad import ops
 from scalargrad.ops import Op, describe, ieee, is_number, number
+
+ops.one_module(__name__)
 
 
 class Mode(NamedTuple):
@@ -26,6 +32,7 @@ class Mode(NamedTuple):
     recording: bool = True
     watch: str = ""  # "lines": note where a Value is made; "anomaly": that, and raise at nan and inf
     scope: tuple[str, ...] = ()
+    trace: Tracing | None = None  # of the function that is being traced
 
 
 _mode: ContextVar[Mode] = ContextVar("scalargrad.mode", default=Mode())  # noqa: B039 - a tuple
@@ -120,7 +127,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
     forward = op.forward
 
     def backward(node: Value) -> None:
-        (x,), (dx,) = node._prev, node._partials
+        (x,), (dx,) = node._parents, node._partials
         x.grad += dx * node.grad
 
     def record(x: Value) -> Value:
@@ -129,8 +136,8 @@ def _unary(op: Op) -> Callable[[Value], Value]:
             out = forward(a)
         except _OUTSIDE as error:
             out = op.outside(error, (a,), (x.label,))
-        node = Value(out, (x,), op)
-        if node._prev:  # else under no_grad
+        node = PythonValue(out, (x,), op)
+        if node._parents:  # else under no_grad
             node._partials, node._closure = (_partial(op, 0, x, out, a),), backward
         return node
 
@@ -141,7 +148,7 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
     forward = op.forward
 
     def backward(node: Value) -> None:
-        (x, y), (dx, dy) = node._prev, node._partials
+        (x, y), (dx, dy) = node._parents, node._partials
         x.grad += dx * node.grad
         y.grad += dy * node.grad
 
@@ -151,8 +158,8 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
             out = forward(a, b)
         except _OUTSIDE as error:
             out = op.outside(error, (a, b), (x.label, y.label))
-        node = Value(out, (x, y), op)
-        if node._prev:
+        node = PythonValue(out, (x, y), op)
+        if node._parents:
             node._partials, node._closure = (_partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)), backward
         return node
 
@@ -162,8 +169,8 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
 def _general(op: Op) -> Callable[..., Value]:
     def record(*parents: Value) -> Value:
         out, partials = _linearize(op, parents)
-        node = Value(out, parents, op)
-        if node._prev:
+        node = PythonValue(out, parents, op)
+        if node._parents:
             node._partials, node._closure = partials, _chain_rule
         return node
 
@@ -171,7 +178,7 @@ def _general(op: Op) -> Callable[..., Value]:
 
 
 def _chain_rule(node: Value) -> None:
-    for x, dx in zip(node._prev, node._partials, strict=True):
+    for x, dx in zip(node._parents, node._partials, strict=True):
         x.grad += dx * node.grad
 
 
@@ -185,7 +192,7 @@ def _linearize(op: Op, parents: tuple[Value, ...]) -> tuple[float, tuple[float, 
 
 
 def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -> float:
-    if parent.role == "constant":
+    if parent._role == "constant":
         return 0.0
     derivative = op.partials[index]
     try:
@@ -194,10 +201,10 @@ def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -
         # A partial never raises: where floats would, Values give what IEEE 754 gives.
         try:
             with ieee(), _changed(recording=False, watch=""):
-                slope = derivative(Value(out), *map(Value, arguments))
+                slope = derivative(PythonValue(out), *map(PythonValue, arguments))
         except (TypeError, *_OUTSIDE):  # a user's, in functions that know no Values
             return nan
-        slope = slope._data if isinstance(slope, Value) else slope
+        slope = slope._data if isinstance(slope, PythonValue) else slope
     return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
 
 
@@ -215,12 +222,12 @@ def apply(op: Op, *operands: Any) -> Value:
 
     Raises where a float would, naming the operation and the operands' values and labels.
     """
-    return _recorder(op)(*[x if isinstance(x, Value) else _constant(x, op) for x in operands])
+    return _recorder(op)(*[x if isinstance(x, PythonValue) else _constant(x, op) for x in operands])
 
 
 def _constant(operand: Any, op: Op) -> Value:
-    node = Value(number(operand, f"operand of {op.name}"))
-    node.role = "constant"
+    node = PythonValue(number(operand, f"operand of {op.name}"))
+    node._role = "constant"
     return node
 
 
@@ -241,7 +248,7 @@ def _operator(op: Op) -> tuple[Callable[[Value, Any], Value], Callable[[Value, A
 
     # What is neither a Value nor a number may know how to work with Values: an array does, for one.
     def operator(self: Value, other: Any) -> Value:
-        if not isinstance(other, Value):
+        if not isinstance(other, PythonValue):
             if not is_number(other):
                 return NotImplemented
             other = _constant(other, op)
@@ -269,34 +276,57 @@ class Value:
     role    "input", "parameter" or "target", for pictures, or "constant": that takes no gradient from what
             is computed with it, and is the role of a number that was used as an operand
 
-    `_children` and `_op` are micrograd's. Any other attribute may be set.
-    Raises TypeError where `data` is not a real number.
+    `_children`, `_op` and `label` are micrograd's, and so is `_prev`, by which the parents are read and set. microgpt's
+    form, `Value(data, children, local_grads)` with a tuple or list of numbers, gives the local gradients by hand. `name`
+    is another word for `label`. Any other attribute may be set.
+    Raises TypeError where `data` is not a real number, a child no Value, or `_op` none of these; ValueError where there
+    are more or fewer local gradients than children.
     """
 
     __slots__ = (
-        *("_data", "grad", "label", "scope", "role"),
-        *("_prev", "_operation", "_partials", "_closure", "__dict__"),
+        *("_data", "grad", "label", "_scope", "_role", "_traced"),
+        *("_parents", "_operation", "_partials", "_closure", "__dict__"),
     )
 
-    def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str | Op = "", label: str = "") -> None:
+    def __init__(
+        self,
+        data: Any,
+        _children: Iterable[Value] = (),
+        _op: str | Op | Sequence[Any] = "",
+        label: str = "",
+        *,
+        children: Iterable[Value] | None = None,
+        local_grads: Sequence[Any] | None = None,
+        name: str = "",
+    ) -> None:
         mode = _mode.get()
+        partials = None
+        if _op.__class__ is not Op and (
+            _op or _op.__class__ is not str or _children or children or local_grads or name
+        ):
+            _children, _op, label, partials = by_hand(PythonValue, _children, _op, label, children, local_grads, name)
+        elif _children.__class__ is not tuple:
+            _children = tuple(_children)
         self._data = data if data.__class__ is float else number(data, "data")
         self.grad = 0.0
         self.label = label
-        self.scope = mode.scope
-        self.role = ""
-        self._prev = tuple(_children) if mode.recording else ()
+        self._scope = mode.scope
+        self._traced = True if _traces else False  # noqa: SIM210 - quicker than bool(); made while a function is traced, in whichever thread
+        if mode.recording:
+            self._parents, self._role = _children, ""
+        else:
+            self._parents, self._role = _unrecorded(mode, _children)
         self._operation = _op
         self._partials: Any = None  # a tuple of floats, in the parents' order
         self._closure: Callable[[Value], None] | None = None
-        if _op.__class__ is str and not all(isinstance(child, Value) for child in self._prev):
-            raise TypeError(f"_children must be Values, got {self._prev!r}")
-        if mode.watch and _op:
-            _check_result(self, tuple(_children))
+        if partials and self._parents:
+            self._partials, self._closure = partials, _chain_rule
+        if mode.watch and (_op or _children):
+            _check_result(self, _children)
 
     @property
     def data(self) -> float:
-        if self._data != self._data:
+        if self._data != self._data or _traces:
             refuse_traced(self)
         return self._data
 
@@ -305,8 +335,80 @@ class Value:
         self._data = number(value, "data")
 
     @property
+    def scope(self) -> tuple[str, ...]:
+        return self._scope
+
+    @scope.setter
+    def scope(self, names: tuple[str, ...]) -> None:
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"scope must be a tuple of names, got {names!r}")
+        self._scope = names
+
+    @property
+    def role(self) -> str:
+        return self._role
+
+    @role.setter
+    def role(self, role: str) -> None:
+        if not isinstance(role, str):
+            raise TypeError(f"role must be a string, got {role!r}")
+        self._role = role
+
+    @property
+    def name(self) -> str:
+        """The label, by another name."""
+        return self.label
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.label = name
+
+    # micrograd's and microgpt's names of what is recorded.
+
+    @property
     def _op(self) -> str:
-        return self._operation.symbol if isinstance(self._operation, Op) else self._operation
+        op = self._operation
+        if op is ops.pow:  # as micrograd writes it
+            exponent = self._parents[1:]
+            return (
+                f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].role == "constant" else "**"
+            )
+        return op.symbol if isinstance(op, Op) else op
+
+    @_op.setter
+    def _op(self, op: str | Op) -> None:
+        if not isinstance(op, (str, Op)):
+            raise TypeError(f"_op must be a string, got {op!r}")
+        if op != self._op:
+            self._operation = op
+
+    @property
+    def _prev(self) -> Parents:
+        return Parents(self._parents)
+
+    @_prev.setter
+    def _prev(self, parents: Iterable[Value]) -> None:
+        parents = _values(_kind(self), parents, "_prev")
+        # micrograd assigns a set of the very parents: it knows no order, so the one that was recorded stays.
+        if set(parents) == set(self._parents) or not _mode.get().recording:
+            return
+        rule = self._partials and tuple(zip(self._parents, self._partials, strict=True))
+        self._forget()
+        self._parents = parents
+        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
+            self._backward = lambda: _add(rule, self.grad)
+
+    _children = _prev
+
+    @property
+    def _local_grads(self) -> tuple[float, ...]:
+        return self.local_gradients
+
+    def _forget(self) -> None:
+        """Forget the operation: what is assigned by hand has no rule."""
+        self._operation, self._partials = self._op, None
+        if not self._by_hand:
+            self._closure = None
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -333,7 +435,7 @@ class Value:
 
         They are the numbers of the recorded pass: setting `data` afterwards does not change them.
         """
-        return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._prev)
+        return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._parents)
 
     def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
         """Add the derivative of this value with respect to every leaf to that leaf's `grad`.
@@ -347,15 +449,15 @@ class Value:
         derivative to start from. With `create_graph` every `grad` is a Value with a graph of its own, which can
         be differentiated again. If anything raises inside, every `grad` is as it was.
         """
-        if create_graph or is_traced(self):
+        if create_graph or (self._traced and by_graph(self)):
             _backward_as_graph(self, gradient)
             return
-        order = topological_order(self)
+        order = _ordered(self)
         before = [node.grad for node in order]
         watch = _mode.get().watch
         try:
             for node in order:
-                node.grad = 0.0 if node._prev else _as_float(node.grad)
+                node.grad = 0.0 if node._parents else _as_float(node.grad)
             self.grad += number(gradient, "gradient")
             for node in reversed(order):
                 if node._closure is not None:
@@ -379,12 +481,12 @@ class Value:
         Partial derivatives are taken anew. If an operation raises, every `data` is as it was. Raises TypeError
         at a Value with hand-written children or `_backward`, which has no operation to repeat.
         """
-        order = [node for node in topological_order(self) if node._prev]
+        order = [node for node in _ordered(self) if node._parents]
         before = [(node._data, node._partials) for node in order]
         try:
             with _changed(recording=True):
                 for node in order:
-                    anew = again(node, node._prev)
+                    anew = again(node, node._parents)
                     node._data, node._partials = anew._data, anew._partials
         except BaseException:
             for node, fields in zip(order, before, strict=True):
@@ -401,7 +503,7 @@ class Value:
         >>> x.grad
         0.0
         """
-        for node in topological_order(self):
+        for node in _ordered(self):
             node.grad = 0.0
 
     def detach(self) -> Value:
@@ -409,8 +511,20 @@ class Value:
 
         >>> (Value(3.0) * 2).detach()
         Value(data=6.0, grad=0.0)
+
+        In a function that is being compiled, whose Values have no numbers yet, it is `stop_gradient`.
         """
-        return Value(self.data, label=self.label)
+        return detached(self) if _traces else PythonValue(self.data, label=self.label)
+
+    def item(self) -> float:
+        """Return the number, as the method of this name of arrays and tensors does.
+
+        >>> Value(3.0).item()
+        3.0
+        """
+        return self.data
+
+    no_grad = staticmethod(no_grad)
 
     __add__, __radd__ = _operator(ops.add)
     __sub__, __rsub__ = _operator(ops.sub)
@@ -427,27 +541,31 @@ class Value:
     def __abs__(self) -> Value:
         return apply(ops.abs, self)
 
-    def __eq__(self, other: object) -> bool:
-        if self._data != self._data and isinstance(other, (float, int)):
-            refuse_traced(self)
-        return NotImplemented  # identity
+    # A number is compared as a number; two Values are equal if they are the same, as sets and dictionaries need it.
 
-    __hash__ = object.__hash__
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, PythonValue):
+            if _traces and self is not other:
+                refuse_identity(self, other)
+            return NotImplemented
+        return bool(self.data == other) if is_number(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        if _traces:
+            refuse_identity(self)
+        return object.__hash__(self)
 
     def __lt__(self, other: Any) -> bool:
-        return self.data < (other.data if isinstance(other, Value) else other)
+        return self.data < (other.data if isinstance(other, PythonValue) else other)
 
     def __le__(self, other: Any) -> bool:
-        return self.data <= (other.data if isinstance(other, Value) else other)
+        return self.data <= (other.data if isinstance(other, PythonValue) else other)
 
     def __gt__(self, other: Any) -> bool:
-        return self.data > (other.data if isinstance(other, Value) else other)
+        return self.data > (other.data if isinstance(other, PythonValue) else other)
 
     def __ge__(self, other: Any) -> bool:
-        return self.data >= (other.data if isinstance(other, Value) else other)
-
-    def __bool__(self) -> bool:
-        return self.data != 0
+        return self.data >= (other.data if isinstance(other, PythonValue) else other)
 
     def __float__(self) -> float:
         raise TypeError(
@@ -458,48 +576,68 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
-        return f"Value(data={data}, grad={_as_float(self.grad)}{label})"
+        grad = self.grad._data if is_value(self.grad) else self.grad
+        return f"Value(data={data}, grad={grad}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
 
     # Copies and pickles of a graph are made node by node in topological order: neither its depth nor what two
-    # of its Values share is then a difficulty.
+    # of its Values share is then a difficulty. Gradients that are graphs lead back to the nodes that have them, so they
+    # are set when all nodes are made.
 
     def _state(self) -> tuple[Any, ...]:
         if self._by_hand:
-            raise TypeError(f"{self!r} has a hand-written _backward, which cannot be copied or pickled")
-        fields = (self._data, self.grad, self.label, self.scope, self.role)
-        return (*fields, self._operation, self._partials, self._prev)
+            raise TypeError(
+                f"{self!r} has a hand-written _backward, which cannot be copied or pickled: the copy's closure would go "
+                "on to add to this graph's gradients. Build the graph anew, give the local gradients as numbers "
+                "(Value(data, children, local_grads)), or write an operation (scalargrad.operation)"
+            )
+        gradient = 0.0 if is_value(self.grad) else self.grad
+        fields = (self._data, gradient, self.label, self.scope, self.role)
+        return (*fields, self._operation, self._partials, self._parents)
 
     @property
     def _attributes(self) -> dict[str, Any] | None:
         return self.__dict__ or None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        ancestors = [] if _Shallow.next == id(self) else topological_order(self)[:-1]
-        subclass = None if type(self) in (Value, pickled) else type(self)
-        return _rebuild, ([_Shallow(node) for node in ancestors], subclass, *self._state()), self._attributes
+        shallow = _Shallow.next == id(self)
+        family = [self] if shallow else _family((self,))
+        before = family.index(self)
+        subclass = None if type(self) in (PythonValue, Value) else type(self)
+        made = _rebuild, ([_Shallow(node) for node in family[:before]], subclass, *self._state())
+        gradients = [] if shallow else [(node, node.grad) for node in family if is_value(node.grad)]
+        if not gradients:
+            return *made, self._attributes
+        after = [_Shallow(node) for node in family[before + 1 :]]
+        return *made, (self._attributes, after, gradients), None, None, _set_gradients
 
     @classmethod
     def _restore(cls, data: float, grad: float, label: str, scope: tuple[str, ...], role: str, *recorded: Any) -> Value:
         node = cls.__new__(cls)  # whatever is in force: no_grad, a scope
         node._data, node.grad, node.label, node.scope, node.role = data, grad, label, scope, role
-        node._operation, node._partials, node._prev = recorded
+        node._operation, node._partials, node._parents = recorded
         node._closure = None if node._partials is None else _chain_rule
+        node._traced = False
         return node
 
     def __copy__(self) -> Value:
         copied = self._restore(*self._state())
+        copied.grad = self.grad
         copied.__dict__.update(self._attributes or {})
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in _order((self,), memo):
+        family = _family((self,), memo)
+        for node in family:
             *fields, parents = node._state()
-            memo[id(node)] = copied = type(node)._restore(*fields, tuple(memo[id(parent)] for parent in parents))
+            memo[id(node)] = type(node)._restore(*fields, tuple(memo[id(parent)] for parent in parents))
+        for node in family:
+            if is_value(node.grad):
+                memo[id(node)].grad = memo[id(node.grad)]
             if node._attributes:
-                copied.__dict__.update(copy.deepcopy(node._attributes, memo))
+                memo[id(node)].__dict__.update(copy.deepcopy(node._attributes, memo))
         return memo[id(self)]
 
     if TYPE_CHECKING:  # every operation of the table is a method, and any attribute may be set
@@ -511,7 +649,106 @@ class Value:
 for _op in ops.TABLE.values():
     setattr(Value, _op.name, _method(_op))
 Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
-pickled = Value  # the class that pickles become: the C twin's where that is in use
+PythonValue = Value  # this file's own; `Value` becomes the one in use, at the end
+
+
+if sys.version_info[:2] == (3, 13):
+    # This version alone frees what hangs together by a recursion as deep as the main thread's stack allows, in other
+    # threads too. So a chain of nodes is let go of one by one.
+    _dying: list[Any] = []
+
+    def _let_go(self: Value) -> None:
+        parents, self._parents = getattr(self, "_parents", ()), ()
+        if _dying:
+            _dying.append(parents)
+            return
+        _dying.extend((None, parents))  # the first stands for the work under way
+        del parents
+        while len(_dying) > 1:
+            _dying.pop()
+        _dying.clear()
+
+    Value.__del__ = _let_go  # type: ignore[attr-defined]
+
+
+def _kind(value: Value) -> type[Value]:
+    return PythonValue if isinstance(value, PythonValue) else Value
+
+
+def _values(kind: type[Value], values: Iterable[Any], name: str) -> tuple[Value, ...]:
+    try:
+        values = tuple(values)
+    except TypeError:
+        raise TypeError(f"{name} must be Values in a tuple or list, got {values!r}") from None
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be Values, got {value!r} ({type(value).__name__})")
+    return values
+
+
+def _add(rule: Iterable[tuple[Value, float]], gradient: float) -> None:
+    for parent, slope in rule:
+        parent.grad += slope * gradient
+
+
+class Parents(tuple[Value, ...]):
+    """What a Value was computed from, in the operands' order; equal to a set of the same Values, as micrograd's is.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> (x * y)._prev == {y, x}, list((x * x)._prev) == [x, x]
+    (True, True)
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return set(self) == other if isinstance(other, AbstractSet) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+
+def by_hand(
+    kind: type[Value],
+    children: Iterable[Any],
+    op: Any = "",
+    label: str = "",
+    more_children: Iterable[Any] | None = None,
+    local_grads: Sequence[Any] | None = None,
+    name: str = "",
+) -> tuple[tuple[Value, ...], str | Op, str, tuple[float, ...] | None]:
+    """Sort out what a Value is made of by hand: its children, its operation, its label, its local gradients.
+
+    >>> by_hand(Value, (Value(3.0),), (6,), name="square")[1:]
+    ('', 'square', (6.0,))
+    """
+    children = _values(kind, children, "_children")
+    if name and label:
+        raise TypeError(f"name and label are two words for one thing, got {name!r} and {label!r}")
+    if more_children is not None:
+        if children:
+            raise TypeError("children were given twice: as the second argument and by their name")
+        children = _values(kind, more_children, "children")
+    if isinstance(op, (tuple, list)):
+        if local_grads is not None:
+            raise TypeError("local_grads were given twice: as the third argument and by their name")
+        op, local_grads = "", op
+    if not isinstance(op, (str, Op)):
+        raise TypeError(f"_op must be a string or an Op, or local gradients: a tuple of numbers, got {op!r}")
+    partials = tuple(number(g, f"local gradient {i}") for i, g in enumerate(local_grads or (), 1))
+    if partials and len(partials) != len(children):
+        raise ValueError(f"local_grads must be one number for each child, got {len(partials)} for {len(children)}")
+    return children, op, name or label, partials or None
+
+
+def _unrecorded(mode: Mode, children: tuple[Value, ...]) -> tuple[tuple[Value, ...], str]:
+    """Say what a Value made under no_grad() has as parents and as its role."""
+    # While a function is traced, what is computed is known by its graph only: it is recorded as a constant.
+    if children and (mode.trace or (_traces and any(map(is_traced, children)))):
+        return children, "constant"
+    return (), ""
 
 
 def _lend(twin: Any) -> None:
@@ -520,9 +757,13 @@ def _lend(twin: Any) -> None:
     _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
     for function in (no_grad, detect_anomaly, source_lines, scope):
         setattr(twin, function.__name__, function)
-    methods = ("_op", "local_gradients", "forward", "__float__", "__repr__", "__format__")
+    twin.Value.__signature__ = signature(Value)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=twin._after_fork)
+    methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
+    names = ("name", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
-    for name in ("__doc__", *methods, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
+    for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
 
 
@@ -554,7 +795,27 @@ def _itself(node: Value) -> Value:
 
 
 def _rebuild(_: Any, subclass: type[Value] | None, *state: Any) -> Value:
-    return (subclass or pickled)._restore(*state)
+    return (subclass or Value)._restore(*state)
+
+
+def _set_gradients(node: Value, state: tuple[Any, ...]) -> None:
+    attributes, _, gradients = state
+    node.__dict__.update(attributes or {})
+    for one, gradient in gradients:
+        one.grad = gradient
+
+
+def _family(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
+    """List what a copy of some Values holds: all that they and the gradients among it that are graphs come from."""
+    order: list[Value] = []
+    seen: set[int] = set()
+    more = list(roots)
+    while more:
+        found = [node for node in _order(more, seen) if id(node) not in known]
+        order += found
+        seen.update(map(id, found))
+        more = [node.grad for node in found if is_value(node.grad) and id(node.grad) not in seen]
+    return order
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -568,6 +829,10 @@ def topological_order(*roots: Value) -> list[Value]:
     return _order(roots)
 
 
+def _ordered(root: Value) -> list[Value]:
+    return _order((root,)) if isinstance(root, PythonValue) else topological_order(root)
+
+
 def _order(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
     order: list[Value] = []
     seen = set()
@@ -576,10 +841,10 @@ def _order(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
         node = stack.pop()
         if node is None:  # all ancestors of the next on the stack are in
             order.append(stack.pop())  # type: ignore[arg-type]
-        elif node not in seen and id(node) not in known:
-            seen.add(node)
-            if node._prev:
-                stack += (node, None, *reversed(node._prev))
+        elif (place := id(node)) not in seen and place not in known:
+            seen.add(place)
+            if node._parents:
+                stack += (node, None, *reversed(node._parents))
             else:
                 order.append(node)
     return order
@@ -587,7 +852,7 @@ def _order(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
 
 def _probe(node: Value) -> tuple[float, ...]:
     """Find the local gradients of a hand-written closure: what it adds for a gradient of one."""
-    family = (node, *node._prev)
+    family = (node, *node._parents)
     before = [value.grad for value in family]
     try:
         for value in family:
@@ -595,7 +860,7 @@ def _probe(node: Value) -> tuple[float, ...]:
         node.grad = 1.0
         node._backward()
         # What came in for a parent that stands in two places is shared out between them.
-        return tuple(parent.grad / node._prev.count(parent) for parent in node._prev)
+        return tuple(parent.grad / node._parents.count(parent) for parent in node._parents)
     finally:
         for value, grad in zip(family, before, strict=True):
             value.grad = grad
@@ -615,29 +880,30 @@ def _users_line() -> str:
 
 def _check_result(node: Value, parents: tuple[Value, ...]) -> None:
     node.made_at = _users_line()
-    if _mode.get().watch == "anomaly" and not isfinite(node._data):
+    mode = _mode.get()
+    if mode.watch == "anomaly" and not isfinite(node._data) and not (mode.trace or is_traced(node)):
         raise FloatingPointError(f"{_described(node, parents)} gives {node._data}, in {node.made_at}")
 
 
 def _check_gradients(node: Value) -> None:
-    for parent in node._prev if _mode.get().watch == "anomaly" else ():
+    for parent in node._parents if _mode.get().watch == "anomaly" else ():
         if not isfinite(parent.grad) and parent.role != "constant":
             place = getattr(node, "made_at", "a line not recorded: make the graph under detect_anomaly() too")
             raise FloatingPointError(
-                f"backward of {_described(node, node._prev)} gives {parent!r} a gradient of {parent.grad}, in {place}"
+                f"backward of {_described(node, node._parents)} gives {parent!r} a gradient of {parent.grad}, in {place}"
             )
 
 
 # Derivatives as graphs: the chain rule once more, with the partials applied to Values, of this engine or of its twin.
 
 
-def is_value(thing: Any) -> bool:
+def is_value(thing: Any) -> TypeGuard[Value]:
     """Say whether this is a Value, of this engine or of the one in use.
 
     >>> is_value(Value(3.0)), is_value(3.0)
     (True, False)
     """
-    return isinstance(thing, (Value, pickled))
+    return isinstance(thing, (PythonValue, Value))
 
 
 def cotangents(
@@ -660,9 +926,9 @@ def cotangents(
     found = dict(seeds)
     with ieee():
         for node in reversed(order):
-            if node._prev and node in found:
-                out, parents = image.get(node, node), [image.get(parent, parent) for parent in node._prev]
-                for i, parent in enumerate(node._prev):
+            if node._parents and node in found:
+                out, parents = image.get(node, node), [image.get(parent, parent) for parent in node._parents]
+                for i, parent in enumerate(node._parents):
                     if parent in wanted:
                         share = product(local_slope(node, i, out, parents), found[node])
                         if parent not in found:
@@ -705,7 +971,8 @@ def again(node: Value, parents: Sequence[Value]) -> Value:
 
 def _rule(node: Value) -> Op:
     if node._by_hand or not isinstance(node._operation, Op):
-        raise TypeError(f"{node!r} was made by hand ({node._op!r}): it has no operation to compute or derive anew")
+        op = f" ({node._op!r})" if node._op else ""
+        raise TypeError(f"{node!r} was made by hand{op}: it has no operation to compute or derive anew")
     return node._operation
 
 
@@ -729,34 +996,107 @@ def product(slope: Any, gradient: Any) -> Any:
 
 
 def _unwrapped(x: Any) -> Any:
-    return x._data if is_value(x) and x.role == "constant" and not x._prev else x
+    return x._data if is_value(x) and x.role == "constant" and not x._parents else x
 
 
 def _backward_as_graph(root: Value, gradient: Any) -> None:
-    order = topological_order(root)
+    order = _ordered(root)
     wanted = {node for node in order if node.role != "constant"}
     seed = gradient if is_value(gradient) else number(gradient, "gradient")
     found = cotangents(order, {root: seed}, wanted, {})
-    make = pickled if isinstance(root, pickled) else Value
+    make = _kind(root)
+    trace = _traces[-1] if _traces and by_graph(root) else None
     for node in order:
         gradient = found.get(node, 0.0)
         gradient = gradient if is_value(gradient) or node not in found else make(gradient)
-        if node._prev or (node.grad.__class__ is float and node.grad == 0):
+        fresh = trace is not None and trace.first_gradient(node)
+        if node._parents or fresh or (node.grad.__class__ is float and node.grad == 0):
             node.grad = gradient
         elif node in found:
             node.grad = node.grad + gradient
 
 
 def _as_float(gradient: Any) -> float:
-    return gradient._data if is_value(gradient) else gradient
+    if gradient.__class__ is float:
+        return gradient
+    return gradient._data if is_value(gradient) else number(gradient, "grad")
 
 
-# While a function is compiled, its arguments are leaves without a number: nan, with the role "traced". What is
-# computed from them is nan too, so only who reads a nan has to ask whether it stands for a number not yet known.
+# While a function is traced, its arguments are leaves without a number: nan, with the role "traced". What is computed
+# from them is nan too, so only who reads a nan has to ask whether it stands for a number not yet known. The numbers of
+# Values that the function takes from outside will be read anew at each call, so they are not known either. What is made
+# meanwhile is marked (`_traced`), in whichever thread, as a function may have its work done by several.
 
 
 class TracingError(TypeError):
     """What asks for the number of a Value while the function that it is in is being compiled."""
+
+
+class Tracing:
+    """A function that is being traced.
+
+    read       the numbers of Values from outside that it asked for: it must be traced again where they have changed
+    stand_ins  what stands for a Value from outside while a transform calls a function on it
+    gradients  those that Values from outside had
+    """
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+        self.read: dict[Value, float] = {}
+        self.stand_ins: dict[Value, Value] = {}
+        self.gradients: dict[Value, Any] = {}
+
+    def outside(self, value: Value) -> list[Value]:
+        """List the Values from outside that a value was computed from."""
+        leaves = [node for node in _ordered(value) if not (node._traced and node._parents)]
+        return [self.stand_ins.get(node, node) for node in leaves if not node._traced or node in self.stand_ins]
+
+    def first_gradient(self, node: Value) -> bool:
+        """Note the gradient that a Value from outside had; say whether it gets its first one of this function."""
+        first = not node._traced and node not in self.gradients
+        if first:
+            self.gradients[node] = node.grad
+        return first
+
+
+_traces: list[Tracing] = []  # under way, in all threads
+
+
+def _after_fork() -> None:
+    _traces[:] = [trace for trace in _traces if trace.thread == get_ident()]  # the others' threads are not in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextmanager
+def tracing() -> Iterator[Tracing]:
+    """Record a function on leaves that have no number yet.
+
+    >>> with tracing():
+    ...     under_way() is not None
+    True
+
+    In a traced function, gradients that backward() gives to Values from outside start from 0, and are gone when it ends.
+    """
+    trace = Tracing()
+    _traces.append(trace)
+    try:
+        with ieee(), _changed(recording=True, watch="", scope=(), trace=trace):
+            yield trace
+    finally:
+        _traces.remove(trace)
+        for node, gradient in trace.gradients.items():
+            node.grad = gradient
+
+
+def under_way() -> Tracing | None:
+    """Return the trace of the function that is being traced here, if one is.
+
+    >>> under_way()
+    """
+    return _mode.get().trace
 
 
 def is_traced(value: Value) -> bool:
@@ -765,17 +1105,73 @@ def is_traced(value: Value) -> bool:
     >>> is_traced(Value(3.0))
     False
     """
-    return value._data != value._data and any(node.role == "traced" for node in topological_order(value))
+    if value._data == value._data:
+        return False
+    return value.role == "traced" or (value._traced and any(n.role == "traced" for n in _ordered(value)))
+
+
+def by_graph(root: Value) -> bool:
+    """Say whether gradients are known by their graph only, as the number of the root is."""
+    return under_way() is not None or is_traced(root)
 
 
 def refuse_traced(value: Value) -> None:
     """Raise TracingError if the Value has no number because the function that it is in is being compiled.
 
     >>> refuse_traced(Value(3.0))
+
+    Where it has one, but was computed from Values from outside the function, note that their numbers were asked for.
     """
     if is_traced(value):
         raise TracingError(
             f"{_users_line()}: the number of a traced value was asked for: by .data, format(), a comparison or a "
             "branch. A compiled function is traced once, for all numbers: write where(greater(a, b), x, y), "
-            "maximum, minimum or relu in place of a branch, and stop_gradient(v) in place of detach()"
+            "maximum, minimum or relu in place of a branch"
         )
+    if trace := under_way():
+        trace.read.update((node, node._data) for node in trace.outside(value))
+
+
+def refuse_identity(value: Value, other: Value | None = None) -> None:
+    """Raise TracingError if a traced function looks a Value up by what it is, where its number may have been meant.
+
+    >>> refuse_identity(Value(3.0))
+    """
+    frame = sys._getframe(1)
+    if frame.f_code in (PythonValue.__eq__.__code__, PythonValue.__hash__.__code__):
+        frame = frame.f_back or frame
+    ours = frame.f_globals.get("__name__", "").partition(".")[0] in ("scalargrad", "viz")
+    if not ours and (is_traced(value) or (other is not None and is_traced(other))):
+        raise TracingError(
+            f"{_users_line()}: a traced value was looked up in a set or dictionary, or compared by == with another "
+            "one. Its number is not known yet: write equal(a, b), or `a is b` and id(a) where the value itself is meant"
+        )
+
+
+def detached(value: Value) -> Value:
+    """Detach a Value while functions are traced.
+
+    >>> detached(Value(3.0))
+    Value(data=3.0, grad=0.0)
+    """
+    if not by_graph(value):
+        return _kind(value)(value.data, label=value.label)
+    cut: Value = value._apply(ops.stop_gradient, value)
+    cut.label = value.label
+    return cut
+
+
+# As heapq does in Python's library: what stands above is the reference, and the C twin takes its place where it was built.
+
+_wanted = os.environ.get("SCALARGRAD_ENGINE", "")
+if _wanted not in ("", "python", "native"):
+    raise ImportError(f"SCALARGRAD_ENGINE must be python or native, got {_wanted!r}")
+engine_name = "python"
+if not TYPE_CHECKING and _wanted != "python":
+    try:
+        from scalargrad._engine import Value, topological_order
+
+        engine_name = "native"
+    except ImportError as error:
+        if _wanted == "native":
+            raise ImportError(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}") from error

@@ -21,8 +21,8 @@ from typing import Any
 from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
-from scalargrad.engine import _changed
-from scalargrad.ops import ieee, number
+from scalargrad.engine import tracing
+from scalargrad.ops import number
 from scalargrad.transforms import _active, active
 from scalargrad.tree import Shape, Structure, is_array, take_apart
 from scalargrad.value import Value, topological_order
@@ -31,7 +31,6 @@ Function = Callable[..., Any]
 
 BACKENDS = ("llvm", "python")
 MOST = 8  # quick ways in: one after another is tried at a call
-MARK = "traced"  # the scope of whatever is made while a function is traced
 
 
 def jit(function: Function, *, backend: str = "llvm", level: int | None = None) -> Jitted:
@@ -161,7 +160,7 @@ class Jitted:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if not _active.get():  # no transform is under way
+        if not _active:  # no transform is under way
             if not keywords:
                 for call in self._quick:
                     result = call(*arguments)
@@ -188,7 +187,7 @@ class Jitted:
             _samples(mapped)
         units = [unit for part, _ in parts for unit in part]
         compiled = self._compiled.get(key)
-        if compiled is None:
+        if compiled is None or not compiled.trace.is_valid():
             trace = _trace(self.function, given, keywords)
             compiled = self._compiled[key] = Compiled(trace, self.backend, self.level)
             if not keywords and (call := compiled.quick(structures)):
@@ -298,10 +297,11 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         return Structure(structure.skeleton, tuple(s or None if axis == 0 else s for s in own)).unflatten(made)
 
     names = _argument_names(inner, len(arguments))
-    fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
-    more = {name: traced(a, name, None) for name, a in keywords.items()}
-    with ieee(), active([*leaves, Value(nan)]), _changed(recording=True, watch="", scope=(MARK,)):
-        result = inner(*fresh, **more)
+    with tracing() as trace:
+        fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
+        more = {name: traced(a, name, None) for name, a in keywords.items()}
+        with active([*leaves, Value(nan)]):
+            result = inner(*fresh, **more)
     units, outputs = take_apart(result, "the function's result", static=True)
     results = [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))]
     captured = _captured(leaves, results)
@@ -312,7 +312,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     made = [(SAMPLES, *(shape or ())) if mapped and not reduce else shape for shape in outputs.shapes]
     first = 1 + sum(shape is not None for shape in made)
     program.layout = Layout(tuple(_places(shapes, first)), tuple(_places(made, 0)), mapped, reduce)
-    return Trace(program, shapes, made, outputs, captured)
+    return Trace(program, shapes, made, outputs, captured, trace.read)
 
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
@@ -344,7 +344,7 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
 
     def inside(node: Value) -> bool:
         own = not node._prev and node.role in ("", "parameter")
-        return node.role == "traced" or (node.scope[:1] == (MARK,) and not own)
+        return node.role == "traced" or (node._traced and not own)
 
     found: dict[Value, None] = {}
     values = [x for x in results if isinstance(x, Value)]
@@ -352,6 +352,8 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
         if inside(node):
             found.update((parent, None) for parent in node._prev if not inside(parent))
     found.update((x, None) for x in values if not inside(x))
+    for node in found:
+        node._traced = False  # one that the function made and keeps is from outside when it is traced again
     return [node for node in found if node not in leaves]
 
 

@@ -16,10 +16,12 @@ from operator import add
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.engine import is_traced, scope
+from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
-from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, softplus, stop_gradient
+from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, sigmoid, softplus, stop_gradient
 from scalargrad.value import Value
+
+ops.one_module(__name__)
 
 Activation = str | Callable[[Value], Value] | None
 
@@ -178,6 +180,11 @@ class _InZ:
         return out
 
 
+def _applied(op: ops.Op, x: Any) -> Any:
+    # By the method, as micrograd's neurons do it: programs patch it.
+    return getattr(x, op.name)() if isinstance(x, Value) and ops.TABLE.get(op.name) is op else op(x)
+
+
 class Neuron(Module):
     """A weighted sum of inputs and an activation, relu unless `nonlin` is false.
 
@@ -233,7 +240,7 @@ class Neuron(Module):
             return z
         with scope(self.name):
             if isinstance(self._function, ops.Op):
-                h = self._function(z)
+                h = _applied(self._function, z)
             else:  # several operations, which deserve a frame
                 with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
                     h = self._function(z)
@@ -361,6 +368,86 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
+# The same by PyTorch's names: layers and activations, one after another.
+
+
+class Linear(Layer):
+    """A Layer without activation.
+
+    >>> Linear(2, 3)
+    Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
+    """
+
+    def __init__(self, nin: int, nout: int, **keywords: Any) -> None:
+        super().__init__(nin, nout, nonlin=False, **keywords)
+
+
+class Elementwise(Module):
+    """An operation as a Module: applied to a Value, or to each of a list.
+
+    >>> [y.data for y in ReLU()([Value(-1.0), Value(2.0)])]
+    [0.0, 2.0]
+    """
+
+    operation: ops.Op
+
+    def __call__(self, x: Any) -> Any:
+        return _applied(self.operation, x) if isinstance(x, Value) else [_applied(self.operation, xi) for xi in x]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ReLU(Elementwise):
+    """relu as a Module.
+
+    >>> ReLU()(Value(-1.0)).data
+    0.0
+    """
+
+    operation = relu
+
+
+class Tanh(Elementwise):
+    """tanh as a Module.
+
+    >>> Tanh()(Value(0.0)).data
+    0.0
+    """
+
+    operation = ops.tanh
+
+
+class Sigmoid(Elementwise):
+    """sigmoid as a Module.
+
+    >>> Sigmoid()(Value(0.0)).data
+    0.5
+    """
+
+    operation = sigmoid
+
+
+class Sequential(Module):
+    """Modules one after another.
+
+    >>> model = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
+    >>> len(model.parameters()), model([0.5, -1.0]).label
+    (13, 'z1')
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer([x] if isinstance(x, Value) and isinstance(layer, Layer) else x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
 def as_values(numbers: Sequence[Any], label: str, role: str) -> list[Value]:
     """Return Values as they are, and numbers as Values of a label and a role.
 
@@ -388,7 +475,7 @@ def _largest(values: Sequence[Value]) -> int:
 
 
 def _any_traced(values: Sequence[Value]) -> bool:
-    return any(map(is_traced, values))
+    return under_way() is not None or any(map(is_traced, values))
 
 
 def _peak(values: Sequence[Value]) -> Value:

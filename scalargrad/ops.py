@@ -12,6 +12,7 @@ Adding an operation is one record here and one row of test points in `tests/poin
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import operator
@@ -68,13 +69,28 @@ def ieee() -> Iterator[None]:
         _ieee.reset(token)
 
 
+def one_module(name: str) -> None:
+    """See to it that a module which is imported by another package's name is the one that is there already.
+
+    >>> one_module("scalargrad.ops")
+
+    Programs for micrograd run after `sys.modules["micrograd"] = scalargrad`, but then `import micrograd.engine` would
+    execute the file once more, and make a second Value, unlike the first.
+    """
+    first = f"{__package__}.{name.rpartition('.')[2]}"
+    if name != first:
+        sys.modules[name] = importlib.import_module(first)
+
+
 def is_number(value: Any) -> bool:
     """Say whether a value can enter the graph: a real number that becomes a float.
 
     >>> is_number(3), is_number("3")
     (True, False)
     """
-    return isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_")  # NumPy's bool
+    if isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_"):  # NumPy's bool
+        return True
+    return getattr(value, "shape", None) == () and is_number(value.item())  # an array or tensor without dimensions
 
 
 def number(value: Any, name: str = "value") -> float:
@@ -89,7 +105,7 @@ def number(value: Any, name: str = "value") -> float:
         return value
     if is_number(value):
         try:
-            return float(value)
+            return float(value if isinstance(value, (float, int, Real)) else value.item())
         except OverflowError:
             raise OverflowError(f"{name} is too large for a float") from None
     raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")

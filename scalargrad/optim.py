@@ -13,11 +13,15 @@ from scalargrad.value import Value
 class Optimizer:
     """What all optimisers share: parameters, a learning rate, `zero_grad()` and `step()`.
 
-    The learning rate may be changed between steps. Raises TypeError for a parameter that is no Value, ValueError
-    for a rate outside its range.
+    The learning rate may be changed between steps; `lr` is another word for it. Raises TypeError for a parameter that is
+    no Value, ValueError for a rate outside its range.
     """
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float) -> None:
+    default = 0.01  # learning rate
+
+    def __init__(
+        self, parameters: Iterable[Value], learning_rate: float | None = None, lr: float | None = None
+    ) -> None:
         self.parameters = list(parameters)
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
@@ -26,7 +30,19 @@ class Optimizer:
                 raise ValueError(f"parameters must be leaves, got {parameter!r}, which is computed from others")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("parameters must be different, got one of them twice")
-        self.learning_rate = _within(learning_rate, "learning_rate")
+        if lr is not None and learning_rate is not None:
+            raise TypeError(f"learning_rate and lr are two words for one thing, got {learning_rate!r} and {lr!r}")
+        name, rate = ("learning_rate", learning_rate) if lr is None else ("lr", lr)
+        self.learning_rate = _within(self.default if rate is None else rate, name)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, by PyTorch's name."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self.learning_rate = rate
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -39,7 +55,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum and weight decay (L2) where asked for.
+    """Gradient descent, with momentum and weight decay (L2) where asked for; the learning rate is 0.01 by default.
 
     >>> w = Value(1.0)
     >>> w.grad = 2.0
@@ -55,12 +71,13 @@ class SGD(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.01,
+        learning_rate: float | None = None,
         *,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate)
+        super().__init__(parameters, learning_rate, lr)
         self.momentum = _within(momentum, "momentum", 1)
         self.weight_decay = _within(weight_decay, "weight_decay")
         self.velocity = [0.0] * len(self.parameters)
@@ -75,6 +92,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam: steps scaled by running moments of the gradient; weight decay joins the gradient (L2).
 
+    The learning rate is 0.001 by default.
+
     >>> w = Value(1.0)
     >>> w.grad = 2.0
     >>> Adam([w], learning_rate=0.1).step()
@@ -84,18 +103,19 @@ class Adam(Optimizer):
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
     """
 
-    decoupled = False
+    decoupled, default = False, 0.001
 
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.001,
+        learning_rate: float | None = None,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate)
+        super().__init__(parameters, learning_rate, lr)
         self.betas = _within(betas[0], "betas[0]", 1), _within(betas[1], "betas[1]", 1)
         self.epsilon = _within(epsilon, "epsilon")
         self.weight_decay = _within(weight_decay, "weight_decay")
@@ -135,7 +155,7 @@ class AdamW(Adam):
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 0.001,
+        learning_rate: float | None = None,
         *,
         weight_decay: float = 0.01,
         **keywords: Any,

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product
+from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product, under_way
 from scalargrad.ops import ieee, number
 from scalargrad.tree import Structure, flatten
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
 
-# The leaves of the transforms that are under way: what depends on one of them is not a number yet.
-_active: ContextVar[frozenset[Value]] = ContextVar("scalargrad.active", default=frozenset())
+# The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
+_active: set[Value] = set()
 
 
 @contextmanager
@@ -32,11 +31,11 @@ def active(leaves: Sequence[Value]) -> Iterator[None]:
     ...     grad(lambda x: x * x)(3.0)
     6.0
     """
-    token = _active.set(_active.get().union(leaves))
+    _active.update(leaves)
     try:
         yield
     finally:
-        _active.reset(token)
+        _active.difference_update(leaves)
 
 
 class _Record:
@@ -64,10 +63,12 @@ class _Record:
         numbers_out, self.outputs = flatten(result, "the function's result")
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
-        self.wanted = set(self.leaves)  # and all that depends on them
-        self.wanted.update(node for node in self.order if any(p in self.wanted for p in node._prev))
-        outside = [isinstance(x, Value) and not (x.role == "parameter" and x not in _active.get()) for x in numbers]
-        self.live = any(outside) or not _active.get().isdisjoint(self.order)
+        self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
+        self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
+        # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
+        own = [x for part, structure in parts for x in structure.bare(part) if isinstance(x, Value)]
+        unknown = any(isinstance(x, Value) and (under_way() or x in _active or is_traced(x)) for x in numbers)
+        self.live = bool(own) or unknown or not _active.isdisjoint(self.order)
         self.image = self._image(numbers) if self.live else {}
 
     def _image(self, numbers: Sequence[Any]) -> dict[Value, Value]:
@@ -79,6 +80,8 @@ class _Record:
                     parents = [image.get(parent, parent) for parent in node._prev]
                     image[node] = copied = again(node, parents)
                     copied.label, copied.scope = node.label, node.scope
+                    if node.role == "constant":
+                        copied.role = node.role
         return image
 
     def gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value] | None = None) -> list[Any]:
@@ -94,6 +97,8 @@ class _Record:
         found = dict(seeds)
         with ieee():
             for node in self.order:
+                if node not in self.wanted:
+                    continue
                 out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node._prev]
                 for i, parent in enumerate(node._prev):
                     if parent in found:
@@ -125,7 +130,7 @@ class _Record:
         """Return the Jacobian of a gradient: a row ends at the diagonal, and what is beyond stands in a later row."""
         nearest = {leaf: i for i, leaf in enumerate(self.leaves)}  # the first leaf that a value depends on
         for node in self.order:
-            if found := [nearest[parent] for parent in node._prev if parent in nearest]:
+            if node in self.wanted and (found := [nearest[parent] for parent in node._prev if parent in nearest]):
                 nearest[node] = min(found)
         rows = [self.gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
         return self.matrix([[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))])
@@ -151,6 +156,8 @@ def _fresh(x: Any) -> Value:
         return leaf
     leaf = Value(x._data, label=x.label)
     leaf.role = "traced" if is_traced(x) else "parameter" if x.role == "parameter" else "input"
+    if trace := under_way():
+        trace.stand_ins[leaf] = x
     return leaf
 
 

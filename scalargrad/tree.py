@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence, ValuesView
+from collections.abc import Iterable, Iterator, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import prod
@@ -46,6 +46,16 @@ class Structure:
     def rebuild(self, units: Sequence[Any]) -> Any:
         """Put units in: whatever stands for a lone number, or for an array."""
         return _rebuild(self.skeleton, list(units))
+
+    def bare(self, numbers: Iterable[Any]) -> list[Any]:
+        """Return those of this structure's numbers that are no parameters of a Module.
+
+        >>> flatten([1.0, 2.0])[1].bare([3.0, 4.0])
+        [3.0, 4.0]
+        """
+        rest, parameters = iter(numbers), set(_parameters(self.skeleton))
+        units = [[next(rest) for _ in range(1 if shape is None else prod(shape))] for shape in self.shapes]
+        return [x for i, unit in enumerate(units) if i not in parameters for x in unit]
 
     def jacobian(self, inputs: Structure, rows: Sequence[Sequence[Any]]) -> Any:
         """Arrange a matrix, a row for each number of this structure, as this structure of the other structure.
@@ -233,6 +243,14 @@ def _rebuild(skeleton: Any, units: list[Any]) -> Any:
     if hasattr(kind, "_make"):
         return kind._make(things)
     return tuple(things) if issubclass(kind, tuple) else things
+
+
+def _parameters(skeleton: Any) -> Iterator[int]:
+    if type(skeleton) is _Parameter:
+        yield skeleton
+    elif not isinstance(skeleton, int) and skeleton[0] is not None:
+        for part in skeleton[2]:
+            yield from _parameters(part)
 
 
 def _parameter(units: list[Any], index: int) -> Any:

@@ -1,13 +1,17 @@
 """What the tests of Value share: one suite runs over every engine."""
 
+import types
+
 import pytest
 
 import scalargrad.engine
 
-# A twin of the engine joins the whole suite by one entry here.
-ENGINES = {"python": scalargrad.engine}
+# Both engines, whichever is in use. A twin joins the whole suite by one entry here.
+ENGINES = {"python": types.SimpleNamespace(**vars(scalargrad.engine), name="python")}
+ENGINES["python"].Value = scalargrad.engine.PythonValue
+ENGINES["python"].topological_order = lambda *roots: scalargrad.engine._order(roots)
 if scalargrad.engine_name == "native":
-    ENGINES["native"] = scalargrad._engine
+    ENGINES["native"] = types.SimpleNamespace(**vars(scalargrad._engine), name="native")
 
 
 @pytest.fixture(params=ENGINES, scope="session")

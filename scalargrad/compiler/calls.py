@@ -7,11 +7,12 @@ together; all others go the general way, by their units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from itertools import islice
-from math import nan, prod
+from math import isnan, nan, prod
 from operator import add
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
@@ -35,6 +36,7 @@ class Trace(NamedTuple):
     results    the shapes of their units
     outputs    the structure of the results
     captured   the Values that the function takes from outside
+    read       the numbers that it asked some of them for while it was traced: a branch that it took may depend on them
     """
 
     program: Program
@@ -42,6 +44,11 @@ class Trace(NamedTuple):
     results: Sequence[Shape]
     outputs: Structure
     captured: list[Value]
+    read: Mapping[Value, float] = MappingProxyType({})
+
+    def is_valid(self) -> bool:
+        """Say whether what was asked for has not changed since."""
+        return all(value._data == x or (isnan(value._data) and isnan(x)) for value, x in self.read.items())
 
 
 class Compiled:
@@ -158,6 +165,8 @@ class _Writer:
         given = [*self.numbers, *self.arrays]
         out = self.results[0] if len(self.results) == 1 else _tuple(self.results)
         result = self.put(self.trace.outputs.skeleton)
+        if self.trace.read:
+            self.refuse(f"not {self.known(self.trace.is_valid)}()")
         if given == parameters and result == out and not self.lines:
             return enter  # there is nothing to take apart or to put together
         lines = [
