@@ -228,8 +228,9 @@ class Op:
         return f"<operation {self.name}>"
 
     def __reduce__(self) -> str:
-        # By name, as pickle treats functions: the record itself is full of lambdas.
-        return self.name
+        # By name, as pickle treats functions: the record itself is full of lambdas. Pickle looks whether it is found.
+        names = vars(sys.modules.get(self.__module__, operator))
+        return next((name for name in (self.name, *names) if names.get(name) is self), self.name)
 
 
 def operation(function: Callable[..., tuple[Any, Any]]) -> Op:

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import operator
 import pickle
 import random
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from math import inf, nan
 from types import SimpleNamespace
 
@@ -37,6 +39,7 @@ from scalargrad import (
     vmap,
     where,
 )
+from scalargrad.compiler.program import record
 from scalargrad.ops import TABLE
 
 np = pytest.importorskip("numpy")
@@ -615,6 +618,89 @@ def test_operations_of_the_user():
     branching = Op("branching", lambda x: x if x > 0 else -x, lambda out, x: x)
     with pytest.raises(TracingError, match="branch in an operation's own function"):
         jit(branching)(2.0)
+    unequal = Op("unequal", lambda x: 1.0 if x == 0 else sin(x) / x, lambda out, x: x)
+    with pytest.raises(TracingError, match="cannot express the operation unequal: a branch"):
+        jit(unequal)(0.0)
+
+
+NAMESAKES = {name: Op(name, lambda *xs: sum(xs[1:], 3 * xs[0]), *[lambda out, *xs: 5.0] * len(op.partials))
+             for name, op in TABLE.items()}  # fmt: skip
+
+
+@backends
+@pytest.mark.parametrize("name", NAMESAKES)
+def test_an_operation_is_not_known_by_its_name(name, backend):
+    op, xs = NAMESAKES[name], [2.0, 0.5, 0.25][: len(TABLE[name].partials)]
+    value = 3 * xs[0] + sum(xs[1:])
+    assert jit(lambda xs: op(*xs), backend=backend)(xs) == op(*xs) == value
+    assert jit(value_and_grad(lambda xs: op(*xs)), backend=backend)(xs) == (value, [5.0] * len(xs))
+    constants = jit(lambda x: op(x, *xs[1:]), backend=backend)
+    assert constants(2.0) == value
+    assert jit(vmap(lambda x: op(x, *xs[1:])), backend=backend)(np.array([2.0, 2.0])).tolist() == [value, value]
+    program = jit(lambda xs: op(*xs)).program(xs)
+    names = {}
+    for language in ("python", "numpy"):
+        exec(program.to_source(language), names)
+        assert names["f"](*xs) == [value]
+
+
+smooth = Op("maximum", lambda x, y: (x * x + y * y).sqrt() if isinstance(x, Value) else math.hypot(x, y), relu, relu)
+
+
+def test_operations_are_pickled_by_the_name_they_stand_under():
+    assert pickle.loads(pickle.dumps(smooth)) is smooth
+    assert pickle.loads(pickle.dumps(scalargrad.maximum)) is scalargrad.maximum
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(Op("maximum", max, relu, relu))
+
+
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+def test_functions_of_the_c_library_that_the_table_has_not(backend):
+    gamma = Op("logarithm_of_gamma", math.lgamma, lambda out, x: x, libm="lgamma")
+    if backend == "python":
+        with pytest.raises(TypeError, match="logarithm_of_gamma is a function of C's library only"):
+            jit(gamma, backend="python")(5.5)
+        return
+    assert jit(gamma)(5.5) == pytest.approx(math.lgamma(5.5))
+    assert "lgamma(in[0])" in jit(gamma).program(5.5).to_source("c")
+    with pytest.raises(TypeError, match="nowhere cannot be compiled: C's library has no function 'no_such_function'"):
+        jit(Op("nowhere", math.lgamma, lambda out, x: x, libm="no_such_function"))(2.0)
+
+
+def test_programs_print_what_they_compute():
+    numbers = [-2.0, -0.5, 2.0, 1e-7, -1e22, 0.5, -0.0, 3.0, -1e-9]
+    symbols = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, lambda x, _: -x]
+    agreed = 0
+    for seed in range(300):
+        rng, leaves = random.Random(seed), [Value(1.5, label="x"), Value(0.75, label="y")]
+        values = [*leaves, *numbers]
+        for _ in range(8):
+            with suppress(ArithmeticError, TypeError, ValueError), ieee():  # of two floats: 1/0, a complex number
+                values.append(rng.choice(symbols)(rng.choice(values), rng.choice(values)))
+        program = record(leaves, [next(x for x in reversed(values) if isinstance(x, Value))])
+        *lines, last = str(program).splitlines()
+        names = {"x": 1.5, "y": 0.75, "inf": inf, "nan": nan, **vars(scalargrad)}
+        with suppress(ArithmeticError):  # Python's floats raise
+            exec("\n".join([*lines, last.replace("return", "result =")]), names)
+            if not isinstance(names["result"], complex):
+                assert close(names["result"], program.to_values()[0].data), program
+                agreed += 1
+    assert agreed > 200
+
+
+def test_a_negative_base_is_printed_in_parentheses():
+    assert str(jit(lambda x: (-2.0) ** x).program(2.0)) == "t2 = (-2)**x\nreturn t2"
+    assert str(jit(lambda x: x - (-2.0 - x)).program(2.0)) == "t2 = -2 - x\nt3 = x - t2\nreturn t3"
+
+
+def test_names_in_a_printed_program_are_of_one_thing_each():
+    assert str(jit(lambda t2, x: t2 * x + sin(t2)).program(2.0, 3.0)).splitlines()[0] == "t_2 = t2*x"
+    captured = [
+        Value(5.0, label=label) for label in ("x", "x", "x_2", "my loss", "sin", "lambda", "w[0].b", "a+b", "nan")
+    ]
+    program = jit(lambda x: sum([x * w for w in captured], x)).program(2.0)
+    names = ["x", "x_2", "x_3", "x_2_2", "my_loss_", "sin_", "lambda_", "w[0].b", "a_b_", "nan_"]
+    assert program.names == names
 
 
 def module_function(x):

@@ -13,24 +13,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from scalargrad import Value
+from scalargrad import Value, ops
 from scalargrad.ops import ATOM, SUM, Op, Text
 from scalargrad.symbolic import Formula
 from viz import text
 
 # Where a board has a better notation than a line of Python; fields state a minimal precedence, as in ops.py.
 TEMPLATES = {
-    "sub": "{:1} − {:2}",
-    "mul": "{:2}·{:3}",
-    "neg": "−{:2}",
-    "abs": "|{}|",
-    "sqrt": "√({})",
-    "sigmoid": "σ({})",
-    "greater": "[{} > {}]",
-    "equal": "[{} = {}]",
-    "pow": "{:4}^({})",
-    "sech_squared": "sech²({})",
-    "gaussian": "exp(−{:4}²)",
+    ops.sub: "{:1} − {:2}",
+    ops.mul: "{:2}·{:3}",
+    ops.neg: "−{:2}",
+    ops.abs: "|{}|",
+    ops.sqrt: "√({})",
+    ops.sigmoid: "σ({})",
+    ops.greater: "[{} > {}]",
+    ops.equal: "[{} = {}]",
+    ops.pow: "{:4}^({})",
+    ops.sech_squared: "sech²({})",
+    ops.gaussian: "exp(−{:4}²)",
 }
 _SUPERSCRIPTS = {str(exponent): power for exponent, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
@@ -49,9 +49,9 @@ class Typeset(Text):
     @staticmethod
     def _apply(op: Op, *operands: Any) -> Typeset:
         texts = [operand if isinstance(operand, Text) else constant(operand) for operand in operands]
-        if op.name == "pow" and texts[1] in _SUPERSCRIPTS:
+        if op is ops.pow and texts[1] in _SUPERSCRIPTS:
             return Typeset(f"{texts[0]:4}{_SUPERSCRIPTS[texts[1]]}", op.precedence)
-        return Typeset(TEMPLATES.get(op.name, op.text).format(*texts), op.precedence)
+        return Typeset(TEMPLATES.get(op, op.text).format(*texts), op.precedence)
 
 
 def constant(x: float) -> Typeset:

@@ -12,7 +12,7 @@ from scalargrad.compiler import vectormath
 from scalargrad.ops import Op
 
 PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
-BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+BINARY = {ops.add: "fadd contract", ops.sub: "fsub contract", ops.mul: "fmul contract", ops.div: "fdiv"}
 
 
 class Instruction(NamedTuple):
@@ -39,10 +39,10 @@ def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
     op, operands, _ = instructions[index]
     if op is None:
         return ()
-    if op.name == "where":
+    if op is ops.where:
         condition, *others = operands
         compared, between, _ = instructions[condition]
-        if compared is not None and compared.name in ("greater", "equal"):
+        if compared in (ops.greater, ops.equal):
             return (*between, *others)
     return operands
 
@@ -163,28 +163,28 @@ class Function:
         """Write an instruction, and name its result."""
         op, operands, _ = self.instructions[index]
         assert op is not None  # noqa: S101 - for the type checker: inputs and constants are no instructions here
-        if op.name == "where":
+        if op is ops.where:
             return self._where(*operands)
         x, *others = [self.operand(i) for i in operands]
         y = others[0] if others else ""
-        if op.name in BINARY:
-            written = BINARY[op.name]
+        if op in BINARY:
+            written = BINARY[op]
             if op in (ops.add, ops.sub) and all(self.instructions[i].op is ops.mul for i in operands):
                 written = written.removesuffix(" contract")  # rounds both products: a*b - b*a is 0
             return self.let(f"{written} {self.type} {x}, {y}")
-        if op.name == "neg":
+        if op is ops.neg:
             return self.let(f"fneg {self.type} {x}")
-        if op.name in ("maximum", "minimum"):  # ties and a nan on the left give x, a nan on the right gives y
-            relation = "ogt" if op.name == "maximum" else "olt"
+        if op in (ops.maximum, ops.minimum):  # ties and a nan on the left give x, a nan on the right gives y
+            relation = "ogt" if op is ops.maximum else "olt"
             chosen = self.select(self.compare(relation, y, x), y, x)
             return self.select(self.compare("uno", y, y), y, chosen)
-        if op.name == "greater" and self.has_classes:
+        if op is ops.greater and self.has_classes:
             if self._is_zero(operands[1]):
                 return vectormath.by_sign(self, x, vectormath.PUT_ZERO, vectormath.PUT_ONE)
             if self._is_zero(operands[0]):
                 return vectormath.by_sign(self, y, vectormath.PUT_ONE, vectormath.PUT_ZERO)
-        if op.name in ("greater", "equal"):
-            truth = self.compare("ugt" if op.name == "greater" else "ueq", x, y)
+        if op in (ops.greater, ops.equal):
+            truth = self.compare("ugt" if op is ops.greater else "ueq", x, y)
             number = self.select(truth, self.constant(1.0), self.constant(0.0))
             return self.select(self.compare("uno", x, y), self.constant(nan), number)
         return self._call(op.libm, [x, *others])
@@ -208,16 +208,16 @@ class Function:
     def _where(self, condition: int, x: int, y: int) -> str:
         op, operands, _ = self.instructions[condition]
         chosen, other = self.operand(x), self.operand(y)
-        if op is not None and op.name in ("greater", "equal"):  # the comparison itself, not the number made of it
+        if op in (ops.greater, ops.equal):  # the comparison itself, not the number made of it
             a, b = map(self.operand, operands)
             if (
                 self.has_classes
-                and op.name == "greater"
+                and op is ops.greater
                 and (operands[0], operands[1]) == (x, y)
                 and self._is_zero(y, 1.0)
             ):
                 return vectormath.by_sign(self, chosen, vectormath.PUT_ZERO, vectormath.PUT_SAME)
-            relation = "gt" if op.name == "greater" else "eq"
+            relation = "gt" if op is ops.greater else "eq"
             unsure = [i for i in operands if not self._is_number(i)]
             if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
                 return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)

@@ -25,6 +25,18 @@ def binding() -> Any:
 
 
 @lru_cache(maxsize=1)
+def _mathematics() -> Any:
+    return ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
+
+
+def _add_function(op: ops.Op) -> None:
+    """Tell LLVM where a function of C's library is; it would jump to nowhere."""
+    if not hasattr(_mathematics(), op.libm):
+        raise TypeError(f"the operation {op.name} cannot be compiled: C's library has no function {op.libm!r}")
+    binding().add_symbol(op.libm, ctypes.cast(getattr(_mathematics(), op.libm), ctypes.c_void_p).value)
+
+
+@lru_cache(maxsize=1)
 def _host() -> tuple[Any, str, str, int, frozenset[str], str]:
     """Return LLVM's target, this processor's name and features, its vectors' lanes, functions of such vectors, and
     what `to_llvm` may write out.
@@ -44,10 +56,9 @@ def _host() -> tuple[Any, str, str, int, frozenset[str], str]:
         if op.libm and hasattr(library, name):
             llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
             names.add(name)
-    library = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
     for op in ops.TABLE.values():
-        if op.libm and hasattr(library, op.libm):
-            llvm.add_symbol(op.libm, ctypes.cast(getattr(library, op.libm), ctypes.c_void_p).value)
+        if op.libm and hasattr(_mathematics(), op.libm):
+            _add_function(op)
     target = llvm.Target.from_default_triple()
     inline = "avx512" if lanes == 8 else "fma" if features.get("fma") or target.name == "aarch64" else ""
     return target, llvm.get_host_cpu_name(), features.flatten(), lanes, frozenset(names), inline
@@ -67,6 +78,9 @@ class Kernel:
 
     def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
         _, _, _, lanes, vector_functions, inline = _host()
+        for op in {instruction.op for instruction in program.instructions}:
+            if op is not None and op.libm:
+                _add_function(op)
         text = to_llvm(program, layout, lanes, vector_functions, inline)
         if level is None:
             level = 1 if text.count("\n") <= QUICK else 0

@@ -6,6 +6,8 @@ gives the same IEEE 754 result, or a correctly rounded product in place of a sma
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import copysign, inf, isnan, nan
@@ -14,13 +16,17 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.compiler.instructions import Instruction
 from scalargrad.compiler.llvm import Layout
-from scalargrad.compiler.source import to_source
+from scalargrad.compiler.source import printed_number, to_source
 from scalargrad.engine import TracingError
-from scalargrad.ops import Op, ieee
+from scalargrad.ops import Op, Text, ieee
 from scalargrad.value import Value, topological_order
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
-ARITHMETIC = ("add", "sub", "mul", "div", "neg", "maximum", "minimum", "greater", "equal", "where")
+# They are the table's records themselves: somebody's own operation may have any name.
+ARITHMETIC = (
+    *(ops.add, ops.sub, ops.mul, ops.div, ops.neg),
+    *(ops.maximum, ops.minimum, ops.greater, ops.equal, ops.where),
+)
 
 
 @dataclass
@@ -33,7 +39,7 @@ class Program:
     t3 = t2 + t2
     return t3
 
-    names     of the inputs, as they are printed
+    names     of the inputs, as they are printed: no two are alike
     numbers   that the inputs had when the program was recorded
     recorded  how many operations there were before simplification
     layout    where a compiled program finds its inputs, and whether it is mapped over samples
@@ -51,7 +57,7 @@ class Program:
         """How many operations there are."""
         return sum(instruction.op is not None for instruction in self.instructions)
 
-    def name(self, index: int) -> str:
+    def name(self, index: int) -> Text:
         """Say what an instruction is called: an input by its name, a constant by its number.
 
         >>> record([Value(2.0, label="x")], [3.0]).name(0)
@@ -59,14 +65,22 @@ class Program:
         """
         op, operands, constant = self.instructions[index]
         if op is not None:
-            return f"t{index}"
-        return self.names[operands[0]] if operands else repr(constant).removesuffix(".0")
+            return Text(f"{self._prefix}{index}")
+        return Text(self.names[operands[0]]) if operands else printed_number(constant)
+
+    @property
+    def _prefix(self) -> str:
+        """What the results of operations are called, before their number: no input is called so."""
+        prefix = "t"
+        while any(name.startswith(prefix) and name[len(prefix) :].isdecimal() for name in self.names):
+            prefix += "_"
+        return prefix
 
     def __str__(self) -> str:
         lines = []
         for index, (op, operands, _) in enumerate(self.instructions):
             if op is not None:
-                lines.append(f"t{index} = {op.print(*map(self.name, operands))}")
+                lines.append(f"{self.name(index)} = {op.print(*map(self.name, operands))}")
         return "\n".join([*lines, f"return {', '.join(map(self.name, self.results))}"])
 
     def to_source(self, language: str) -> str:
@@ -140,13 +154,16 @@ class _Symbol:
     def __neg__(self) -> _Symbol:
         return self._apply(ops.neg, self)
 
+    def __pos__(self) -> _Symbol:
+        return self
+
     def __abs__(self) -> _Symbol:
         return self._apply(ops.abs, self)
 
     def __bool__(self, *_: Any) -> bool:
         raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
 
-    __float__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__
+    __float__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __bool__
 
 
 def _operators(op: Op) -> tuple[Callable[[_Symbol, Any], _Symbol], Callable[[_Symbol, Any], _Symbol]]:
@@ -156,6 +173,13 @@ def _operators(op: Op) -> tuple[Callable[[_Symbol, Any], _Symbol], Callable[[_Sy
 for _name, _op in {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.pow}.items():
     for _prefix, _method in zip(("__", "__r"), _operators(_op), strict=True):
         setattr(_Symbol, f"{_prefix}{_name}__", _method)
+
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[\w+\])*")  # of a variable, or of a part of one: layers[0].w[1]
+
+
+def _is_taken(name: str) -> bool:
+    return name in ops.TABLE or name in ("inf", "nan") or keyword.iskeyword(name)
 
 
 class _Builder:
@@ -175,8 +199,10 @@ class _Builder:
             self.instructions.append(instruction)
         return found
 
-    def input(self, name: str, number: float) -> int:
-        self.names.append(name)
+    def input(self, label: str, number: float) -> int:
+        name = label if _NAME.fullmatch(label) and not _is_taken(label) else re.sub(r"\W", "_", f"{label}_")
+        same = (name, *(f"{name}_{i}" for i in range(2, len(self.names) + 3)))
+        self.names.append(next(name for name in same if name not in self.names))
         self.numbers.append(number)
         return self.place(len(self.names) - 1, Instruction(None, (len(self.names) - 1,)))
 
@@ -204,16 +230,16 @@ class _Builder:
         numbers = [self.number(i) for i in operands]
         if None not in numbers:
             return self.constant(op(*numbers))  # type: ignore[arg-type]
-        simpler = _SIMPLER.get(op.name)
+        simpler = _SIMPLER.get(op)
         found = simpler(self, op, *operands) if simpler else None
         if found is not None:
             return found
-        if op.libm or op.name in ARITHMETIC:
-            key = (op, *(sorted(operands) if op.name in ("add", "mul", "equal") else operands))
+        if op.libm or op in ARITHMETIC:
+            key = (op, *(sorted(operands) if op in (ops.add, ops.mul, ops.equal) else operands))
             return self.place(key, Instruction(op, tuple(operands)))
         try:
             out = (op.branchless or op.forward)(*(_Symbol(self, i) for i in operands))
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise TracingError(
                 f"the compiler cannot express the operation {op.name}: {error}. Write its function with operators and "
                 "scalargrad's functions, or give it `branchless`"
@@ -343,7 +369,7 @@ def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None
     return build.constant(nan) if isnan(chosen) else x if chosen else y
 
 
-_SIMPLER: dict[str, Callable[..., int | None]] = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "greater": _greater,
-    "power_rule": _power_rule, "where": _where,
+_SIMPLER: dict[Op, Callable[..., int | None]] = {
+    ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _abs, ops.pow: _pow,
+    ops.greater: _greater, ops.power_rule: _power_rule, ops.where: _where,
 }  # fmt: skip

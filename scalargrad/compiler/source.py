@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, isnan
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
@@ -91,19 +90,27 @@ def to_source(program: Program, language: str) -> str:
     return _PRINTERS[language](program)
 
 
+def _known(op: ops.Op) -> ops.Op:
+    if ops.TABLE.get(op.name) is not op:
+        raise TypeError(
+            f"the operation {op.name} is a function of C's library only ({op.libm}): not to be written here"
+        )
+    return op
+
+
 def _python(program: Program) -> str:
-    used = {op.name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
+    used = {_known(op).name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
     lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], lambda op: op.name, "{} = {}")
     return _filled(_PYTHON, program, lines, names, imports=", ".join(["ieee", *sorted(used)]))
 
 
-_NUMPY_NAMES = {"div": "np.divide", "pow": "np.power"}
+_NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
 
 
 def _numpy(program: Program) -> str:
     def name(op: ops.Op) -> str:
-        own = op.name in ("greater", "equal", "where", "erf")
-        return op.name if own else _NUMPY_NAMES.get(op.name, f"np.{op.name}")
+        own = op in (ops.greater, ops.equal, ops.where, ops.erf)
+        return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
     lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], name, "{} = {}")
     return _filled(_NUMPY, program, lines, names)
@@ -143,12 +150,21 @@ def _statements(
     return lines, [str(names[i]) for i in program.results]
 
 
+def printed_number(number: float) -> Text:
+    """Print a number as an operand: what has a sign binds as loosely as a sum.
+
+    >>> ops.pow.print(printed_number(-2.0), "x")
+    '(-2)**x'
+    """
+    text = repr(number).removesuffix(".0")
+    return Text(text, ops.SUM if text.startswith("-") else ops.ATOM)
+
+
 def _literal(number: float, c: bool) -> Text:
-    if isnan(number):
-        return Text("NAN" if c else "nan")
-    if abs(number) == inf:
-        return Text(("-" if number < 0 else "") + ("INFINITY" if c else "inf"), ops.SUM if number < 0 else ops.ATOM)
-    return Text(repr(number), ops.SUM if str(number).startswith("-") else ops.ATOM)
+    text = repr(number)
+    if c:
+        text = text.replace("nan", "NAN").replace("inf", "INFINITY")
+    return Text(text, ops.SUM if text.startswith("-") else ops.ATOM)
 
 
 def _title(program: Program) -> str:

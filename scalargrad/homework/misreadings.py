@@ -102,6 +102,10 @@ def _op(node: Value) -> Op:
     return op
 
 
+def _name(op: Op) -> str:
+    return op.name if ops.TABLE.get(op.name) is op else ""  # somebody's own operation may have any name
+
+
 def _replaced(steps: list[Value], z: Value, changed: Value, replacement: Callable[..., Any]) -> Function:
     def function(x: Value) -> Any:
         new: dict[Value, Any] = {z: x}
@@ -119,7 +123,7 @@ _Changes = Iterator[tuple[str, Callable[..., Any]]]
 
 def _terms(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
     op = _op(node)
-    match op.name:
+    match _name(op):
         case "add":
             yield f"the term {texts[1]} is left out", lambda z, a, b: a
             yield f"the term {texts[0]} is left out", lambda z, a, b: b
@@ -140,7 +144,7 @@ def _terms(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
 
 def _units(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
     op = _op(node)
-    if op.name in _UNITS:
+    if _name(op) in _UNITS:
         text, other = _UNITS[op.name]
         yield text, lambda z, a: other(a)
     if len(texts) == 1 and node is not root:  # the root left out is the activation left out
@@ -158,6 +162,6 @@ def _inner(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
 
 
 def _remembered(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
-    if _op(node).name in _DERIVATIVES:
+    if _name(_op(node)) in _DERIVATIVES:
         text, other = _DERIVATIVES[_op(node).name]
         yield text, lambda z, a: other(a)

@@ -257,17 +257,17 @@ def derivative(of: str, by: str) -> str:
 def activation_formula(activation: str, neuron: nn.Neuron) -> Formula | None:
     """Return an activation as a formula in z; None for a Python function that cannot be read.
 
-    >>> activation_formula("tanh", nn.Neuron(1))
+    >>> activation_formula("tanh", nn.Neuron(1, activation="tanh"))
     tanh(z)
     """
-    if activation == "linear":
+    if neuron._function is None:  # somebody's own function may have any name
         return Formula("z")
-    if activation in ops.TABLE:
-        return Formula(ops.TABLE[activation], "z")
+    if isinstance(neuron._function, Op):
+        return Formula(neuron._function, "z")
     if activation == "z" or not activation.isidentifier():
         return parse(activation)
     try:
-        formula: Any = neuron._function(Formula("z"))  # type: ignore[misc, arg-type]
+        formula: Any = neuron._function(Formula("z"))  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - whatever a user's function does with what is no Value
         return None
     return formula if isinstance(formula, Formula) else None
