@@ -219,7 +219,7 @@ def _recorder(op: Op) -> Callable[..., Value]:
 def apply(op: Op, *operands: Any) -> Value:
     """Apply an operation to Values and numbers, and record it.
 
-    >>> apply(ops.mul, Value(3.0), 2)
+    >>> apply(ops.mul, PythonValue(3.0), 2)
     Value(data=6.0, grad=0.0)
 
     Raises where a float would, naming the operation and the operands' values and labels.
