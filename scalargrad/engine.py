@@ -455,6 +455,25 @@ class Value:
             "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
         )
 
+    def conjugate(self) -> Value:
+        """Return this value, as that of a float does: NumPy asks for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        from scalargrad.arrays import call_ufunc  # NumPy is there: it has called
+
+        return call_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:  # noqa: ARG002
+        from scalargrad.arrays import call_function
+
+        return call_function(function, arguments, keywords)
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
@@ -522,7 +541,8 @@ def _lend(twin: Any) -> None:
         setattr(twin, function.__name__, function)
     methods = ("_op", "local_gradients", "forward", "__float__", "__repr__", "__format__")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
-    for name in ("__doc__", *methods, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
+    arrays = ("conjugate", "__array_ufunc__", "__array_function__")
+    for name in ("__doc__", *methods, *copies, *arrays, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
 
 

@@ -180,10 +180,19 @@ class Op:
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
-        for argument in arguments:
-            if type(argument) is not float and hasattr(argument, "_apply"):
-                return argument._apply(self, *arguments)
-        floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        try:
+            for argument in arguments:
+                if type(argument) is not float and hasattr(argument, "_apply"):
+                    return argument._apply(self, *arguments)
+            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        except TypeError:
+            from scalargrad.tree import is_array
+
+            if not any(map(is_array, arguments)):
+                raise
+            from scalargrad.arrays import apply
+
+            return apply(self, *arguments)
         try:
             return self.forward(*floats)
         except (ArithmeticError, ValueError) as error:
