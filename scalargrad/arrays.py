@@ -22,7 +22,7 @@ from scalargrad.ops import Op
 from scalargrad.value import Value
 
 
-class Array(np.ndarray):  # type: ignore[type-arg] # older versions of NumPy have one parameter less
+class Array(np.ndarray):
     """An array of Values, and of numbers among them.
 
     >>> from scalargrad import array
@@ -33,12 +33,51 @@ class Array(np.ndarray):  # type: ignore[type-arg] # older versions of NumPy hav
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, keywords)
 
-    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
         return call_function(function, arguments, keywords)
+
+    # Short ways to what call_ufunc does.
+
+    def __neg__(self) -> Array:
+        return (-self.view(np.ndarray)).view(Array)
+
+    def __pow__(self, exponent: Any) -> Any:  # type: ignore[override] # without the modulus
+        if isinstance(exponent, (int, float)) and exponent > 0 and exponent % 1 == 0:  # defined everywhere
+            try:
+                return _kept(self.view(np.ndarray) ** exponent)
+            except OverflowError:  # of floats among Values: ieee() may be in force
+                pass
+        return np.power(self, exponent)
+
+    def sum(self, axis: Any = None, *more: Any, **keywords: Any) -> Any:
+        if more or keywords:
+            return np.add.reduce(self, axis, *more, **keywords)
+        return _kept(self.view(np.ndarray).sum(axis))
 
     @staticmethod
     def _apply(op: Op, *arguments: Any) -> Any:
         return apply(op, *arguments)
+
+
+# The operators, like those above.
+
+
+def _operator(name: str) -> Callable[[Array, Any], Any]:
+    plain = getattr(np.ndarray, name)
+
+    def operator(self: Array, other: Any) -> Any:
+        try:
+            out = plain(self.view(np.ndarray), _plain(other))
+        except ZeroDivisionError:  # the same
+            return getattr(super(Array, self), name)(other)
+        return out.view(Array) if out.__class__ is np.ndarray else out
+
+    return operator
+
+
+for _name in ("add", "sub", "mul", "truediv", "matmul"):
+    for _prefix in ("__", "__r"):
+        setattr(Array, f"{_prefix}{_name}__", _operator(f"{_prefix}{_name}__"))
 
 
 def data_of(array: Any) -> Any:
@@ -52,21 +91,37 @@ def data_of(array: Any) -> Any:
     """
     if is_value(array):
         return array.data
-    if isinstance(array, np.ndarray) and array.dtype.hasobject:
-        return np.array([x.data if is_value(x) else x for x in array.ravel().tolist()], float).reshape(array.shape)
-    return array
+    plain = _plain(array)
+    if isinstance(plain, np.ndarray) and plain.dtype.hasobject:
+        return np.array([x.data if is_value(x) else x for x in plain.ravel().tolist()], float).reshape(plain.shape)
+    return plain
+
+
+def as_array(thing: Any) -> Any:
+    """Return a plain array of Values as one of this class, a Value as one without axes, anything else as it is.
+
+    >>> as_array(np.array([Value(1.0)]))
+    Array([Value(data=1.0, grad=0.0)], dtype=object)
+    """
+    plain = _plain(thing)
+    return plain.view(Array) if _holds_objects(plain) else plain
 
 
 # What Python's operators do to Values and to floats is right, and NumPy uses them.
 OPERATORS = frozenset(
-    "add subtract multiply divide negative positive square reciprocal matmul vecdot matvec vecmat".split()
+    (
+        *("add", "subtract", "multiply", "divide", "negative", "positive", "square"),
+        *("matmul", "vecdot", "matvec", "vecmat"),
+    )
 )
 
 # What finds truths or places, and no numbers: it is found from the data, as for floats.
 OF_DATA = frozenset(
-    "greater greater_equal less less_equal equal not_equal isnan isfinite isinf signbit logical_and logical_or "
-    "logical_xor logical_not argmax argmin argsort argwhere nonzero flatnonzero count_nonzero searchsorted digitize "
-    "isclose allclose array_equal array_equiv".split()
+    (
+        *("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "isclose", "allclose", "array_equal"),
+        *("isnan", "isfinite", "isinf", "signbit", "logical_and", "logical_or", "logical_xor", "logical_not"),
+        *("argmax", "argmin", "argsort", "argwhere", "nonzero", "flatnonzero", "count_nonzero", "searchsorted"),
+    )
 )
 
 
@@ -80,11 +135,15 @@ def _sign(x: Any) -> Any:
     return ops.greater(x, 0) - ops.greater(0, x)
 
 
-# NumPy's other names for operations of the table, and what is composed of these.
+# What NumPy's names mean: the operations of the table, those that NumPy has other names for, and what is composed of them.
 FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
+    **ops.TABLE,
     "absolute": ops.abs,
     "fabs": ops.abs,
+    "subtract": ops.sub,
+    "multiply": ops.mul,
     "divide": ops.div,
+    "negative": ops.neg,
     "power": ops.pow,
     "float_power": ops.pow,
     "conjugate": lambda x: x,
@@ -110,7 +169,8 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
 def _elementwise(function: Op | Callable[..., Any]) -> Any:
     """Make the ufunc of an operation; one of two arguments reduces in any order, too."""
     if isinstance(function, Op):
-        return np.frompyfunc(partial(Value._apply, function), len(function.partials), 1, identity=None)
+        apply_one = partial(Value._apply, function)  # type: ignore[attr-defined] # which both engines have
+        return np.frompyfunc(apply_one, len(function.partials), 1, identity=None)
     return np.frompyfunc(function, function.__code__.co_argcount, 1, identity=None)
 
 
@@ -120,23 +180,37 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
     >>> call_ufunc(np.maximum, "__call__", (Value(1.0), 2.0), {})
     Value(data=2.0, grad=0.0)
     """
-    plain = [_plain(x) for x in inputs]
-    out = keywords.get("out")
+    name, out = ufunc.__name__, keywords.get("out")
+    if name in OF_DATA:
+        return getattr(ufunc, method)(*map(data_of, inputs), **keywords)
     if out.__class__ is tuple:
         keywords["out"] = tuple([_plain(x) for x in out])
-    name = ufunc.__name__
+    plain = [_plain(x) for x in inputs]
     if name in OPERATORS:
+        if method == "reduce" and "where" in keywords:  # where NumPy asks for a start of the sum of objects
+            keywords.setdefault("initial", ufunc.identity)
         try:
             return _kept(getattr(ufunc, method)(*plain, **keywords), out)
-        except ZeroDivisionError:  # of floats among Values: ieee() may be in force
+        except ZeroDivisionError:  # the same
             pass
-    if name in OF_DATA:
-        return getattr(ufunc, method)(*map(data_of, plain), **keywords)
-    function = FUNCTIONS.get(name) or ops.TABLE.get(name)
+    function = FUNCTIONS.get(name)
     if function is None:
         return _foreign(ufunc, method, plain, keywords, out)
     with np.errstate(all="ignore"):  # a Value raises where a float would; what the processor notes is of its partials
         return _kept(getattr(_elementwise(function), method)(*plain, **keywords), out)
+
+
+def call_with_value(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    """Do the same where a lone Value is among the inputs, which often are numbers all.
+
+    >>> call_with_value(np.exp, "__call__", (Value(0.0),), {})
+    Value(data=1.0, grad=0.0)
+    """
+    if method == "__call__" and not keywords and all(is_value(x) or isinstance(x, float) for x in inputs):
+        function = FUNCTIONS.get(ufunc.__name__)
+        if function:
+            return function(*inputs)
+    return call_ufunc(ufunc, method, inputs, keywords)
 
 
 def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -151,8 +225,8 @@ def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, A
         return apply(ops.where, *arguments)
     if function is np.linalg.norm:
         return _norm(*arguments, **keywords)
-    given = [_array(x) for x in arguments]
-    more = {name: _array(x) for name, x in keywords.items()}
+    given = [as_array(x) for x in arguments]
+    more = {name: as_array(x) for name, x in keywords.items()}
     return _kept(np.ndarray.__array_function__(np.empty(0), function, (np.ndarray,), tuple(given), more))
 
 
@@ -171,7 +245,7 @@ def apply(op: Op, *arguments: Any) -> Any:
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Do what np.linalg.norm does, which makes a plain array of what it is given."""
-    x = _array(np.asanyarray(x))
+    x = as_array(np.asanyarray(x))
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
     if ord is None or (ord in ("f", "fro") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt((x * x).sum(axis=axes, keepdims=keepdims))
@@ -189,9 +263,10 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 def _foreign(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[str, Any], out: Any) -> Any:
     """Call a ufunc of which the table knows nothing: one that was made of a Python function will do."""
-    if isinstance(getattr(np, ufunc.__name__, None), np.ufunc):
+    numpys = isinstance(getattr(np, ufunc.__name__, None), np.ufunc)
+    if numpys or not any("O" in types for types in ufunc.types):
         raise TypeError(
-            f"np.{ufunc.__name__} takes no Values: write it with the functions of scalargrad, make an operation of it "
+            f"{'np.' if numpys else ''}{ufunc.__name__} takes no Values: write it with the functions of scalargrad, make an operation of it "
             "(scalargrad.Op), or take their numbers (v.data)"
         )
     return _kept(getattr(ufunc, method)(*inputs, **keywords), out)
@@ -210,11 +285,6 @@ def _plain(thing: Any) -> Any:
         lone[()] = thing
         return lone
     return thing
-
-
-def _array(thing: Any) -> Any:
-    plain = _plain(thing)
-    return plain.view(Array) if isinstance(plain, np.ndarray) and plain.dtype.hasobject else plain
 
 
 def _kept(result: Any, out: Any = None) -> Any:

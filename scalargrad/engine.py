@@ -465,11 +465,11 @@ class Value:
         return self
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        from scalargrad.arrays import call_ufunc  # NumPy is there: it has called
+        from scalargrad.arrays import call_with_value  # NumPy is there: it has called
 
-        return call_ufunc(ufunc, method, inputs, keywords)
+        return call_with_value(ufunc, method, inputs, keywords)
 
-    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
         from scalargrad.arrays import call_function
 
         return call_function(function, arguments, keywords)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import reduce as fold
 from itertools import count
 from math import nan, prod
@@ -136,7 +137,9 @@ class Vmapped:
             return structure.rebuild([t / count for t in totals] if self.reduce == "mean" else totals)
         import numpy as np
 
-        return structure.rebuild([np.array(column) for column in zip(*rows, strict=True)])
+        from scalargrad.arrays import as_array
+
+        return structure.rebuild([as_array(np.array(column)) for column in zip(*rows, strict=True)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Vmapped, (self.function, self.in_axes, self.reduce)
@@ -300,7 +303,9 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     names = _argument_names(inner, len(arguments))
     fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
     more = {name: traced(a, name, None) for name, a in keywords.items()}
-    with ieee(), active([*leaves, Value(nan)]), _changed(recording=True, watch="", scope=(MARK,)):
+    numpy = sys.modules.get("numpy")  # it warns where the processor meets a nan, as traced Values hold
+    quiet = numpy.errstate(all="ignore") if numpy else nullcontext()
+    with quiet, ieee(), active([*leaves, Value(nan)]), _changed(recording=True, watch="", scope=(MARK,)):
         result = inner(*fresh, **more)
     units, outputs = take_apart(result, "the function's result", static=True)
     results = [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))]

@@ -102,7 +102,7 @@ def is_array(thing: Any) -> bool:
 
 
 def array(values: Any) -> Any:
-    """Make an array of Values, as np.array does, of which NumPy's functions are scalargrad's.
+    """Make an array of Values, as np.array does, to which NumPy's functions do what scalargrad's do.
 
     >>> import numpy as np
     >>> x = array([Value(0.0), Value(2.0)])
@@ -116,9 +116,10 @@ def array(values: Any) -> Any:
     """
     import numpy as np
 
-    from scalargrad.arrays import Array
+    from scalargrad.arrays import as_array
 
-    return np.array(values, object).view(Array)
+    made = np.array(values, object)
+    return as_array(made) if any(isinstance(x, Value) for x in made.flat) else made.astype(float)
 
 
 # A skeleton is the number of a unit; or a container's class, its keys and its parts; or, for what holds no numbers,
@@ -275,8 +276,8 @@ def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
     entries = [next(numbers) for _ in range(prod(shape))]
     if not any(isinstance(x, Value) for x in entries):
         return np.array(entries, float).reshape(shape)
-    from scalargrad.arrays import Array
+    from scalargrad.arrays import as_array
 
     array = np.empty(len(entries), object)
     array[:] = entries
-    return array.reshape(shape).view(Array)
+    return as_array(array.reshape(shape))
