@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from scalargrad import ops
+from scalargrad import engine, ops
 from scalargrad.engine import is_value
 from scalargrad.ops import Op
-from scalargrad.value import Value
 
 
 class Array(np.ndarray):
     """An array of Values, and of numbers among them.
 
-    >>> from scalargrad import array
+    >>> from scalargrad import Value, array
     >>> np.maximum(array([Value(1.0), -2.0]), 0.0)
     Array([Value(data=1.0, grad=0.0), Value(data=0.0, grad=0.0)], dtype=object)
     """
@@ -83,7 +82,7 @@ for _name in ("add", "sub", "mul", "truediv", "matmul"):
 def data_of(array: Any) -> Any:
     """Return the numbers of an array of Values as an array of floats; anything else as it is.
 
-    >>> from scalargrad import array
+    >>> from scalargrad import Value, array
     >>> data_of(array([Value(1.0), -2.0]))
     array([ 1., -2.])
 
@@ -100,6 +99,7 @@ def data_of(array: Any) -> Any:
 def as_array(thing: Any) -> Any:
     """Return a plain array of Values as one of this class, a Value as one without axes, anything else as it is.
 
+    >>> from scalargrad import Value
     >>> as_array(np.array([Value(1.0)]))
     Array([Value(data=1.0, grad=0.0)], dtype=object)
     """
@@ -169,7 +169,7 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
 def _elementwise(function: Op | Callable[..., Any]) -> Any:
     """Make the ufunc of an operation; one of two arguments reduces in any order, too."""
     if isinstance(function, Op):
-        apply_one = partial(Value._apply, function)  # type: ignore[attr-defined] # which both engines have
+        apply_one = partial(engine.pickled._apply, function)  # type: ignore[attr-defined] # of the Value in use
         return np.frompyfunc(apply_one, len(function.partials), 1, identity=None)
     return np.frompyfunc(function, function.__code__.co_argcount, 1, identity=None)
 
@@ -177,6 +177,7 @@ def _elementwise(function: Op | Callable[..., Any]) -> Any:
 def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
     """Do what NumPy's function of that name does, with the operations of the table.
 
+    >>> from scalargrad import Value
     >>> call_ufunc(np.maximum, "__call__", (Value(1.0), 2.0), {})
     Value(data=2.0, grad=0.0)
     """
@@ -203,6 +204,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
 def call_with_value(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
     """Do the same where a lone Value is among the inputs, which often are numbers all.
 
+    >>> from scalargrad import Value
     >>> call_with_value(np.exp, "__call__", (Value(0.0),), {})
     Value(data=1.0, grad=0.0)
     """
@@ -216,6 +218,7 @@ def call_with_value(ufunc: Any, method: str, inputs: Sequence[Any], keywords: di
 def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
     """Do what a function of NumPy's that is no ufunc does: it moves entries, or calls ufuncs.
 
+    >>> from scalargrad import Value
     >>> call_function(np.where, (False, 1.0, Value(2.0)), {})
     Value(data=2.0, grad=0.0)
     """

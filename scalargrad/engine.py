@@ -464,16 +464,6 @@ class Value:
         """
         return self
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        from scalargrad.arrays import call_with_value  # NumPy is there: it has called
-
-        return call_with_value(ufunc, method, inputs, keywords)
-
-    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        from scalargrad.arrays import call_function
-
-        return call_function(function, arguments, keywords)
-
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
@@ -539,10 +529,9 @@ def _lend(twin: Any) -> None:
     _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
     for function in (no_grad, detect_anomaly, source_lines, scope):
         setattr(twin, function.__name__, function)
-    methods = ("_op", "local_gradients", "forward", "__float__", "__repr__", "__format__")
+    methods = ("_op", "local_gradients", "forward", "conjugate", "__float__", "__repr__", "__format__")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
-    arrays = ("conjugate", "__array_ufunc__", "__array_function__")
-    for name in ("__doc__", *methods, *copies, *arrays, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
+    for name in ("__doc__", *methods, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
 
 

@@ -105,6 +105,9 @@ def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) 
     return f"{name}({', '.join(named)})"
 
 
+apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py: arrays hold Values, which stand below
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Op:
     """An operation, and the function that applies it to numbers or to Values.
@@ -186,13 +189,10 @@ class Op:
                     return argument._apply(self, *arguments)
             floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
         except TypeError:
-            from scalargrad.tree import is_array
-
-            if not any(map(is_array, arguments)):
+            numpy = sys.modules.get("numpy")
+            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
                 raise
-            from scalargrad.arrays import apply
-
-            return apply(self, *arguments)
+            return apply_to_arrays(self, *arguments)
         try:
             return self.forward(*floats)
         except (ArithmeticError, ValueError) as error:

@@ -1,11 +1,14 @@
-"""The Value in use: the C twin's where it was built, else Python's. SCALARGRAD_ENGINE=python|native insists."""
+"""The Value in use: the C twin's where it was built, else Python's. SCALARGRAD_ENGINE=python|native insists.
+
+What NumPy asks a Value for stands here, too: it is loaded where NumPy is.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scalargrad import engine
+from scalargrad import engine, ops
 
 _wanted = os.environ.get("SCALARGRAD_ENGINE", "")
 if _wanted not in ("", "python", "native"):
@@ -29,3 +32,25 @@ if _wanted != "python":
 if not TYPE_CHECKING:
     Value, topological_order = _chosen.Value, _chosen.topological_order
 engine.pickled = Value
+
+
+def _array_ufunc(_: Value, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+    from scalargrad.arrays import call_with_value
+
+    return call_with_value(ufunc, method, inputs, keywords)
+
+
+def _array_function(_: Value, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:  # noqa: ARG001
+    from scalargrad.arrays import call_function
+
+    return call_function(function, arguments, keywords)
+
+
+def _apply_to_arrays(op: ops.Op, *arguments: Any) -> Any:
+    from scalargrad.arrays import apply
+
+    return apply(op, *arguments)
+
+
+Value.__array_ufunc__, Value.__array_function__ = _array_ufunc, _array_function  # type: ignore[attr-defined]
+ops.apply_to_arrays = _apply_to_arrays
