@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from scalargrad import engine, ops
-from scalargrad.engine import is_value
+from scalargrad.engine import TracingError, is_value
 from scalargrad.ops import Op
 
 
@@ -53,12 +53,22 @@ class Array(np.ndarray):
             return np.add.reduce(self, axis, *more, **keywords)
         return _kept(self.view(np.ndarray).sum(axis))
 
+    def astype(self, dtype: Any, *more: Any, **keywords: Any) -> Any:
+        if dtype in (bool, "bool"):  # a Value is true, as any object is; its number may be 0
+            return data_of(self).astype(bool, *more, **keywords)
+        return super().astype(dtype, *more, **keywords)
+
     @staticmethod
     def _apply(op: Op, *arguments: Any) -> Any:
         return apply(op, *arguments)
 
 
-# The operators, like those above.
+def _of_data(name: str) -> Callable[..., Any]:
+    return lambda self, *arguments, **keywords: getattr(data_of(self), name)(*arguments, **keywords)
+
+
+for _name in ("nonzero", "argmax", "argmin", "argsort"):
+    setattr(Array, _name, _of_data(_name))
 
 
 def _operator(name: str) -> Callable[[Array, Any], Any]:
@@ -224,13 +234,18 @@ def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, A
     """
     if function.__name__ in OF_DATA:
         return function(*map(data_of, arguments), **{name: data_of(x) for name, x in keywords.items()})
-    if function is np.where and len(arguments) == 3 and _holds_objects(arguments[0]):
-        return apply(ops.where, *arguments)
+    if function is np.where and _holds_objects(arguments[0]):
+        return apply(ops.where, *arguments) if len(arguments) == 3 else data_of(arguments[0]).nonzero()
     if function is np.linalg.norm:
         return _norm(*arguments, **keywords)
-    given = [as_array(x) for x in arguments]
+    given = tuple(as_array(x) for x in arguments)
     more = {name: as_array(x) for name, x in keywords.items()}
-    return _kept(np.ndarray.__array_function__(np.empty(0), function, (np.ndarray,), tuple(given), more))
+    try:
+        return _kept(np.ndarray.__array_function__(np.empty(0), function, (np.ndarray,), given, more))
+    except TracingError:
+        raise
+    except (TypeError, AttributeError) as error:
+        raise TypeError(f"{_refusal(f'{function.__module__}.{function.__name__}')} ({error})") from error
 
 
 def apply(op: Op, *arguments: Any) -> Any:
@@ -266,13 +281,18 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 def _foreign(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[str, Any], out: Any) -> Any:
     """Call a ufunc of which the table knows nothing: one that was made of a Python function will do."""
-    numpys = isinstance(getattr(np, ufunc.__name__, None), np.ufunc)
-    if numpys or not any("O" in types for types in ufunc.types):
-        raise TypeError(
-            f"{'np.' if numpys else ''}{ufunc.__name__} takes no Values: write it with the functions of scalargrad, make an operation of it "
-            "(scalargrad.Op), or take their numbers (v.data)"
-        )
+    if isinstance(getattr(np, ufunc.__name__, None), np.ufunc):
+        raise TypeError(_refusal(f"numpy.{ufunc.__name__}"))
+    if not any("O" in types for types in ufunc.types):
+        raise TypeError(_refusal(ufunc.__name__))
     return _kept(getattr(ufunc, method)(*inputs, **keywords), out)
+
+
+def _refusal(name: str) -> str:
+    return (
+        f"{name} takes no Values: write it with the functions of scalargrad, make an operation of it (scalargrad.Op), "
+        "or take their numbers (v.data)"
+    )
 
 
 def _holds_objects(thing: Any) -> bool:
