@@ -49,12 +49,14 @@ class Array(np.ndarray):
         return np.power(self, exponent)
 
     def sum(self, axis: Any = None, *more: Any, **keywords: Any) -> Any:
+        """Return the sum of the entries."""
         if more or keywords:
             return np.add.reduce(self, axis, *more, **keywords)
         return _kept(self.view(np.ndarray).sum(axis))
 
     def astype(self, dtype: Any, *more: Any, **keywords: Any) -> Any:
-        if dtype in (bool, "bool"):  # a Value is true, as any object is; its number may be 0
+        """Return the entries as another type; as truths they are those of the numbers."""
+        if dtype in (bool, "bool"):
             return data_of(self).astype(bool, *more, **keywords)
         return super().astype(dtype, *more, **keywords)
 
@@ -64,7 +66,13 @@ class Array(np.ndarray):
 
 
 def _of_data(name: str) -> Callable[..., Any]:
-    return lambda self, *arguments, **keywords: getattr(data_of(self), name)(*arguments, **keywords)
+    def method(self: Array, *arguments: Any, **keywords: Any) -> Any:
+        return getattr(data_of(self), name)(*arguments, **keywords)
+
+    method.__doc__ = (
+        f"Return what `{name}` finds for the numbers: it would ask whether a Value is true, or compare a nan."
+    )
+    return method
 
 
 for _name in ("nonzero", "argmax", "argmin", "argsort"):
