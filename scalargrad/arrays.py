@@ -44,7 +44,7 @@ class Array(np.ndarray):
         if isinstance(exponent, (int, float)) and exponent > 0 and exponent % 1 == 0:  # defined everywhere
             try:
                 return _kept(self.view(np.ndarray) ** exponent)
-            except OverflowError:  # of floats among Values: ieee() may be in force
+            except OverflowError:  # of floats among Values: with ieee() it is none
                 pass
         return np.power(self, exponent)
 
@@ -85,7 +85,7 @@ def _operator(name: str) -> Callable[[Array, Any], Any]:
     def operator(self: Array, other: Any) -> Any:
         try:
             out = plain(self.view(np.ndarray), _plain(other))
-        except ZeroDivisionError:  # the same
+        except ZeroDivisionError:  # of floats among Values: with ieee() it is none
             return getattr(super(Array, self), name)(other)
         return out.view(Array) if out.__class__ is np.ndarray else out
 
@@ -155,7 +155,7 @@ def _sign(x: Any) -> Any:
 
 # What NumPy's names mean: the operations of the table, those that NumPy has other names for, and what is composed of them.
 FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
-    **ops.TABLE,
+    **{name: op for name, op in ops.TABLE.items() if name not in OF_DATA},
     "absolute": ops.abs,
     "fabs": ops.abs,
     "subtract": ops.sub,
@@ -210,7 +210,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
             keywords.setdefault("initial", ufunc.identity)
         try:
             return _kept(getattr(ufunc, method)(*plain, **keywords), out)
-        except ZeroDivisionError:  # the same
+        except ZeroDivisionError:  # of floats among Values: with ieee() it is none
             pass
     function = FUNCTIONS.get(name)
     if function is None:
@@ -242,7 +242,7 @@ def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, A
     """
     if function.__name__ in OF_DATA:
         return function(*map(data_of, arguments), **{name: data_of(x) for name, x in keywords.items()})
-    if function is np.where and _holds_objects(arguments[0]):
+    if function is np.where and _holds_objects(arguments[0] if arguments else None):
         return apply(ops.where, *arguments) if len(arguments) == 3 else data_of(arguments[0]).nonzero()
     if function is np.linalg.norm:
         return _norm(*arguments, **keywords)

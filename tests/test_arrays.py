@@ -307,6 +307,10 @@ def test_comparisons_compare_numbers():
             assert type(got) is np.ndarray and got.dtype == bool
             assert got.tolist() == relation(np.array([1.0, 0.0, 2.0]), numbers).tolist()
     assert (x == y).tolist() == [True, False, True]
+    one = np.float64(1.0)
+    assert [one < Value(2.0), one >= Value(2.0), one == Value(1.0), one != Value(1.0)] == [True, False, True, False]
+    assert [np.greater(Value(1.0), 2.0), np.equal(Value(1.0), Value(1.0)), np.isnan(Value(1.0))] == [False, True, False]
+    assert not isinstance(one > Value(2.0), Value)
     f = lambda v: np.where(v == 0, 1.0, v * v).sum()
     value, gradient = value_and_grad(f)(np.array([3.0, 0.0]))
     assert (value, gradient.tolist()) == (10.0, [6.0, 0.0])
