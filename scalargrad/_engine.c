@@ -1046,7 +1046,8 @@ static PyObject *constant(PyObject *operand, const char *name)
     return (PyObject *)node;
 }
 
-/* The method of each row. With a wrong number of arguments the Python operation is called, which raises. */
+/* The method of each row. With a wrong number of arguments, or what is no number, the Python operation is called, which
+   raises, or knows what to do. */
 
 static PyObject *misused(int operation, PyObject *self, PyObject *const *others, Py_ssize_t count)
 {
@@ -1074,6 +1075,10 @@ UNARY(ROW)
         if (count != 1)                                                                                                \
             return misused(OP_##name, self, others, count);                                                            \
         PyObject *y = Node_Check(others[0]) ? Py_NewRef(others[0]) : constant(others[0], #name);                       \
+        if (y == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) { /* an array, for one */                            \
+            PyErr_Clear();                                                                                             \
+            return misused(OP_##name, self, others, count);                                                            \
+        }                                                                                                              \
         PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
         Py_XDECREF(y);                                                                                                 \
         return result;                                                                                                 \

@@ -596,6 +596,15 @@ class Value:
             "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
         )
 
+    def conjugate(self) -> Value:
+        """Return this value, as that of a float does: NumPy asks for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
+        return self
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
@@ -801,7 +810,7 @@ def _lend(twin: Any) -> None:
     twin.Value.__signature__ = signature(Value)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
-    methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
+    methods = ("local_gradients", "forward", "item", "conjugate", "no_grad", "__float__", "__repr__", "__format__")
     names = ("name", "parents", "operation", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
     for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):

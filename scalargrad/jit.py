@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import reduce as fold
 from itertools import count
 from math import nan, prod
@@ -135,7 +136,9 @@ class Vmapped:
             return structure.rebuild([t / count for t in totals] if self.reduce == "mean" else totals)
         import numpy as np
 
-        return structure.rebuild([np.array(column) for column in zip(*rows, strict=True)])
+        from scalargrad.arrays import as_array
+
+        return structure.rebuild([as_array(np.array(column)) for column in zip(*rows, strict=True)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Vmapped, (self.function, self.in_axes, self.reduce)
@@ -297,7 +300,8 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         return Structure(structure.skeleton, tuple(s or None if axis == 0 else s for s in own)).unflatten(made)
 
     names = _argument_names(inner, len(arguments))
-    with tracing() as trace:
+    numpy = sys.modules.get("numpy")  # it warns where the processor meets a nan, as traced Values hold
+    with tracing() as trace, numpy.errstate(all="ignore") if numpy else nullcontext():
         fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
         more = {name: traced(a, name, None) for name, a in keywords.items()}
         with active([*leaves, Value(nan)]):

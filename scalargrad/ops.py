@@ -121,6 +121,9 @@ def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) 
     return f"{name}({', '.join(named)})"
 
 
+apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py: arrays hold Values, which stand below
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Op:
     """An operation, and the function that applies it to numbers or to Values.
@@ -196,10 +199,16 @@ class Op:
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
-        for argument in arguments:
-            if type(argument) is not float and hasattr(argument, "_apply"):
-                return argument._apply(self, *arguments)
-        floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        try:
+            for argument in arguments:
+                if type(argument) is not float and hasattr(argument, "_apply"):
+                    return argument._apply(self, *arguments)
+            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        except TypeError:
+            numpy = sys.modules.get("numpy")
+            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
+                raise
+            return apply_to_arrays(self, *arguments)
         try:
             return self.forward(*floats)
         except (ArithmeticError, ValueError) as error:

@@ -111,6 +111,27 @@ def is_array(thing: Any) -> bool:
     return numpy is not None and isinstance(thing, numpy.ndarray)
 
 
+def array(values: Any) -> Any:
+    """Make an array of Values, as np.array does, to which NumPy's functions do what scalargrad's do.
+
+    >>> import numpy as np
+    >>> x = array([Value(0.0), Value(2.0)])
+    >>> np.maximum(x, 0.0).sum().backward()
+    >>> x[0].grad, x[1].grad
+    (0.5, 1.0)
+
+    Functions get such arrays from transforms, `jit` and `vmap`, and what is computed from them, or from a Value and an
+    array, is one too. In a plain np.array of Values, or a list, NumPy does not see the Values: np.maximum, for one,
+    compares by `>=` there, and gives all of a tie to one side.
+    """
+    import numpy as np
+
+    from scalargrad.arrays import as_array
+
+    made = np.array(values, object)
+    return as_array(made) if any(isinstance(x, Value) for x in made.flat) else made.astype(float)
+
+
 # A skeleton is the number of a unit; or a container's class, its keys and its parts; or, for what holds no numbers,
 # None, its class and itself.
 
@@ -271,7 +292,10 @@ def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
     import numpy as np
 
     entries = [next(numbers) for _ in range(prod(shape))]
-    kind = object if any(isinstance(x, Value) for x in entries) else float
-    array = np.empty(len(entries), kind)
+    if not any(isinstance(x, Value) for x in entries):
+        return np.array(entries, float).reshape(shape)
+    from scalargrad.arrays import as_array
+
+    array = np.empty(len(entries), object)
     array[:] = entries
-    return array.reshape(shape)
+    return as_array(array.reshape(shape))
