@@ -165,6 +165,7 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
     "power": ops.pow,
     "float_power": ops.pow,
     "conjugate": lambda x: x,
+    "real": lambda x: x,
     "reciprocal": lambda x: ops.div(1.0, x),
     "sign": _sign,
     "clip": lambda x, low, high: ops.minimum(ops.maximum(x, low), high),
