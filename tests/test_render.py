@@ -224,7 +224,7 @@ def stand_in(tmp_path, monkeypatch, script):
         ("echo no such layout >&2; exit 1", "no such layout"),
         ("kill -SEGV $$", "dot could not draw this graph: status -11"),
         ("exit 0", "dot could not draw this graph"),
-        ("touch layout picture; echo 'Warning: Not built with libexpat.' >&2", "Not built with libexpat"),
+        ("echo stop; echo; echo 'Warning: Not built with libexpat.' >&2", "Not built with libexpat"),
         ("sleep 20", r"dot took more than 0\.5 s"),
     ],
 )

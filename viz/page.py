@@ -20,10 +20,10 @@ from typing import Any
 
 from scalargrad import Value, topological_order
 from scalargrad.diagnosis import Explanation, explain
+from scalargrad.files import write
 from viz import text
 from viz.deck import deck, role
 from viz.graph import sign
-from viz.render import _replace
 from viz.story import Story
 from viz.theme import DARK, LIGHT, Theme
 from viz.typeset import label
@@ -81,8 +81,7 @@ def step_through(
 
     Raises ValueError for more than 2,000 scalars.
     """
-    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
-    return Path(path)
+    return write(path, page(root, title=title, digits=digits, theme=theme))
 
 
 def explain_gradient(
@@ -106,9 +105,7 @@ def explain_gradient(
     operations that killed, blew up or poisoned the gradient are marked and named, as by `scalargrad.why`.
     Raises as `step_through` does.
     """
-    content = page(root, title=title, digits=digits, theme=theme, why=explain(value, root))
-    _replace(Path(path), content.encode())
-    return Path(path)
+    return write(path, page(root, title=title, digits=digits, theme=theme, why=explain(value, root)))
 
 
 def page(

