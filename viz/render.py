@@ -67,6 +67,8 @@ def render(dot: str, format: str) -> bytes:
 
     def lay_out(text: str) -> str:
         layout, end, picture = _run(name, attempts, text).partition(b"\nstop\n")
+        if not picture:
+            raise RendererError(f"{name} could not draw this graph: there is no picture")
         pictures[text] = picture
         return (layout + end).decode()
 
