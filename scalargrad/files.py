@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 LARGEST = 16 << 20  # bytes of a file that is read: no problem and no paper is as long
 
 
@@ -27,8 +29,7 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """
     asked = os.fspath(path)
     with naming(asked):
-        # A lone surrogate, which UTF-8 does not have, becomes a question mark.
-        _write(asked, content.encode(errors="replace") if isinstance(content, str) else content)
+        _write(asked, encodable(content).encode() if isinstance(content, str) else content)
     return Path(asked)
 
 
@@ -43,6 +44,15 @@ def read(path: str | os.PathLike[str], most: int = LARGEST) -> str:
     if len(content) > most:
         raise ValueError(f"longer than {most:,} bytes")
     return content.decode("utf-8-sig")
+
+
+def encodable(text: str) -> str:
+    r"""Return a text with lone surrogates, which a label may have and UTF-8 has not, made replacement characters.
+
+    >>> encodable("a\ud800")
+    'a�'
+    """
+    return _SURROGATE.sub("\ufffd", text)
 
 
 @contextmanager

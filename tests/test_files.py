@@ -114,10 +114,10 @@ def test_pipes_are_written_to(write, tmp_path):
 
 @posix
 def test_devices_are_written_to(write, tmp_path):
-    before = os.stat("/dev/null")
+    before = Path("/dev/null").stat()
     write("/dev/null")
-    assert os.path.samestat(os.stat("/dev/null"), before)
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert os.path.samestat(Path("/dev/null").stat(), before)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     link = tmp_path / "null.html"
     link.symlink_to("/dev/null")
     write(link)

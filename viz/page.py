@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from math import inf, isfinite
@@ -20,7 +22,7 @@ from typing import Any
 
 from scalargrad import Value, topological_order
 from scalargrad.diagnosis import Explanation, explain
-from scalargrad.files import write
+from scalargrad.files import encodable, write
 from viz import text
 from viz.deck import deck, role
 from viz.graph import sign
@@ -144,14 +146,17 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     """
     if theme not in ("auto", "light", "dark"):
         raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
-    return Template(_asset("page.html")).substitute(
+    script = "".join(map(_asset, scripts))
+    content = Template(_asset("page.html")).substitute(
         parts,
         title=escape(title),
         theme="" if theme == "auto" else f' data-theme="{theme}"',
         css=colours() + _asset("page.css") + css,
         data=embedded(data),
-        script="".join(map(_asset, scripts)),
+        script=script,
+        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the one script that may run
     )
+    return encodable(content)
 
 
 def _asset(name: str) -> str:

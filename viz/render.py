@@ -59,7 +59,7 @@ def render(dot: str, format: str) -> bytes:
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
     if format == "dot":
-        return dot.encode(errors="replace")
+        return files.encodable(dot).encode()
     name, attempts = _renderer(format)
     if name != "dot":
         return _run(name, attempts, dot)
@@ -127,7 +127,7 @@ def _run(name: str, attempts: list[list[str]], dot: str) -> bytes:
     reasons: list[str] = []
     for command in attempts:
         try:
-            done = _supervised(command, dot.encode(errors="replace"))
+            done = _supervised(command, files.encodable(dot).encode())
         except OSError as error:
             raise RendererError(f"{name} could not be run: {error}") from None
         if done.status == supervisor.TOOK_TOO_LONG:
