@@ -169,6 +169,49 @@ def test_jupyter_shows_what_draw_dot_returns(renderer):
     assert source.pipe("png").startswith(MAGIC["png"])
 
 
+def test_what_draw_dot_returns_is_rendered_without_the_program(renderer, tmp_path, monkeypatch):
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    monkeypatch.chdir(tmp_path)
+    dot = viz.draw_dot(after_backward(network()), rankdir="TB")
+    assert dot.render("gout") == "gout.svg"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gout", "gout.svg"]
+    assert Path("gout").read_text(encoding="utf-8") == dot.source
+    png = dot.render("net.gv", format="png", cleanup=True, quiet=True)
+    assert (png, Path(png).read_bytes()[:8]) == ("net.gv.png", MAGIC["png"])
+    assert dot.render(outfile="named.png", cleanup=True) == "named.png"
+    assert Path("named.png").read_bytes().startswith(MAGIC["png"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "gout",
+        "gout.svg",
+        "named.png",
+        "net.gv.png",
+        "pictures",
+    ]
+
+
+@pytest.mark.parametrize("detail", ["full", "units", "layers"])
+def test_a_graph_may_run_downwards(renderer, detail):
+    for rankdir in ("LR", "TB"):
+        dot = to_dot(after_backward(network()), detail=detail, format="svg", rankdir=rankdir)
+        assert "layer 1" in " ".join(texts(render(dot, "svg")))
+    wide, high = (
+        size(render(to_dot(chain(30), detail="full", legend=False, format="png", rankdir=rankdir), "png"))
+        for rankdir in ("LR", "TB")
+    )
+    assert wide[0] > 3 * wide[1]
+    assert high[1] > 3 * high[0]
+
+
+def test_statements_of_ones_own_are_drawn(renderer):
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    dot = viz.draw_dot(after_backward(network()))
+    dot.node("note", label="a note <of> mine")
+    dot.edge("note", "0", label="here")
+    shown = texts(dot._repr_svg_())
+    assert "a note <of> mine" in shown
+    assert "here" in shown
+
+
 # Which renderer
 
 

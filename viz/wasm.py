@@ -110,6 +110,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
     """Replace every HTML-like label by the size it takes, and note it under the name of its node or cluster."""
     ink = re.search(r'node \[[^<]*?fontcolor="(#\w+)"', dot)
     muted = re.search(r'graph \[[^<]*?fontcolor="(#\w+)"', dot)
+    from_left = "rankdir=TB" not in dot.partition("label=<")[0]
     end = 0
     for match in re.finditer(r"label=<", dot):
         if match.start() < end:
@@ -124,7 +125,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
         color = own or (muted if statement == "graph" else ink)
         labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1] if color else "#000000"))
-        yield _sized(label) if statement != "graph" else _titled(label, name)
+        yield _sized(label, from_left=from_left) if statement != "graph" else _titled(label, name)
     yield dot[end:]
 
 
@@ -137,7 +138,7 @@ def _closing(dot: str, start: int) -> int:
     raise ValueError("an HTML-like label is not closed")
 
 
-def _sized(label: Label) -> str:
+def _sized(label: Label, *, from_left: bool) -> str:
     width, height = label.size
     size = f"fixedsize=true width={width / 72:.4f} height={height / 72:.4f}"
     ports = list(label.ports(Box(0, 0, width, height))) if isinstance(label, Table) else []
@@ -147,7 +148,8 @@ def _sized(label: Label) -> str:
     names = [""] * max(round(height / UNIT), 1)
     for name, place in ports:
         names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
-    return f'{size} shape=record label="{"|".join(names)}"'
+    fields = "|".join(names)  # one below the other: in a graph that runs downwards, braces turn them so
+    return f'{size} shape=record label="{fields if from_left else f"{{{fields}}}"}"'
 
 
 def _titled(label: Label, name: str) -> str:
