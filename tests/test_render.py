@@ -185,8 +185,9 @@ def test_what_draw_dot_returns_is_rendered_without_the_program(renderer, tmp_pat
         "gout.svg",
         "named.png",
         "net.gv.png",
-        "pictures",
     ]
+    assert dot.render("gout", directory="pictures", view=False, cleanup=True) == str(Path("pictures", "gout.svg"))
+    assert [path.name for path in Path("pictures").iterdir()] == ["gout.svg"]
 
 
 @pytest.mark.parametrize("detail", ["full", "units", "layers"])
