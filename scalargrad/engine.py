@@ -17,8 +17,9 @@ from contextvars import ContextVar
 from functools import lru_cache, partial
 from inspect import signature
 from math import isfinite, isnan, nan
+from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard
 
 from scalargrad import ops
 from scalargrad.ops import Op, describe, ieee, is_number, number
@@ -1213,9 +1214,21 @@ def detached(value: Value) -> Value:
 
 # As heapq does in Python's library: what stands above is the reference, and the C twin takes its place where it was built.
 
+
+def _refuse(message: str) -> NoReturn:
+    """Raise an ImportError, which a program may catch; that of the command line, still to be loaded, is ended here."""
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":  # python -m
+        program = sys.orig_argv[sys.orig_argv.index("-m") + 1] if "-m" in sys.orig_argv else ""
+    if Path(program).stem == "scalargrad":
+        print(f"scalargrad: error: {message}", file=sys.stderr)
+        raise SystemExit(2)
+    raise ImportError(message)
+
+
 _wanted = os.environ.get("SCALARGRAD_ENGINE", "")
 if _wanted not in ("", "python", "native"):
-    raise ImportError(f"SCALARGRAD_ENGINE must be python or native, got {_wanted!r}")
+    _refuse(f"SCALARGRAD_ENGINE must be python or native, got {_wanted!r}")
 engine_name = "python"
 if not TYPE_CHECKING and _wanted != "python":
     try:
@@ -1224,4 +1237,4 @@ if not TYPE_CHECKING and _wanted != "python":
         engine_name = "native"
     except ImportError as error:
         if _wanted == "native":
-            raise ImportError(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}") from error
+            _refuse(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}")
