@@ -743,6 +743,7 @@ static PyObject *Op; /* ops.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
 static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
+static int replace_parents(Node *node, PyObject *parents);
 
 static PyObject *pair(PyObject *x, PyObject *y) { return y ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, x); }
 
@@ -783,36 +784,43 @@ static int is_unknown(Mode mode, PyObject *parents)
     return unknown;
 }
 
-/* Somebody may have patched Value.__init__, to count nodes or to give each an attribute: then it makes them. */
+/* Somebody may have patched Value.__init__, to count nodes or to give each an attribute: then it makes them. The operation
+   keeps its parents, in their order, and its rule, whatever that sets: micrograd's own assigns a set and a _backward. */
 
 static int is_plain(void) { return Value->tp_init == node_init && Value->tp_new == node_new; }
 
-static PyObject *construct(double out, int operation, PyObject *parents, double dx, double dy)
+static Node *construct(double out, PyObject *op, PyObject *parents)
 {
-    PyObject *data = PyFloat_FromDouble(out), *self = NULL;
-    if (data)
-        self = operation ? PyObject_CallFunctionObjArgs((PyObject *)Value, data, parents, records[operation], NULL)
-                         : PyObject_CallOneArg((PyObject *)Value, data);
+    PyObject *data = PyFloat_FromDouble(out);
+    PyObject *self = data ? PyObject_CallFunctionObjArgs((PyObject *)Value, data, parents, op, NULL) : NULL;
     Py_XDECREF(data);
     if (self && !Node_Check(self)) {
         PyErr_Format(PyExc_TypeError, "Value() must give a Value, got %R", self);
         Py_CLEAR(self);
     }
     Node *node = (Node *)self;
-    if (node && parents && count_parents(node) == PyTuple_GET_SIZE(parents) && !(node->flags & BY_HAND)) {
-        node->partial[0] = dx;
-        node->partial[1] = dy;
-        node->flags |= DIFFERENTIABLE;
+    if (node && parents && node->count > 0) { /* else it was not recorded */
+        if (replace_parents(node, parents) < 0)
+            Py_CLEAR(node);
+        else
+            node->flags &= (uint8_t)~BY_HAND;
     }
-    Py_XDECREF(parents);
-    return self;
+    return node;
 }
 
 RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y, double out, double dx, double dy)
 {
     PyObject *parents = pair((PyObject *)x, (PyObject *)y);
-    if (parents && !is_plain())
-        return construct(out, operation, parents, dx, dy);
+    if (parents && !is_plain()) {
+        Node *node = construct(out, records[operation], parents);
+        if (node && node->count > 0) {
+            node->partial[0] = dx;
+            node->partial[1] = dy;
+            node->flags |= DIFFERENTIABLE;
+        }
+        Py_DECREF(parents);
+        return (PyObject *)node;
+    }
     int as_constant = mode.recording || parents == NULL ? 0 : is_unknown(mode, parents);
     if (parents == NULL || as_constant < 0) {
         Py_XDECREF(parents);
@@ -921,6 +929,18 @@ static int set_parents(Node *node, PyObject *parents) /* a tuple of Values; the 
     return 0;
 }
 
+static int replace_parents(Node *node, PyObject *parents)
+{
+    Node *x = node->parent[0], *y = node->parent[1]; /* dropped when all is set: that may run the user's code */
+    node->parent[0] = node->parent[1] = NULL;
+    node->count = 0;
+    node->flags &= (uint8_t)~DIFFERENTIABLE;
+    int failed = set_parents(node, parents);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    return failed;
+}
+
 static int are_values(PyObject *parents)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(parents); i++)
@@ -949,15 +969,19 @@ static PyObject *general(PyObject *op, PyObject *parents)
     PyObject *answer = as_constant < 0 ? NULL : PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
     if (answer == NULL)
         return NULL;
-    Node *node = number(PyTuple_GET_ITEM(answer, 0), "data", "", &out) < 0 ? NULL : leaf(out, mode.scope);
-    if (node && (set_operation(node, op) < 0 ||
-                 ((mode.recording || as_constant) &&
-                  (set_parents(node, parents) < 0 || set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0))))
+    Node *node = NULL;
+    int plain = is_plain();
+    if (number(PyTuple_GET_ITEM(answer, 0), "data", "", &out) == 0)
+        node = plain ? leaf(out, mode.scope) : construct(out, op, parents);
+    int recorded = plain ? mode.recording || as_constant : node && node->count > 0;
+    if (node && ((plain && set_operation(node, op) < 0) ||
+                 (plain && recorded && set_parents(node, parents) < 0) ||
+                 (recorded && set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0)))
         Py_CLEAR(node);
     if (node && as_constant)
         node->role = CONSTANT;
     Py_DECREF(answer);
-    return mode.watch && node ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
+    return plain && mode.watch && node ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
 }
 
 INLINE int chain_rule(Node *node)
@@ -1016,7 +1040,7 @@ static PyObject *constant(PyObject *operand, const char *name)
     double data;
     if (number(operand, "operand of ", name, &data) < 0 || get_mode(&mode) < 0)
         return NULL;
-    Node *node = is_plain() ? leaf(data, mode.scope) : (Node *)construct(data, NO_OPERATION, NULL, 0.0, 0.0);
+    Node *node = is_plain() ? leaf(data, mode.scope) : construct(data, NULL, NULL);
     if (node)
         node->role = CONSTANT;
     return (PyObject *)node;
@@ -1808,14 +1832,7 @@ static int set_ancestors(PyObject *self, PyObject *parents, void *name)
     }
     if (name && expect(node, parents) < 0) /* what is assigned may have been built on this node */
         return -1;
-    Node *x = node->parent[0], *y = node->parent[1];
-    node->parent[0] = node->parent[1] = NULL;
-    node->count = 0;
-    node->flags &= (uint8_t)~DIFFERENTIABLE;
-    int failed = set_parents(node, parents);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
-    return failed;
+    return replace_parents(node, parents);
 }
 
 static PyObject *forget(PyObject *self, PyObject *Py_UNUSED(none))

@@ -119,6 +119,7 @@ def _within(mode: Mode, name: str) -> Mode:
 # Recording an operation, by its number of arguments: the heart of the engine. A backward closure gets the node
 # that it is stored on as an argument: a closure that held the node would be a cycle, which only the garbage
 # collector can free, and one that held the parents and the partials would give it six objects a node to visit.
+# The parents are set once more: micrograd's own __init__, where a program patches it in, assigns a set, without order.
 
 _OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
 
@@ -138,7 +139,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
             out = op.outside(error, (a,), (x.label,))
         node = PythonValue(out, (x,), op)
         if node._parents:  # else under no_grad
-            node._partials, node._closure = (_partial(op, 0, x, out, a),), backward
+            node._parents, node._partials, node._closure = (x,), (_partial(op, 0, x, out, a),), backward
         return node
 
     return record
@@ -160,7 +161,8 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
             out = op.outside(error, (a, b), (x.label, y.label))
         node = PythonValue(out, (x, y), op)
         if node._parents:
-            node._partials, node._closure = (_partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)), backward
+            node._parents, node._closure = (x, y), backward
+            node._partials = _partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)
         return node
 
     return record
@@ -171,7 +173,7 @@ def _general(op: Op) -> Callable[..., Value]:
         out, partials = _linearize(op, parents)
         node = PythonValue(out, parents, op)
         if node._parents:
-            node._partials, node._closure = partials, _chain_rule
+            node._parents, node._partials, node._closure = parents, partials, _chain_rule
         return node
 
     return record
@@ -217,7 +219,7 @@ def _recorder(op: Op) -> Callable[..., Value]:
 def apply(op: Op, *operands: Any) -> Value:
     """Apply an operation to Values and numbers, and record it.
 
-    >>> apply(ops.mul, Value(3.0), 2)
+    >>> apply(ops.mul, PythonValue(3.0), 2)
     Value(data=6.0, grad=0.0)
 
     Raises where a float would, naming the operation and the operands' values and labels.
@@ -363,6 +365,25 @@ class Value:
     def name(self, name: str) -> None:
         self.label = name
 
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """What this value was computed from, in the operands' order; a leaf has none.
+
+        >>> x = Value(3.0)
+        >>> (x * x).parents == (x, x)
+        True
+        """
+        return self._parents
+
+    @property
+    def operation(self) -> Op | str:
+        """The operation that computed this value; its name where it was made by hand, "" for a leaf.
+
+        >>> (Value(3.0) * 2).operation
+        <operation mul>
+        """
+        return self._operation
+
     # micrograd's and microgpt's names of what is recorded.
 
     @property
@@ -395,7 +416,9 @@ class Value:
         rule = self._partials and tuple(zip(self._parents, self._partials, strict=True))
         self._forget()
         self._parents = parents
-        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
+        if (
+            rule and parents and not self._by_hand
+        ):  # in micrograd, too, the closure of the operation outlives its parents
             self._backward = lambda: _add(rule, self.grad)
 
     _children = _prev
@@ -640,10 +663,28 @@ class Value:
                 memo[id(node)].__dict__.update(copy.deepcopy(node._attributes, memo))
         return memo[id(self)]
 
-    if TYPE_CHECKING:  # every operation of the table is a method, and any attribute may be set
+    def __getattr__(self, name: str) -> Any:
+        if name in _UNSET:
+            return _UNSET[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-        def __getattr__(self, name: str) -> Any: ...
+    if TYPE_CHECKING:  # any attribute may be set
+
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+# The fields of a Value on which a patched __init__ has not called this one.
+_UNSET: dict[str, Any] = {
+    "grad": 0.0,
+    "label": "",
+    "_scope": (),
+    "_role": "",
+    "_traced": False,
+    "_parents": (),
+    "_operation": "",
+    "_partials": None,
+    "_closure": None,
+}
 
 
 for _op in ops.TABLE.values():
@@ -761,7 +802,7 @@ def _lend(twin: Any) -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
     methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
-    names = ("name", "_op", "_prev", "_children", "_local_grads")
+    names = ("name", "parents", "operation", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
     for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])

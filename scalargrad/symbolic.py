@@ -63,16 +63,16 @@ class Formula:
     Equality is identity; nothing is recursive, so that formulas may be deep.
     """
 
-    __slots__ = ("_prev", "head")
+    __slots__ = ("_parents", "head")
 
     def __init__(self, head: str | float | Op, *operands: Any) -> None:
         self.head = head if isinstance(head, (str, Op)) else number(head, "a formula's number")
-        self._prev = tuple(x if isinstance(x, Formula) else Formula(x) for x in operands)
+        self._parents = tuple(x if isinstance(x, Formula) else Formula(x) for x in operands)
 
     @property
     def operands(self) -> tuple[Formula, ...]:
         """The formulas that the operation is applied to; none for a name or a number."""
-        return self._prev
+        return self._parents
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class Formula:
         for node in steps(self):
             text: str
             if isinstance(node.head, Op):
-                text = node.head.print(*(printed[x] for x in node._prev), style=style)
+                text = node.head.print(*(printed[x] for x in node._parents), style=style)
             elif isinstance(node.head, str):
                 text = (names or {}).get(node.head) or _printed_name(node.head, style)
             else:
@@ -117,7 +117,7 @@ class Formula:
         computed: dict[Formula, Any] = {}
         for node in steps(self):
             if isinstance(node.head, Op):
-                computed[node] = node.head(*(computed[x] for x in node._prev))
+                computed[node] = node.head(*(computed[x] for x in node._parents))
             else:
                 computed[node] = values[node.head] if isinstance(node.head, str) else node.head
         return computed[self]
@@ -134,8 +134,8 @@ class Formula:
                 slopes[node] = 1.0
             elif isinstance(node.head, Op):
                 terms = [
-                    node.head.partials[i](node, *node._prev) * slopes[x]
-                    for i, x in enumerate(node._prev)
+                    node.head.partials[i](node, *node._parents) * slopes[x]
+                    for i, x in enumerate(node._parents)
                     if x in slopes
                 ]
                 if terms:
@@ -155,7 +155,7 @@ class Formula:
         simplify = _Simplifier()
         done: dict[Formula, Formula] = {}
         for node in steps(self):
-            operands = [done[x] for x in node._prev]
+            operands = [done[x] for x in node._parents]
             done[node] = simplify(node.head, *operands) if isinstance(node.head, Op) else simplify.leaf(node.head)
         return done[self]
 
@@ -262,7 +262,7 @@ def steps(formula: Formula) -> list[Formula]:
     [x, sin(x)]
     """
     order: Any = _order
-    return order((formula,))  # which needs no more of a node than `_prev`
+    return order((formula,))  # which needs no more of a node than `_parents`
 
 
 def _is_negative(formula: Formula) -> bool:
@@ -296,8 +296,8 @@ class _Simplifier:
         """Apply to what is itself a row of such operations: a + (b + c) becomes (a + b) + c."""
         rest: list[tuple[Op, Formula]] = []
         while isinstance(b.head, Op) and b.head in kind:
-            rest.append((b.head, b._prev[1]))
-            b = b._prev[0]
+            rest.append((b.head, b._parents[1]))
+            b = b._parents[0]
         out = self(op, a, b)
         for operation, c in reversed(rest):
             out = self(operation, out, c)
@@ -305,12 +305,12 @@ class _Simplifier:
 
     def neg(self, a: Formula) -> Formula | None:
         if a._is(ops.sub):
-            return self(ops.sub, *reversed(a._prev))
+            return self(ops.sub, *reversed(a._parents))
         return self.positive(a) if _is_negative(a) else self.leaf(-a.head) if isinstance(a.head, float) else None
 
     def positive(self, a: Formula) -> Formula:
         """Take the sign from what has one."""
-        return self.leaf(-a.head) if isinstance(a.head, float) else a._prev[0]
+        return self.leaf(-a.head) if isinstance(a.head, float) else a._parents[0]
 
     def add(self, a: Formula, b: Formula) -> Formula | None:
         if a.head == 0 or b.head == 0:
@@ -340,9 +340,9 @@ class _Simplifier:
         if _is_negative(a) or _is_negative(b):
             return self.signed(ops.mul, a, b)
         if a._is(ops.div):
-            return self(ops.div, self(ops.mul, a._prev[0], b), a._prev[1])
+            return self(ops.div, self(ops.mul, a._parents[0], b), a._parents[1])
         if b._is(ops.div):
-            return self(ops.div, self(ops.mul, a, b._prev[0]), b._prev[1])
+            return self(ops.div, self(ops.mul, a, b._parents[0]), b._parents[1])
         if b._is(ops.mul):  # factors in one row, the number in front
             return self.in_a_row(ops.mul, a, b, ops.mul)
         if isinstance(b.head, float) and not isinstance(a.head, float):
@@ -355,9 +355,9 @@ class _Simplifier:
         if _is_negative(a) or _is_negative(b):
             return self.signed(ops.div, a, b)
         if a._is(ops.div):
-            return self(ops.div, a._prev[0], self(ops.mul, a._prev[1], b))
+            return self(ops.div, a._parents[0], self(ops.mul, a._parents[1], b))
         if b._is(ops.div):
-            return self(ops.div, self(ops.mul, a, b._prev[1]), b._prev[0])
+            return self(ops.div, self(ops.mul, a, b._parents[1]), b._parents[0])
         if a.head == 0.5:  # sqrt's: people write 1/(2*sqrt(x))
             return self(ops.div, self.leaf(1.0), self(ops.mul, self.leaf(2.0), b))
         return None
@@ -382,6 +382,6 @@ class _Simplifier:
 
     def log(self, a: Formula) -> Formula | None:
         # The guard of d(x**y)/dy at x = 0.
-        if a._is(ops.add) and a._prev[1]._is(ops.equal) and a._prev[1]._prev[0] is a._prev[0]:
-            return self(ops.log, a._prev[0])
+        if a._is(ops.add) and a._parents[1]._is(ops.equal) and a._parents[1]._parents[0] is a._parents[0]:
+            return self(ops.log, a._parents[0])
         return None

@@ -59,6 +59,8 @@ def test_imports_point_down(path):
     if module_name(path) in ("__init__", "compiler", "homework"):
         return
     above = ORDER[: ORDER.index(module_name(path))]
+    if path.stem == "engine":
+        above = [*above, "_engine"]  # its twin, which takes its place
     for name in imports(path, lazily=True):
         package, _, module = name.partition(".")
         if package == "scalargrad" and module:

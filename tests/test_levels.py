@@ -19,6 +19,7 @@ from viz.graph import Graph
 from viz.layers import Summary, rms
 from viz.levels import choose
 from viz.paths import Paths, named
+from viz.text import operation
 
 # Linear units, however they were written
 
@@ -145,7 +146,7 @@ def test_a_parameter_used_elsewhere_keeps_its_card_beside_its_row():
 
 
 def names(graph):
-    return {card.value.label or card.value._op for card in graph.cards}
+    return {card.value.label or operation(card.value) for card in graph.cards}
 
 
 def test_scope_shows_what_was_made_there_and_what_comes_in():
@@ -153,7 +154,7 @@ def test_scope_shows_what_was_made_there_and_what_comes_in():
     assert names(graph) == {"x1", "x2", "z2"}
     graph = Graph(network(), scope="cross-entropy")
     assert names(graph) == {"loss", "*", "log", "/", "t1"}
-    assert [card.cut for card in graph.cards if card.value._op == "/"] == [True]
+    assert [card.cut for card in graph.cards if operation(card.value) == "/"] == [True]
     assert "⋯ ÷" in words(to_dot(network(), scope="cross-entropy"))
     with pytest.raises(ValueError, match=r"scope: expected one of .*'layer 1', .*'softmax'.*, got 'layer 9'"):
         Graph(network(), scope="layer 9")

@@ -18,7 +18,7 @@ from scalargrad import Value, exp, log, scope
 from scalargrad.compiler.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
-from viz.text import html, name, number, symbol
+from viz.text import html, name, number, operation, symbol
 from viz.theme import DARK, LIGHT, THEMES
 
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program `dot` is not installed")
@@ -283,7 +283,7 @@ def test_every_scalar_has_a_card_where_that_is_asked_for():
 
 def test_linear_units_hold_their_parameters_and_products():
     graph = Graph(after_backward(network()), units=True)
-    rows = {card.value.label or card.value._op: [row.leaf.label for row in card.rows] for card in graph.cards}
+    rows = {card.value.label or operation(card.value): [row.leaf.label for row in card.rows] for card in graph.cards}
     assert rows["z1"] == ["w11", "w12", "b1"]
     assert rows["*"] == ["t1"]
     assert {edge.parent.label for edge in graph.edges} == {"x1", "x2", "z1", "z2", ""}

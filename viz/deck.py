@@ -79,5 +79,5 @@ def _is_row(value: Value, child: Value) -> bool:
     if not value._prev:
         return value.role in ("parameter", "target", "constant")
     # The partial sums of a neuron are rows of one card: a card each would make the graph as wide as they are many.
-    alike = value._operation in SUM and child._operation in SUM and value.scope == child.scope and value.scope
+    alike = value.operation in SUM and child.operation in SUM and value.scope == child.scope and value.scope
     return bool(alike) and not value.label and value is child._prev[0]

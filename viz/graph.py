@@ -84,7 +84,7 @@ class Card:
     @property
     def is_linear_unit(self) -> bool:
         """Whether the card is a sum of products with parameters."""
-        return self.running_sum and any(row.into._operation in PRODUCT for row in self.rows)
+        return self.running_sum and any(row.into.operation in PRODUCT for row in self.rows)
 
     @property
     def folded(self) -> list[Value]:
@@ -124,7 +124,7 @@ class Graph:
             for card in cards
             if card.running_sum
             for i, row in enumerate(card.rows)
-            for leaf in ((row.leaf, None) if row.into._operation in PRODUCT else (row.leaf,))
+            for leaf in ((row.leaf, None) if row.into.operation in PRODUCT else (row.leaf,))
         }
         edges = [edge for edge in self._edges() if self._is_seen(edge)]
         shown = self._shown(edges, scope, depth)

@@ -8,7 +8,7 @@ from math import isfinite, sqrt
 
 from scalargrad import Value
 from viz.graph import Card, Graph, sign
-from viz.text import html, name, number, symbol
+from viz.text import html, name, number, operation, symbol
 from viz.theme import Theme, blend
 from viz.units import Row
 
@@ -47,7 +47,7 @@ class Labels:
 
     def _own(self, card: Card) -> str:
         value = card.value
-        op = "Σ" if card.running_sum else symbol(value._op)
+        op = "Σ" if card.running_sum else symbol(operation(value))
         cells, columns = "", SLACK
         if value._prev and op:
             ink = self.theme.chip_ink
@@ -68,7 +68,7 @@ class Labels:
         fill = self.theme.roles[self.graph.role(leaf)].fill
         title = name(leaf.label)
         if not card.running_sum and leaf is not card.value._prev[0]:
-            title = SECOND.get(card.value._op, "") + title
+            title = SECOND.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
         cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from scalargrad import Value, topological_order
 from viz.graph import LEAVES, after_backward, in_scope, within
+from viz.text import operation
 
 MOST_BLOCKS = 10
 BANDS = 6  # of depths, where no scopes tell what belongs together
@@ -58,7 +59,7 @@ class Block:
     @cached_property
     def operations(self) -> list[tuple[str, int]]:
         """The operations in the block, and how many of each, the most frequent first."""
-        return Counter(value._op for value in self.values if value._prev).most_common()
+        return Counter(operation(value) for value in self.values if value._prev).most_common()
 
     @property
     def neurons(self) -> int:

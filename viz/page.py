@@ -310,11 +310,11 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
         yield {
             "name": story.names[value],
             "label": named or (story.names[value] if value is story.root or value in story.numbered else ""),
-            "row": named or text.symbol(value._op),
+            "row": named or text.symbol(text.operation(value)),
             "data": story.number(value.data),
             "role": role(value),
             "constant": value.role == "constant",
-            "symbol": ("Σ" if value in sums else text.symbol(value._op)) if value._prev else "",
+            "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value._prev else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from scalargrad import Value, topological_order
 from viz.graph import Card, Edge, Graph, matches_scope, sign
 from viz.labels import font
-from viz.text import html, name, number, symbol
+from viz.text import html, name, number, operation, symbol
 from viz.theme import Theme
 
 LISTED = 12  # paths: a graph of a hundred additions may have 2**100
@@ -157,7 +157,7 @@ def _named(value: Value, card: Card | None = None) -> str:
         if value.label
         else "Σ"
         if card and card.running_sum
-        else symbol(value._op) or number(value.data)
+        else symbol(operation(value)) or number(value.data)
     )
 
 

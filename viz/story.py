@@ -206,10 +206,10 @@ class Story:
         numbers[leaf] += NUDGE
         for value in self.order:
             if value._prev:
-                if not isinstance(value._operation, Op) or value._by_hand:
+                if not isinstance(value.operation, Op) or value._by_hand:
                     return ""
                 with ieee():
-                    numbers[value] = value._operation(*[numbers[parent] for parent in value._prev])
+                    numbers[value] = value.operation(*[numbers[parent] for parent in value._prev])
         name, root = self.names[leaf], self.names[self.root]
         change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
         if not isfinite(change) or not isfinite(told):
@@ -277,7 +277,7 @@ class Story:
 
 
 def _applied(value: Value, operands: list[Typeset]) -> Typeset:
-    op = value._operation
+    op = value.operation
     if isinstance(op, Op):
         return Typeset._apply(op, *operands)
     return Typeset(f"{label(op or 'f')}({', '.join(operands)})")
@@ -290,7 +290,7 @@ def _product(gradient: Typeset, slope: Typeset) -> Typeset:
 
 
 def _rule(value: Value) -> str:
-    name = value._operation.name if isinstance(value._operation, Op) else ""
+    name = value.operation.name if isinstance(value.operation, Op) else ""
     if name == "relu":
         return RELU[value._prev[0].data > 0]
     return RULES.get(name, ANY_RULE)

@@ -8,9 +8,20 @@ import re
 from math import isinf, isnan
 from xml.sax.saxutils import escape
 
+from scalargrad import Op, Value
+
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _INDEXED = re.compile(r"([^\W\d_]+)([0-9]+(?:,[0-9]+)*)")
 _SYMBOLS = {"*": "×", "-": "−", "/": "÷", "^": "xʸ"}
+
+
+def operation(value: Value) -> str:
+    """Return the symbol of the operation that computed a value, or its name where it was made by hand.
+
+    >>> operation(Value(3.0) ** 2), operation(Value(3.0))
+    ('^', '')
+    """
+    return value.operation.symbol if isinstance(value.operation, Op) else value.operation
 
 
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:

@@ -96,7 +96,7 @@ def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[
     >>> local_derivative(Value(1.0).tanh(), 0, Typeset("h"), [Typeset("z")])
     'sech²(z)'
     """
-    op = value._operation
+    op = value.operation
     if not isinstance(op, Op) or value._by_hand:
         return None
     numbers = tuple(x.data if x.role == "constant" and not x.label else None for x in value._prev)
