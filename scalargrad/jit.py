@@ -128,7 +128,9 @@ class Vmapped:
     def one_by_one(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function for each sample: what compiled code does at once, recorded."""
         given, axes = _prepared(self, arguments, keywords)
-        count, rows = _samples(given, axes), []
+        count = _samples(given, axes)
+        rows: list[list[Any]] = []
+        structure: Any = None
         for i in range(count):
             sample = [a if axis is None else _sample(a, i) for a, axis in zip(given, axes, strict=True)]
             positional = sample[: len(arguments)]
@@ -301,7 +303,7 @@ def _identity(thing: Any) -> Any:
 
 def _holds_values(thing: Any) -> bool:
     """Say whether there are Values among the arguments, other than the parameters of a Module."""
-    if isinstance(thing, (list, tuple, dict)):
+    if isinstance(thing, (list, tuple, dict, deque)):
         return any(map(_holds_values, thing.values() if isinstance(thing, dict) else thing))
     return isinstance(thing, Value) or (is_array(thing) and thing.dtype.hasobject)
 

@@ -7,11 +7,11 @@ numbers out; where a Value comes in, as in a derivative of a derivative, Values 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from numbers import Integral as Integer
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product, under_way
 from scalargrad.ops import ieee, number
@@ -63,7 +63,7 @@ class _Record:
         self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or not _active.isdisjoint(self.order)
-        if isinstance(picks, Integer):
+        if isinstance(picks, SupportsIndex):
             self.inputs = self.inputs.first()
         self.image = self._image(numbers) if self.live else {}
 
@@ -319,12 +319,12 @@ def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
 def _chosen(argnums: Any, count: int) -> list[int]:
     """Return the positions of the arguments to differentiate with respect to, among so many."""
     chosen = []
-    for pick in (argnums,) if isinstance(argnums, (Integer, str)) else argnums:
-        if isinstance(pick, bool) or not isinstance(pick, Integer):
+    for pick in argnums if isinstance(argnums, Iterable) else (argnums,):
+        if isinstance(pick, bool) or not isinstance(pick, SupportsIndex):
             raise TypeError(f"argnums must be a whole number, or several, got {argnums!r}")
-        if not -count <= pick < count:
+        if not -count <= index(pick) < count:
             raise ValueError(f"argnums: no argument {pick!r} in a call with {count} positional arguments")
-        chosen.append(int(pick) % count)
+        chosen.append(index(pick) % count)
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"argnums: an argument twice in {argnums!r}")
     return chosen

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
-from collections import OrderedDict, defaultdict
+from array import array
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -178,6 +179,10 @@ class _Parameter(int):
     """The number of a unit in a Module, where it is to be a parameter."""
 
 
+class _Recorded(int):
+    """The number of a unit that is a Value in another object: its number is taken, as a parameter's is."""
+
+
 class _Attribute(int):
     """The number of an attribute that holds no numbers. A program depends on it only where it is read."""
 
@@ -260,13 +265,14 @@ def is_object(thing: Any) -> bool:
         return True
     if isinstance(thing, (type, Enum, ModuleType)) or kind.__module__ == "builtins":
         return False
-    if any(getattr(kind, hook, None) is not getattr(object, hook, None) for hook in _HOOKS):
-        return dataclasses.is_dataclass(kind) and not hasattr(thing, "__dict__")  # whose slots are known
-    return hasattr(thing, "__dict__") and kind.__basicsize__ <= _Plain.__basicsize__
+    if not kind.__dictoffset__:
+        return dataclasses.is_dataclass(kind)  # whose slots are known
+    is_known = all(getattr(kind, hook, None) is getattr(object, hook, None) for hook in _HOOKS)
+    return is_known and kind.__basicsize__ <= _Plain.__basicsize__
 
 
 def _attributes(thing: Any) -> dict[str, Any]:
-    if hasattr(type(thing), "__dict__") and hasattr(thing, "__dict__"):
+    if type(thing).__dictoffset__:
         return attributes_of(thing)
     return {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing) if hasattr(thing, field.name)}
 
@@ -291,7 +297,7 @@ class Reads:
         self.things: list[Any] = []
         self.kinds: list[type] = []
 
-    def __enter__(self) -> Reads:
+    def __enter__(self) -> Reads:  # noqa: PYI034 - Self is for Python 3.11
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -332,7 +338,7 @@ def _enter(kind: type) -> bool:
     with _lock:
         count = _changed_kinds.get(kind, 0)
         if not count:
-            original = kind.__getattribute__
+            original: Any = kind.__getattribute__
 
             def __getattribute__(self: Any, name: str) -> Any:
                 found = original(self, name)
@@ -364,15 +370,15 @@ def _leave(kind: type) -> None:
 def _static(thing: Any, name: str, leaves: bool) -> Any:
     """Return the skeleton of what cannot change. Raises TypeError where it can, or hides Values."""
     kind = type(thing)
-    by_value = kind.__hash__ not in (None, object.__hash__)
+    its_hash: Any = kind.__hash__
     if leaves and _may_hide_values(thing):
         raise _refusal(thing, name)
     if thing is None or thing is Ellipsis or isinstance(thing, (type, ModuleType)):
         return None, _Same, _Same(thing), None
-    if by_value:
+    if its_hash not in (None, object.__hash__):
         try:
             hash(thing)
-        except TypeError:
+        except (TypeError, ValueError):
             raise _refusal(thing, name) from None
         return None, kind, thing, None
     if callable(thing):
@@ -393,7 +399,7 @@ def _may_hide_values(thing: Any) -> bool:
 
 def _refusal(thing: Any, name: str) -> TypeError:
     ways = "write a list, a dict or a dataclass of what it holds"
-    if hasattr(thing, "__array__") or hasattr(thing, "typecode"):
+    if hasattr(thing, "__array__"):
         ways = "write numpy.asarray(...), whose operators are known"
     return TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}: {ways}")
 
@@ -422,14 +428,16 @@ class _Apart:
         if self.mapped and not (isinstance(thing, dict) or is_object(thing) or _has_arrays(thing)):
             thing = _samples(thing, name)
         if isinstance(thing, Value):
-            return self.value(thing, bool(above))
+            return self.value(thing, bool(above), in_module)
         if is_array(thing):
             if in_module and not thing.dtype.hasobject:
                 return None, Contents, Contents.of(thing), None
             return self.unit(thing, thing.shape)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
-            return self.number(thing, name, bool(above), in_module)
-        if isinstance(thing, (list, tuple, dict)):
+            return self.number(thing, bool(above), in_module)
+        if isinstance(thing, array):  # which cannot hold Values; a list behaves alike
+            thing = thing.tolist()
+        if isinstance(thing, (list, tuple, dict)) or kind is deque:
             return self.container(thing, name, above, in_module)
         if is_object(thing):
             return self.object(thing, name, above, in_module or isinstance(thing, Module))
@@ -440,7 +448,7 @@ class _Apart:
             return _static(thing, name, self.leaves)
         raise _refusal(thing, name)
 
-    def number(self, thing: Any, name: str, in_object: bool, in_module: bool) -> Any:
+    def number(self, thing: Any, in_object: bool, in_module: bool) -> Any:
         # A traced number is no flag and no count: a branch, or a range, needs to know it.
         kind = type(thing)
         is_flag = kind.__name__ in ("bool", "bool_")
@@ -448,13 +456,12 @@ class _Apart:
         if in_module or (fixed if self.compiled else is_flag and in_object):
             # 0.0 equals -0.0, and nan does not equal nan
             return (None, kind, thing, None) if isinstance(thing, int) else (None, float, number(thing).hex(), None)
-        if is_flag and not self.leaves:
-            raise TypeError(f"{name} is {thing!r}: hand a bool over in an argument that is not differentiated")
         return self.unit(thing)
 
-    def value(self, thing: Value, in_object: bool) -> Any:
-        if not in_object:
-            return self.unit(thing)
+    def value(self, thing: Value, in_object: bool, in_module: bool) -> Any:
+        if not in_module:
+            unit = self.unit(thing)
+            return _Recorded(unit) if in_object and self.compiled and not self.leaves else unit
         if is_parameter(thing):
             self.varying += 1
             if id(thing) not in self.seen:
@@ -463,7 +470,7 @@ class _Apart:
         return self.unit(thing) if self.leaves else (None, _Same, _Same(thing), None)
 
     def container(self, thing: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
-        extra: Any = None
+        extra: Any = thing.maxlen if isinstance(thing, deque) else None
         if isinstance(thing, dict):
             if isinstance(thing, defaultdict):
                 extra = _Same(thing.default_factory)
@@ -473,6 +480,9 @@ class _Apart:
                 if type(key) is not str and (isinstance(key, Value) or _may_hide_values(key)):
                     raise _refusal(thing, name)
         items = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
+        for key, part in items:
+            if part.__class__ is bool and not (self.compiled or self.leaves or above):  # as a Value, it would be true
+                raise TypeError(f"{name}[{key!r}] is {part}: write a number, or hand a flag over in another argument")
         parts = tuple([self.skeleton(part, f"{name}[{key!r}]", above, in_module) for key, part in items])
         return type(thing), tuple(thing) if isinstance(thing, dict) else None, parts, extra
 
@@ -532,8 +542,8 @@ def _samples(thing: Any, name: str) -> Any:
             array = array if array.dtype.kind in "fiub" else array.astype(float, casting="safe")
     except (TypeError, ValueError):
         raise TypeError(
-            f"{name}: expected an array of numbers, with the samples along its first axis, got {thing!r}; what is the "
-            "same for all samples has the axis None in in_axes"
+            f"{name}: expected an array of numbers, got {thing!r}: the samples are along its first axis; what is the same "
+            "for all of them has the axis None in in_axes"
         ) from None
     return array
 
@@ -559,6 +569,8 @@ class _Rebuilt:
             return _dict(kind, keys, things, extra)
         if kind is MethodType:
             return MethodType(*things)
+        if kind is deque:
+            return deque(things, extra)
         if hasattr(kind, "_make"):
             return kind._make(things)
         if issubclass(kind, tuple):
@@ -600,7 +612,7 @@ def put_attributes(thing: Any, attributes: Mapping[str, Any]) -> None:
     >>> put_attributes(thing, {"a": 1.0}); thing
     namespace(a=1.0)
     """
-    if hasattr(thing, "__dict__"):
+    if type(thing).__dictoffset__:
         attributes_of(thing).update(attributes)
     else:
         for key, value in attributes.items():
@@ -633,7 +645,7 @@ def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: lis
     if kind is None:
         return
     if keys is None:
-        if not isinstance(thing, (list, tuple)) or len(thing) != len(parts):
+        if not isinstance(thing, (list, tuple, deque, array)) or len(thing) != len(parts):
             raise ValueError(f"{name}: expected {len(parts)} entries in a {kind.__name__}, got {thing!r}")
         inside = {index: f"{name}[{index}]" for index in range(len(parts))}
     elif issubclass(kind, dict):

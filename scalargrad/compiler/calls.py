@@ -7,6 +7,7 @@ together; all others go the general way, by their units.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import reduce
@@ -31,6 +32,7 @@ from scalargrad.tree import (
     _Above,
     _Attribute,
     _Given,
+    _Recorded,
     _Same,
     is_array,
     put_attributes,
@@ -233,6 +235,10 @@ class _Writer:
             if place in self.trace.attributes:
                 self.take(name, self.arguments[self.argument].fixed[skeleton].skeleton, shapes)
             return
+        if type(skeleton) is _Recorded:
+            self.refuse(f"{name}.__class__ is not Value")
+            self.numbers.append(f"{name}._data")
+            return
         if isinstance(skeleton, int):
             self.parameter(name, (self.argument, skeleton))
             return
@@ -240,7 +246,11 @@ class _Writer:
         if kind is None:
             self.static(name, keys, parts)
             return
-        if extra is not None or kind is MethodType or not (hasattr(kind, "__dict__") or keys is None):
+        if (
+            extra is not None
+            or kind in (MethodType, deque)
+            or (keys is not None and not issubclass(kind, dict) and not kind.__dictoffset__)
+        ):
             raise _NotPlain
         names = [f"v{self.count + i}" for i in range(len(parts))]
         self.count += len(parts)
@@ -300,7 +310,7 @@ class _Writer:
             return f"[{', '.join(inner)}]"
         if kind is tuple:
             return _tuple(inner)
-        if keys is None or (kind is not dict and issubclass(kind, dict)):
+        if keys is None or kind is deque or (kind is not dict and issubclass(kind, dict)):
             raise _NotPlain
         items = ", ".join(f"{self.known(key)}: {part}" for key, part in zip(keys, inner, strict=True))
         return f"{{{items}}}" if kind is dict else f"made({self.known(kind)}, {{{items}}})"
@@ -310,7 +320,7 @@ def _tuple(parts: Sequence[str]) -> str:
     return f"({''.join(f'{part}, ' for part in parts)})"
 
 
-def _made(kind: type, attributes: dict[str, Any]) -> Any:
+def _made(kind: Any, attributes: dict[str, Any]) -> Any:
     made = kind.__new__(kind)
     put_attributes(made, attributes)
     return made
