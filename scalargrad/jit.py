@@ -10,28 +10,32 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from functools import reduce as fold
 from itertools import count
 from math import nan, prod
 from operator import add
-from types import MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
 from scalargrad.engine import tracing
-from scalargrad.ops import number
+from scalargrad.ops import Op, number
 from scalargrad.transforms import _active, active
-from scalargrad.tree import Shape, Structure, is_array, take_apart
+from scalargrad.tree import Reads, Shape, Structure, is_array, is_object, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
 
 BACKENDS = ("llvm", "python")
 MOST = 8  # quick ways in: one after another is tried at a call
+PROGRAMS = 64  # that a function keeps, for as many structures of arguments: the one that was used last
 
 
 def jit(function: Function, *, backend: str = "llvm", level: int | None = None) -> Jitted:
@@ -97,6 +101,7 @@ class Vmapped:
 
     def __init__(self, function: Function, in_axes: Any, reduce: str | None) -> None:
         self.function, self.in_axes, self.reduce = function, in_axes, reduce
+        self.inner, self.bound = _unbound(function)
         self.__name__ = getattr(function, "__name__", "function")
         self._jitted: Jitted | None = None
 
@@ -104,16 +109,17 @@ class Vmapped:
         return f"<{self.__name__} mapped over samples{f', {self.reduce}' if self.reduce else ''}>"
 
     def axes(self, arguments: Sequence[Any]) -> tuple[int | None, ...]:
-        """Return the axis of each argument. Raises ValueError where their number differs.
+        """Return the axis of each argument, that to which a method is bound first. Raises ValueError where their number differs.
 
         >>> vmap(abs).axes([1.0])
         (0,)
         """
+        bound = (None,) * len(self.bound)
         if not isinstance(self.in_axes, tuple):
-            return (self.in_axes,) * len(arguments)
-        if len(self.in_axes) != len(arguments):
-            raise ValueError(f"in_axes has {len(self.in_axes)} entries for {len(arguments)} arguments")
-        return self.in_axes
+            return bound + (self.in_axes,) * (len(arguments) - len(bound))
+        if len(self.in_axes) != len(arguments) - len(bound):
+            raise ValueError(f"in_axes has {len(self.in_axes)} entries for {len(arguments) - len(bound)} arguments")
+        return bound + self.in_axes
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self._jitted is None:
@@ -122,13 +128,17 @@ class Vmapped:
 
     def one_by_one(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function for each sample: what compiled code does at once, recorded."""
-        axes = self.axes(arguments)
-        count = _samples([a for a, axis in zip(arguments, axes, strict=True) if axis == 0])
-        rows = []
+        given, axes = _prepared(self, arguments, keywords)
+        count = _samples(given, axes)
+        rows: list[list[Any]] = []
+        structure: Any = None
         for i in range(count):
-            sample = [a if axis is None else _sample(a, i) for a, axis in zip(arguments, axes, strict=True)]
-            units, structure = take_apart(self.function(*sample, **keywords), "the function's result", static=True)
-            rows.append(units)
+            sample = [a if axis is None else _sample(a, i) for a, axis in zip(given, axes, strict=True)]
+            positional = sample[: len(arguments)]
+            result = self.inner(*positional, **dict(zip(keywords, sample[len(arguments) :], strict=True)))
+            units, found = take_apart(result, "the function's result", "leave")
+            structure = structure if rows else found
+            rows.append(units if found == structure else structure.units_of(result, "the function's result"))
         if not rows:
             raise ValueError("vmap needs at least one sample")
         if self.reduce:
@@ -141,7 +151,7 @@ class Vmapped:
         return structure.rebuild([as_array(np.array(column)) for column in zip(*rows, strict=True)])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Vmapped, (self.function, self.in_axes, self.reduce)
+        return _reduced(self, self.function, self.in_axes, self.reduce)
 
 
 class Jitted:
@@ -153,16 +163,22 @@ class Jitted:
 
     def __init__(self, function: Function, backend: str, level: int | None) -> None:
         self.function, self.backend, self.level = function, backend, level
+        # What a method is bound to is an argument, too: it may change.
+        self._inner, self._bound = (function, function.bound) if isinstance(function, Vmapped) else _unbound(function)
         for name in ("__name__", "__qualname__", "__module__", "__doc__"):
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
-        self._compiled: dict[Any, Compiled] = {}
+        self._compiled: dict[Any, Compiled] = {}  # the latest last
+        self._read: dict[Any, frozenset[tuple[int, int]]] = {}  # attributes that a program may depend on
+        self._argument_names: list[str] = []
         self._quick: list[Function] = []  # for structures seen before, the newest first
 
     def __repr__(self) -> str:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if self._bound:
+            arguments = (*self._bound, *arguments)
         if not _active:  # no transform is under way
             if not keywords:
                 for call in self._quick:
@@ -171,31 +187,52 @@ class Jitted:
                         return result
             if not _holds_values((arguments, keywords)):
                 return self._call(arguments, keywords)
-        function = self.function.one_by_one if isinstance(self.function, Vmapped) else self.function
+        function = self._inner.one_by_one if isinstance(self._inner, Vmapped) else self._inner
         return function(*arguments, **keywords)
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        given, axes = _prepared(self.function, arguments)
-        parts = [take_apart(a, "argument", static=True) for a in (*given, *keywords.values())]
+        given, axes = _prepared(self._inner, arguments, keywords)
+        names = (*self._names(len(arguments)), *keywords)
+        parts = [take_apart(a, f"{name}: argument", "enter") for a, name in zip(given, names, strict=True)]
         structures = tuple(structure for _, structure in parts)
         # However many samples there are, the program is the same.
-        one = [*axes, *(None for _ in keywords)]
         shapes = [
             tuple(shape and shape[1:] if axis == 0 else shape for shape in structure.shapes)
-            for structure, axis in zip(structures, one, strict=True)
+            for structure, axis in zip(structures, axes, strict=True)
         ]
-        key = (tuple(structure.skeleton for structure in structures), tuple(shapes), axes, tuple(keywords))
-        mapped = [a for a, axis in zip(given, axes, strict=True) if axis == 0]
-        if mapped:
-            _samples(mapped)
+        alike = (tuple(structure.skeleton for structure in structures), tuple(shapes), axes, tuple(keywords))
+        _samples(given, axes)
         units = [unit for part, _ in parts for unit in part]
-        compiled = self._compiled.get(key)
+        key = self._key(alike, structures)
+        compiled = self._compiled.pop(key, None)
         if compiled is None or not compiled.trace.is_valid():
-            trace = _trace(self.function, given, keywords)
-            compiled = self._compiled[key] = Compiled(trace, self.backend, self.level)
+            trace = _trace(self._inner, arguments, keywords)
+            compiled = Compiled(trace, self.backend, self.level)
+            self._read[alike] = self._read.get(alike, frozenset()) | trace.attributes
+            key = self._key(alike, structures)
             if not keywords and (call := compiled.quick(structures)):
                 self._quick = [call, *self._quick[: MOST - 1]]
-        return compiled(units)
+        self._compiled[key] = compiled
+        if len(self._compiled) > PROGRAMS:
+            self._forget()
+        return compiled(units, [structure.fixed for structure in structures])
+
+    def _names(self, count: int) -> list[str]:
+        if len(self._argument_names) != count:
+            inner = self._inner.inner if isinstance(self._inner, Vmapped) else self._inner
+            self._argument_names = _argument_names(inner, count)
+        return self._argument_names
+
+    def _key(self, alike: Any, structures: Sequence[Structure]) -> Any:
+        """Tell programs apart: by the arguments' structures, and by those attributes that one of the programs has read."""
+        read = self._read.get(alike, frozenset())
+        return alike, read, tuple([structures[i].fixed[attribute].skeleton for i, attribute in sorted(read)])
+
+    def _forget(self) -> None:
+        alike, *_ = oldest = next(iter(self._compiled))
+        del self._compiled[oldest]
+        if all(alike != other for other, *_ in self._compiled):
+            self._read.pop(alike, None)
 
     def __get__(self, thing: Any, kind: Any = None) -> Any:
         return self if thing is None else MethodType(self, thing)  # the method of a class
@@ -208,84 +245,118 @@ class Jitted:
         t2 = t1 + t1
         return t2
         """
-        return _trace(self.function, arguments, keywords).program
+        return _trace(self._inner, (*self._bound, *arguments), keywords).program
 
     def __reduce__(self) -> Any:
         # A decorated function is found under its own name; any other is compiled anew where it arrives.
         named: Any = sys.modules.get(getattr(self, "__module__", ""))
         for name in getattr(self, "__qualname__", "").split("."):
             named = getattr(named, name, None)
-        return self.__qualname__ if named is self else (Jitted, (self.function, self.backend, self.level))
+        if named is self:
+            return self.__qualname__
+        return _reduced(self, self.function, self.backend, self.level)
+
+
+def _unbound(function: Function) -> tuple[Function, tuple[Any, ...]]:
+    """Divide a method, or a callable object, into a function and the object that is its first argument."""
+    if isinstance(function, MethodType):
+        return function.__func__, (function.__self__,)
+    return (type(function).__call__, (function,)) if is_object(function) else (function, ())
+
+
+# Pickles. A function that arrives again, as a worker's does with each task, is the one that is there already, if all of
+# it is named or cannot change: what it compiled is not compiled again.
+
+_there: WeakValueDictionary[Any, Any] = WeakValueDictionary()
+_kept: deque[Any] = deque(maxlen=PROGRAMS)  # which have arrived: they outlive the task
+
+
+def _reduced(made: Any, *parts: Any) -> tuple[Any, ...]:
+    """Return what pickle makes a function of, and remember that it is there."""
+    kind = type(made)
+    if (identity := _identity((kind, *parts))) is not None:
+        _there[identity] = made
+    return _arrived, (kind, *parts)
+
+
+def _arrived(kind: type, *parts: Any) -> Any:
+    """Make a function of what a pickle holds, or find the one that is there."""
+    identity = _identity((kind, *parts))
+    made = kind(*parts) if identity is None else _there.setdefault(identity, kind(*parts))
+    if made not in _kept:
+        _kept.append(made)
+    return made
+
+
+def _identity(thing: Any) -> Any:
+    """Return what equal functions have in common; None for one that may change, as a model does."""
+    if isinstance(thing, Jitted):
+        thing = Jitted, thing.function, thing.backend, thing.level
+    elif isinstance(thing, Vmapped):
+        thing = Vmapped, thing.function, thing.in_axes, thing.reduce
+    elif isinstance(thing, partial):
+        thing = None if thing.keywords else (partial, thing.func, *thing.args)
+    if isinstance(thing, tuple):
+        parts = tuple(map(_identity, thing))
+        return None if None in parts else parts
+    if isinstance(thing, (FunctionType, BuiltinFunctionType, type, Op)):
+        return thing
+    return (type(thing), thing) if thing is None or isinstance(thing, (str, int)) else None
 
 
 def _holds_values(thing: Any) -> bool:
     """Say whether there are Values among the arguments, other than the parameters of a Module."""
-    if isinstance(thing, (list, tuple, dict)):
+    if isinstance(thing, (list, tuple, dict, deque)):
         return any(map(_holds_values, thing.values() if isinstance(thing, dict) else thing))
     return isinstance(thing, Value) or (is_array(thing) and thing.dtype.hasobject)
 
 
-def _is_many(thing: Any) -> bool:
-    """Say whether a mapped argument is a container of arrays, each with all samples, and not a list of samples."""
-    first = next(iter(thing.values() if isinstance(thing, dict) else thing), None)
-    return isinstance(thing, dict) or is_array(first) or isinstance(first, dict)
-
-
-def _arrays(thing: Any, name: str) -> Any:
-    """Return a mapped argument as arrays: a list of samples becomes one."""
-    import numpy as np
-
-    if is_array(thing):
-        if thing.ndim and (thing.dtype.kind in "fiub"):
-            return thing
-        raise TypeError(f"{name}: expected an array of numbers with the samples along its first axis, got {thing!r}")
-    if isinstance(thing, (list, tuple, dict)) and thing and _is_many(thing):
-        units, structure = take_apart(thing, name)
-        return structure.rebuild([_arrays(unit, name) for unit in units])
-    try:
-        return _arrays(np.asarray(thing, float), name)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected an array of numbers, got {thing!r}") from None
-
-
 def _sample(thing: Any, i: int) -> Any:
-    if isinstance(thing, (list, tuple, dict)) and _is_many(thing):
-        units, structure = take_apart(thing)
-        return structure.rebuild([unit[i] for unit in units])
-    return thing[i]
+    units, structure = take_apart(thing, to="map")
+    return structure.rebuild([unit[i] for unit in units], [structure.fixed])
 
 
-def _samples(mapped: Sequence[Any]) -> int:
+def _samples(arguments: Sequence[Any], axes: Sequence[int | None]) -> int:
     """Count the samples of the mapped arguments. Raises ValueError where they differ."""
-    counts: set[int] = set()
-    for thing in mapped:
-        many = isinstance(thing, (list, tuple, dict)) and _is_many(thing)
-        counts.update(len(unit) for unit in (take_apart(thing)[0] if many else (thing,)))
-    if len(counts) != 1:
+    mapped = [a for a, axis in zip(arguments, axes, strict=True) if axis == 0]
+    counts = {len(unit) for thing in mapped for unit in take_apart(thing, to="map")[0]}
+    if mapped and len(counts) != 1:
         raise ValueError(f"vmap: the mapped arguments must have as many samples each, got {sorted(counts)}")
-    return int(counts.pop())
+    return int(counts.pop()) if mapped else 0
 
 
 # Tracing.
 
 
-def _prepared(function: Function, arguments: Sequence[Any]) -> tuple[Sequence[Any], tuple[int | None, ...]]:
-    """Return the arguments, the mapped ones as arrays, and the axis of each that is mapped."""
+def _prepared(
+    function: Function, arguments: Sequence[Any], keywords: dict[str, Any]
+) -> tuple[list[Any], tuple[int | None, ...]]:
+    """Return the arguments, those by name last, the mapped ones as arrays, and the axis of each that is mapped."""
+    given = [*arguments, *keywords.values()]
     if not isinstance(function, Vmapped):
-        return arguments, (None,) * len(arguments)
-    axes = function.axes(arguments)
-    return [a if axis is None else _arrays(a, "argument") for a, axis in zip(arguments, axes, strict=True)], axes
+        return given, (None,) * len(given)
+    axes = (*function.axes(arguments), *(0 for _ in keywords))
+    names = [*_argument_names(function.inner, len(arguments)), *keywords]
+    return [a if axis is None else _arrays(a, name) for a, axis, name in zip(given, axes, names, strict=True)], axes
+
+
+def _arrays(thing: Any, name: str) -> Any:
+    """Return a mapped argument as arrays."""
+    if is_array(thing) and thing.ndim and thing.dtype.kind in "fiub":
+        return thing
+    units, structure = take_apart(thing, name, "map")
+    return structure.rebuild(units, [structure.fixed])
 
 
 def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Trace:
-    inner = function.function if isinstance(function, Vmapped) else function
-    arguments, axes = _prepared(function, arguments)
+    inner = function.inner if isinstance(function, Vmapped) else function
+    given, axes = _prepared(function, arguments, keywords)
     leaves: list[Value] = []
     shapes: list[Shape] = []
     numbers: list[float] = []  # of the first sample
 
     def traced(thing: Any, name: str, axis: int | None) -> Any:
-        units, structure = take_apart(thing, name, static=True)
+        units, structure = take_apart(thing, f"{name}: argument", "enter")
         own = [(s[1:] if axis == 0 else s) if s is not None else None for s in structure.shapes]
         sizes = [1 if s is None else prod(s) for s in own]
         made = []
@@ -297,17 +368,20 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         numbers.extend(_numbers(units, name, axis == 0))
         shapes.extend((SAMPLES, *(s or ())) if axis == 0 else s for s in own)
         # One sample of an array with one axis is a lone number.
-        return Structure(structure.skeleton, tuple(s or None if axis == 0 else s for s in own)).unflatten(made)
+        one = tuple(s or None if axis == 0 else s for s in own)
+        return Structure(structure.skeleton, one, structure.fixed).unflatten(made, reads)
 
-    names = _argument_names(inner, len(arguments))
+    names = [*_argument_names(inner, len(arguments)), *keywords]
     numpy = sys.modules.get("numpy")  # it warns where the processor meets a nan, as traced Values hold
-    with tracing() as trace, numpy.errstate(all="ignore") if numpy else nullcontext():
-        fresh = [traced(a, name, axis) for a, name, axis in zip(arguments, names, axes, strict=True)]
-        more = {name: traced(a, name, None) for name, a in keywords.items()}
+    with tracing() as trace, Reads() as reads, numpy.errstate(all="ignore") if numpy else nullcontext():
+        fresh = []
+        for reads.argument, (a, name, axis) in enumerate(zip(given, names, axes, strict=True)):
+            fresh.append(traced(a, name, axis))
+        more = dict(zip(keywords, fresh[len(arguments) :], strict=True))
         with active([*leaves, Value(nan)]):
-            result = inner(*fresh, **more)
-    units, outputs = take_apart(result, "the function's result", static=True)
-    results = [x for unit in units for x in (unit.ravel().tolist() if is_array(unit) else (unit,))]
+            result = inner(*fresh[: len(arguments)], **more)
+        units, outputs = take_apart(result, "the function's result", "leave")
+    results = numbers_in(units)
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]
@@ -316,7 +390,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
     made = [(SAMPLES, *(shape or ())) if mapped and not reduce else shape for shape in outputs.shapes]
     first = 1 + sum(shape is not None for shape in made)
     program.layout = Layout(tuple(_places(shapes, first)), tuple(_places(made, 0)), mapped, reduce)
-    return Trace(program, shapes, made, outputs, captured, trace.read)
+    return Trace(program, shapes, made, outputs, captured, frozenset(reads.seen), trace.read)
 
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:

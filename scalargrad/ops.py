@@ -90,7 +90,9 @@ def is_number(value: Any) -> bool:
     """
     if isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_"):  # NumPy's bool
         return True
-    return getattr(value, "shape", None) == () and is_number(value.item())  # an array or tensor without dimensions
+    return (
+        getattr(value, "shape", None) == () and hasattr(value, "item") and is_number(value.item())
+    )  # an array or tensor without dimensions
 
 
 def number(value: Any, name: str = "value") -> float:

@@ -7,14 +7,15 @@ numbers out; where a Value comes in, as in a derivative of a derivative, Values 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product, under_way
 from scalargrad.ops import ieee, number
-from scalargrad.tree import Structure, flatten
+from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
@@ -47,28 +48,23 @@ class _Record:
     """
 
     def __init__(self, function: Function, arguments: Sequence[Any], picks: int | Sequence[int], keywords: Any) -> None:
-        chosen = (picks,) if isinstance(picks, int) else tuple(picks)
-        for pick in chosen:
-            if not isinstance(pick, int) or not -len(arguments) <= pick < len(arguments):
-                raise ValueError(f"argnums: no argument {pick!r} in a call with {len(arguments)} positional arguments")
-        parts = [flatten(arguments[pick], f"argument {pick}") for pick in chosen]
-        numbers = [x for part, _ in parts for x in part]
+        chosen = _chosen(picks, len(arguments))
+        numbers, self.inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
         self.leaves = [_fresh(x) for x in numbers]
-        rest, fresh = iter(self.leaves), list(arguments)
-        for pick, (_, structure) in zip(chosen, parts, strict=True):
-            fresh[pick] = structure.unflatten([next(rest) for _ in range(structure.size)])
-        self.inputs = parts[0][1] if isinstance(picks, int) else flatten(tuple(arguments[p] for p in chosen))[1]
+        fresh = list(arguments)
+        for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
+            fresh[pick] = argument
         with active(self.leaves), _changed(recording=True):
             result = function(*fresh, **keywords)
-        numbers_out, self.outputs = flatten(result, "the function's result")
+        numbers_out, self.outputs = flatten(result, "the function's result", "result")
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
         self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
-        own = [x for part, structure in parts for x in structure.bare(part) if isinstance(x, Value)]
-        unknown = any(isinstance(x, Value) and (under_way() or x in _active or is_traced(x)) for x in numbers)
-        self.live = bool(own) or unknown or not _active.isdisjoint(self.order)
+        self.live = _are_live(numbers, self.inputs) or not _active.isdisjoint(self.order)
+        if isinstance(picks, SupportsIndex):
+            self.inputs = self.inputs.first()
         self.image = self._image(numbers) if self.live else {}
 
     def _image(self, numbers: Sequence[Any]) -> dict[Value, Value]:
@@ -106,14 +102,14 @@ class _Record:
                         found[node] = found[node] + share if node in found else share
         return [found.get(result, 0.0) for result in self.results]
 
-    def number(self, x: Any) -> Any:
+    def number(self, x: Any, live: bool = False) -> Any:
         """Return a result as a number, or as a Value where what came in was not all numbers."""
-        if self.live:
+        if live or self.live:
             return x if isinstance(x, Value) else _constant(x)
         return x._data if isinstance(x, Value) else x
 
-    def out(self, numbers: Sequence[Any], structure: Structure) -> Any:
-        return structure.unflatten(map(self.number, numbers))
+    def out(self, numbers: Sequence[Any], structure: Structure, live: bool = False) -> Any:
+        return structure.unflatten([self.number(x, live) for x in numbers])
 
     def value(self) -> Any:
         return self.out([self.image.get(result, result) for result in self.results], self.outputs)
@@ -267,9 +263,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
     record = _Record(function, primals, range(len(primals)), {})
-    along = _alike(tangents, record.inputs, "tangents")
+    along, live = _paired(tuple(tangents), record.inputs, "tangents")
     seeds = {leaf: x for leaf, x in zip(record.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
-    record.live = record.live or any(isinstance(x, Value) for x in along)
+    record.live = record.live or live
     return record.value(), record.out(record.tangents(seeds), record.outputs)
 
 
@@ -286,10 +282,10 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
         seeds: dict[Value, Any] = {}
-        for result, x in zip(record.results, _alike(cotangent, record.outputs, "cotangent"), strict=True):
+        along, live = _paired(cotangent, record.outputs, "cotangent")
+        for result, x in zip(record.results, along, strict=True):
             seeds[result] = seeds[result] + x if result in seeds else x
-        record.live = record.live or any(isinstance(x, Value) for x in seeds.values())
-        pulled: tuple[Any, ...] = record.out(record.gradient(seeds), record.inputs)
+        pulled: tuple[Any, ...] = record.out(record.gradient(seeds), record.inputs, live)
         return pulled
 
     return record.value(), pull_back
@@ -306,11 +302,32 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     return jvp(grad(function), primals, tangents)[1]
 
 
-def _alike(tree: Any, structure: Structure, name: str) -> list[Any]:
-    numbers, got = flatten(tuple(tree) if name == "tangents" else tree, name)
-    if got.shapes != structure.shapes:
-        raise ValueError(f"{name}: expected numbers of the shapes {structure.shapes}, got {got.shapes}")
-    return numbers
+def _paired(tree: Any, structure: Structure, name: str) -> tuple[list[Any], bool]:
+    """Return the numbers of a tree in the order of a structure, and whether Values come out where they go in."""
+    numbers = numbers_in(structure.units_of(tree, name))
+    live = _are_live(numbers, structure)
+    return numbers if live else [x._data if isinstance(x, Value) else x for x in numbers], live
+
+
+def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
+    """Say whether there are Values of a graph among the numbers. The parameters of a Module stand for their numbers."""
+    if any(isinstance(x, Value) for x in structure.bare(numbers)):
+        return True
+    return any(isinstance(x, Value) and (under_way() or x in _active or is_traced(x)) for x in numbers)
+
+
+def _chosen(argnums: Any, count: int) -> list[int]:
+    """Return the positions of the arguments to differentiate with respect to, among so many."""
+    chosen = []
+    for pick in argnums if isinstance(argnums, Iterable) else (argnums,):
+        if isinstance(pick, bool) or not isinstance(pick, SupportsIndex):
+            raise TypeError(f"argnums must be a whole number, or several, got {argnums!r}")
+        if not -count <= index(pick) < count:
+            raise ValueError(f"argnums: no argument {pick!r} in a call with {count} positional arguments")
+        chosen.append(index(pick) % count)
+    if len(set(chosen)) < len(chosen):
+        raise ValueError(f"argnums: an argument twice in {argnums!r}")
+    return chosen
 
 
 def _named(derivative: Function, function: Function, *options: Any) -> Function:

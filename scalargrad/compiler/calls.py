@@ -7,12 +7,14 @@ together; all others go the general way, by their units.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import reduce
 from itertools import islice
 from math import isnan, nan, prod
 from operator import add
-from types import MappingProxyType
+from types import MappingProxyType, MethodType
 from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
@@ -20,9 +22,21 @@ from scalargrad.compiler.llvm import SAMPLES
 from scalargrad.compiler.machine import Kernel
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
-from scalargrad.nn import Module, is_parameter
+from scalargrad.nn import is_parameter
 from scalargrad.ops import number
-from scalargrad.tree import Contents, Shape, Structure, _rebuild, _Same, is_array
+from scalargrad.tree import (
+    Contents,
+    Fixed,
+    Shape,
+    Structure,
+    _Above,
+    _Attribute,
+    _Given,
+    _Recorded,
+    _Same,
+    is_array,
+    put_attributes,
+)
 from scalargrad.value import Value
 
 LONGEST = 5000  # units of a structure that a function is generated for
@@ -36,6 +50,7 @@ class Trace(NamedTuple):
     results    the shapes of their units
     outputs    the structure of the results
     captured   the Values that the function takes from outside
+    attributes the attributes without numbers that it read, by the number of the argument and their own
     read       the numbers that it asked some of them for while it was traced: a branch that it took may depend on them
     """
 
@@ -44,6 +59,7 @@ class Trace(NamedTuple):
     results: Sequence[Shape]
     outputs: Structure
     captured: list[Value]
+    attributes: AbstractSet[tuple[int, int]] = frozenset()
     read: Mapping[Value, float] = MappingProxyType({})
 
     def is_valid(self) -> bool:
@@ -70,14 +86,14 @@ class Compiled:
             self.kernel = Kernel(trace.program, trace.program.layout, level)
             self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
-    def __call__(self, units: Sequence[Any]) -> Any:
+    def __call__(self, units: Sequence[Any], fixed: Sequence[Sequence[Fixed]] = ()) -> Any:
         arrays = [_doubles(unit) for unit in units if is_array(unit)]
         alone = [unit for unit in units if not is_array(unit)]
         numbers = [x._data if isinstance(x, Value) else number(x, "argument") for x in (*alone, *self.trace.captured)]
         out = self.enter(*numbers, *arrays)
         if out is NotImplemented:
             raise RuntimeError("an argument was given another shape during the call")
-        return self.trace.outputs.rebuild([out] if len(self.trace.results) == 1 else out)
+        return self.trace.outputs.rebuild([out] if len(self.trace.results) == 1 else out, fixed)
 
     def quick(self, arguments: Sequence[Structure]) -> Callable[..., Any] | None:
         """Generate the function for these arguments: it returns NotImplemented where they are others.
@@ -87,7 +103,7 @@ class Compiled:
         if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.trace.outputs)) > LONGEST:
             return None
         try:
-            return _Writer(self.trace).call(arguments, self.enter)
+            return _Writer(self.trace, arguments).call(self.enter)
         except _NotPlain:
             return None
 
@@ -145,10 +161,12 @@ class _NotPlain(Exception):
 class _Writer:
     """Writes the Python function that calls one compiled program."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, arguments: Sequence[Structure]) -> None:
         self.trace = trace
         self.names: dict[str, Any] = {}
         self.parameters: dict[tuple[int, int], str] = {}
+        self.attributes: dict[tuple[int, int], str] = {}
+        self.argument, self.arguments = 0, arguments
         self.made: set[int] = set()  # parameters of the results: a shared one is made once
         self.lines: list[str] = []
         self.numbers: list[str] = []
@@ -156,9 +174,10 @@ class _Writer:
         self.results = [f"r{i}" for i in range(len(trace.results))]
         self.count = 0
 
-    def call(self, arguments: Sequence[Structure], enter: Callable[..., Any]) -> Callable[..., Any]:
-        parameters = [f"a{i}" for i in range(len(arguments))]
-        for parameter, structure in zip(parameters, arguments, strict=True):
+    def call(self, enter: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = [f"a{i}" for i in range(len(self.arguments))]
+        for self.argument, parameter in enumerate(parameters):
+            structure = self.arguments[self.argument]
             self.take(parameter, structure.skeleton, structure.shapes)
         if self.trace.captured:
             self.numbers.append("*[value._data for value in captured]")
@@ -188,7 +207,7 @@ class _Writer:
             "Value": Value,
             "is_parameter": is_parameter,
             "parameter": _parameter,
-            "module": _module,
+            "made": _made,
             "contents": Contents.of,
             **self.names,
         }
@@ -210,18 +229,34 @@ class _Writer:
         if type(skeleton) is int:
             (self.numbers if shapes[skeleton] is None else self.arrays).append(name)  # `enter` looks at it
             return
-        if isinstance(skeleton, int):
-            self.parameter(name, (skeleton, len(shapes)))
+        if type(skeleton) is _Attribute:
+            place = self.argument, int(skeleton)
+            self.attributes[place] = name
+            if place in self.trace.attributes:
+                self.take(name, self.arguments[self.argument].fixed[skeleton].skeleton, shapes)
             return
-        kind, keys, parts = skeleton
+        if type(skeleton) is _Recorded:
+            self.refuse(f"{name}.__class__ is not Value")
+            self.numbers.append(f"{name}._data")
+            return
+        if isinstance(skeleton, int):
+            self.parameter(name, (self.argument, skeleton))
+            return
+        kind, keys, parts, extra = skeleton
         if kind is None:
             self.static(name, keys, parts)
             return
+        if (
+            extra is not None
+            or kind in (MethodType, deque)
+            or (keys is not None and not issubclass(kind, dict) and not kind.__dictoffset__)
+        ):
+            raise _NotPlain
         names = [f"v{self.count + i}" for i in range(len(parts))]
         self.count += len(parts)
         self.refuse(f"{name}.__class__ is not {kind.__name__ if kind in (list, tuple, dict) else self.known(kind)}")
         if keys is not None:
-            if kind is not dict:  # a Module
+            if not issubclass(kind, dict):
                 self.lines.append(f"{name} = {name}.__dict__")
             self.refuse(f"tuple({name}) != {self.known(keys)}")
             self.lines.append(f"{''.join(f'{part}, ' for part in names) or '_'} = {name}.values()")
@@ -243,6 +278,8 @@ class _Writer:
     def static(self, name: str, kind: Any, thing: Any) -> None:
         if kind is float:
             self.refuse(f"{name}.__class__ is not float or {name}.hex() != {thing!r}")
+        elif kind in (_Above, _Given):
+            raise _NotPlain
         elif kind is Contents:
             self.refuse(f"{name}.__class__ is not ndarray or contents({name}) != {self.known(thing)}")
         elif thing is None or kind is _Same:
@@ -256,35 +293,36 @@ class _Writer:
             return self.results[skeleton]
         if isinstance(skeleton, int):
             if self.trace.results[skeleton] is not None:
-                return self.unusual()
+                raise _NotPlain
             if skeleton in self.made:
                 return f"p{skeleton:d}"
             self.made.add(skeleton)
             return f"(p{skeleton:d} := parameter({self.results[skeleton]}))"
-        kind, keys, parts = skeleton
+        kind, keys, parts, _ = skeleton
         if kind is None:
-            return self.known(_rebuild(skeleton, []))
+            if keys is _Given:
+                return self.attributes[parts]
+            if keys in (Contents, _Above):
+                raise _NotPlain
+            return self.known(Structure(skeleton, ()).rebuild([]))
         inner = [self.put(part) for part in parts]
         if kind is list:
             return f"[{', '.join(inner)}]"
         if kind is tuple:
             return _tuple(inner)
-        if keys is None:
-            return self.unusual()
+        if keys is None or kind is deque or (kind is not dict and issubclass(kind, dict)):
+            raise _NotPlain
         items = ", ".join(f"{self.known(key)}: {part}" for key, part in zip(keys, inner, strict=True))
-        return f"{{{items}}}" if issubclass(kind, dict) else f"module({self.known(kind)}, {{{items}}})"
-
-    def unusual(self) -> str:
-        raise _NotPlain
+        return f"{{{items}}}" if kind is dict else f"made({self.known(kind)}, {{{items}}})"
 
 
 def _tuple(parts: Sequence[str]) -> str:
     return f"({''.join(f'{part}, ' for part in parts)})"
 
 
-def _module(kind: type[Module], attributes: dict[str, Any]) -> Module:
+def _made(kind: Any, attributes: dict[str, Any]) -> Any:
     made = kind.__new__(kind)
-    made.__dict__.update(attributes)
+    put_attributes(made, attributes)
     return made
 
 
