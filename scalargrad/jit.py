@@ -25,9 +25,9 @@ from weakref import WeakValueDictionary
 from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
-from scalargrad.engine import tracing
+from scalargrad.engine import TracingError, tracing
 from scalargrad.ops import Op, number
-from scalargrad.transforms import _active, active
+from scalargrad.transforms import _active, _here, active, is_active
 from scalargrad.tree import Reads, Shape, Structure, is_array, is_object, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 
@@ -179,18 +179,20 @@ class Jitted:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self._bound:
             arguments = (*self._bound, *arguments)
-        if not _active:  # no transform is under way
-            if not keywords:
-                for call in self._quick:
-                    result = call(*arguments)
-                    if result is not NotImplemented:
-                        return result
-            if not _holds_values((arguments, keywords)):
-                return self._call(arguments, keywords)
+        if not _active and not keywords:  # no transform is under way
+            for call in self._quick:
+                result = call(*arguments)
+                if result is not NotImplemented:
+                    return result
+        if not _here.get() and not _holds_values((arguments, keywords)):
+            result = self._call(arguments, keywords)
+            if result is not NotImplemented:
+                return result
         function = self._inner.one_by_one if isinstance(self._inner, Vmapped) else self._inner
         return function(*arguments, **keywords)
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call the compiled function; NotImplemented where it takes from outside what a transform is about."""
         given, axes = _prepared(self._inner, arguments, keywords)
         names = (*self._names(len(arguments)), *keywords)
         parts = [take_apart(a, f"{name}: argument", "enter") for a, name in zip(given, names, strict=True)]
@@ -207,6 +209,8 @@ class Jitted:
         compiled = self._compiled.pop(key, None)
         if compiled is None or not compiled.trace.is_valid():
             trace = _trace(self._inner, arguments, keywords)
+            if trace is None:
+                return NotImplemented
             compiled = Compiled(trace, self.backend, self.level)
             self._read[alike] = self._read.get(alike, frozenset()) | trace.attributes
             key = self._key(alike, structures)
@@ -245,7 +249,10 @@ class Jitted:
         t2 = t1 + t1
         return t2
         """
-        return _trace(self._inner, (*self._bound, *arguments), keywords).program
+        trace = _trace(self._inner, (*self._bound, *arguments), keywords)
+        if trace is None:
+            raise TracingError(f"{self!r} takes a Value from outside that a transform is about")
+        return trace.program
 
     def __reduce__(self) -> Any:
         # A decorated function is found under its own name; any other is compiled anew where it arrives.
@@ -348,7 +355,7 @@ def _arrays(thing: Any, name: str) -> Any:
     return structure.rebuild(units, [structure.fixed])
 
 
-def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Trace:
+def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Trace | None:
     inner = function.inner if isinstance(function, Vmapped) else function
     given, axes = _prepared(function, arguments, keywords)
     leaves: list[Value] = []
@@ -382,6 +389,8 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
             result = inner(*fresh[: len(arguments)], **more)
         units, outputs = take_apart(result, "the function's result", "leave")
     results = numbers_in(units)
+    if is_active([x for x in results if isinstance(x, Value)]):  # in a transform that left the call to this thread
+        return None
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]

@@ -456,7 +456,7 @@ class _Apart:
             return self.unit(thing, thing.shape)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
             return self.number(thing, bool(above), in_module)
-        if isinstance(thing, array):  # which cannot hold Values; a list behaves alike
+        if isinstance(thing, typed_array):  # which cannot hold Values; a list behaves alike
             thing = thing.tolist()
         if isinstance(thing, (list, tuple, dict)) or kind is deque:
             return self.container(thing, name, above, in_module)
