@@ -2002,6 +2002,8 @@ static PyGetSetDef attributes[] = {
     {"_role", get_role, NULL, NULL, NULL},
     {"_parents", get_parents, set_ancestors, NULL, "_parents"},
     {"_operation", get_operation, assign_operation, NULL, "_operation"},
+    {"parents", get_parents, NULL, "what this value was computed from, in the operands' order", NULL},
+    {"operation", get_operation, NULL, "the operation that computed this value; its name where it was made by hand", NULL},
     {"_traced", get_traced, set_traced, NULL, "_traced"},
     {"_partials", get_partials, assign_partials, NULL, "_partials"},
     {"_by_hand", get_by_hand, NULL, NULL, NULL},

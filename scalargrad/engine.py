@@ -812,7 +812,7 @@ def _lend(twin: Any) -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
     methods = ("local_gradients", "forward", "item", "conjugate", "no_grad", "__float__", "__repr__", "__format__")
-    names = ("name", "parents", "operation", "_op", "_prev", "_children", "_local_grads")
+    names = ("name", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
     for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
