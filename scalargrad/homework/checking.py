@@ -127,7 +127,7 @@ class _Paper:
         self.written: dict[str, list[_Source]] = {}
         self.texts: dict[str, dict[Index, Written]] = {}
         self.cache: dict[str, list[_Source]] = {}
-        # What the paper as a whole shows: how many digits, whether its writer cuts numbers off, and whether anything was done.
+        # What the paper as a whole shows: its digits, whether its writer cuts numbers off, whether anything was done.
         pairs = [(x, at(self.truth[a.name], i)) for a in answers for i, x in a.entries.items() if x.number]
         self.decimals = max((written.decimals for written, _ in pairs), default=0)
         self.cuts = any(written.truncates(x) and not written.rounds(x) for written, x in pairs)
@@ -213,7 +213,7 @@ class _Paper:
         return Entry(written, x, FOLLOWS, blame) if blame else Entry(written, x, WRONG)
 
     def fits(self, written: Written, x: float, slack: float) -> bool:
-        """Say whether x, rounded or cut off, is a number; any small one, cut off, is 0, so its writer must be one who cuts."""
+        """Say whether x, rounded or cut off, is a number. Any small x, cut off, is 0: its writer must be one who cuts."""
         return written.rounds(x, slack) or (bool(written.number or self.cuts) and written.truncates(x, slack))
 
     def in_full(self, written: Written, answer: Answer) -> Written:
