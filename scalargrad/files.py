@@ -16,7 +16,7 @@ LARGEST = 16 << 20  # bytes of a file that is read: no problem and no paper is a
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
-    """Write a file whole or not at all, and return its path: a reader sees the old file or the new one, never half of it.
+    """Write a file whole or not at all, and return its path: a reader sees the old file or the new one, no half of it.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -275,8 +275,8 @@ def test_what_fails_while_it_is_written_leaves_nothing(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
-def test_lone_surrogates_become_question_marks(tmp_path):
-    assert files.write(tmp_path / "x", "a\ud800b").read_bytes() == b"a?b"
+def test_lone_surrogates_become_replacement_characters(tmp_path):
+    assert files.write(tmp_path / "x", "a\ud800b\udfff").read_text(encoding="utf-8") == "a\ufffdb\ufffd"
 
 
 @posix

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Container
+from pathlib import Path
 from typing import Any
 
 import scalargrad.engine
 from scalargrad import Value
-from viz.dot import to_dot
-from viz.render import render
 
 PICTURES = {"image/svg+xml": "svg", "image/png": "png"}
 
@@ -26,11 +26,18 @@ def mimebundle(value: Value, include: Container[str] | None = None, exclude: Con
     for kind, ending in PICTURES.items():
         if value._prev and (include is None or kind in include) and kind not in (exclude or ()):
             try:
-                content = render(to_dot(value, format=ending), ending)
+                content = _drawn(value, ending)
             except Exception:  # noqa: BLE001 - whatever it is, the text is shown
                 break
             bundle[kind] = content.decode() if ending == "svg" else content
     return bundle
+
+
+def _drawn(value: Value, ending: str) -> bytes:
+    from viz import draw
+
+    with tempfile.TemporaryDirectory() as folder:
+        return draw(value, Path(folder, f"value.{ending}")).read_bytes()
 
 
 def install() -> None:
