@@ -74,16 +74,35 @@
     ROW(pow, MAY_RAISE, pow(x, y), power_rule(x, y), out * log(x + equal(x, 0)))                                       \
     ROW(maximum, SURE, x >= y || isnan(x) ? x : y, greater(x, y) + equal(x, y) / 2, greater(y, x) + equal(x, y) / 2)   \
     ROW(minimum, SURE, x <= y || isnan(x) ? x : y, greater(y, x) + equal(x, y) / 2, greater(x, y) + equal(x, y) / 2)   \
+    ROW(logaddexp, SURE, logaddexp(x, y), sigmoid_of_difference(x, y), sigmoid_of_difference(y, x))                    \
+    ROW(xlogy, MAY_RAISE, x == 0 && y >= 0 ? 0.0 : x * log(y), log(y + equal(x, 0) * equal(y, 0)),                     \
+        x / (y + equal(x, 0) * equal(y, 0)))                                                                           \
+    ROW(xlog1py, MAY_RAISE, x == 0 && y >= -1 ? 0.0 : x * log1p(y), log1p(y + equal(x, 0) * equal(y, -1)),             \
+        x / (1 + y + equal(x, 0) * equal(y, -1)))                                                                      \
     ROW(greater, SURE, greater(x, y), 0.0, 0.0)                                                                        \
     ROW(equal, SURE, equal(x, y), 0.0, 0.0)                                                                            \
     ROW(power_rule, SURE, power_rule(x, y), y * power_rule(x, y - 1 + equal(y, 0)),                                    \
         pow(x, y - 1) + out * log(x + equal(x, 0)))
 
-static double two_over_root_pi; /* computed at import, as ops.py computes it */
+static double two_over_root_pi, log_of_two; /* computed at import, as ops.py computes them */
 
 static double greater(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x > y); }
 
 static double equal(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x == y); }
+
+static double lost(double x, double y)
+{
+    double difference = x - y, back = difference - x;
+    return isnan(difference) ? NAN : fabs(difference) < 800 ? (x - (difference - back)) - (y + back) : 0.0;
+}
+
+static double logaddexp(double x, double y)
+{
+    if (x == y)
+        return x + log_of_two;
+    double high = x < y ? y : x, low = x < y ? x : y, e = exp(low - high);
+    return high + log1p(e - e * lost(high, low));
+}
 
 static double relu(double x) { return x > 0 || isnan(x) ? x : 0.0; }
 
@@ -115,6 +134,11 @@ static double gaussian(double x)
         return 0.0;
     double carry = 134217729.0 * x, high = carry - (carry - x);
     return exp(-high * high) * exp((high - x) * (high + x));
+}
+
+static double sigmoid_of_difference(double x, double y)
+{
+    return sigmoid(x - y) + lost(x, y) * sigmoid_slope(x - y);
 }
 
 static double power_rule(double x, double y)
@@ -2090,6 +2114,7 @@ static int fill_table(PyObject *ops)
         }
     Py_XDECREF(table); /* the module ops holds it */
     two_over_root_pi = 2 / sqrt(3.141592653589793);
+    log_of_two = log(2);
     return table ? 0 : -1;
 }
 

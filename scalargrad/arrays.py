@@ -172,7 +172,6 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
     "exp2": lambda x: ops.pow(2.0, x),
     "log2": lambda x: ops.log(x) / math.log(2),
     "log10": lambda x: ops.log(x) / math.log(10),
-    "logaddexp": lambda x, y: ops.where(ops.greater(x, y), x + ops.softplus(y - x), y + ops.softplus(x - y)),
     "cbrt": lambda x: _sign(x) * ops.pow(ops.abs(x), 1 / 3),
     "arcsinh": _arcsinh,
     "arccosh": lambda x: ops.log1p((x - 1) + ops.sqrt((x - 1) * (x + 1))),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 from numbers import Integral
 from operator import add
 from typing import Any
@@ -18,7 +20,24 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
-from scalargrad.ops import equal, exp, log, log1p, maximum, number, relu, sigmoid, softplus, stop_gradient
+from scalargrad.ops import (
+    abs,
+    equal,
+    exp,
+    greater,
+    log,
+    log1p,
+    logaddexp,
+    maximum,
+    number,
+    relu,
+    sigmoid,
+    softplus,
+    stop_gradient,
+    where,
+    xlog1py,
+    xlogy,
+)
 from scalargrad.value import Value
 
 ops.one_module(__name__)
@@ -222,7 +241,8 @@ class Neuron(Module):
         self.name = "neuron" if index is None else f"neuron {index}"
         self.suffix = "" if index is None else f"{index}"
         self.nonlin = nonlin
-        self.activation, self._function = activation_function(activation if nonlin else None)
+        given = activation_function(activation)  # which may be no activation, even where none is applied
+        self.activation, self._function = given if nonlin else activation_function(None)
         if weights is None:
             weights = [random.uniform(-1, 1) for _ in range(nin)]  # noqa: S311 - weights, not secrets
         if len(weights) != nin:
@@ -353,6 +373,7 @@ class MLP(Module):
             if len(activations) != len(nouts):
                 raise ValueError(f"activation: expected {len(nouts)}, one a layer, got {len(activations)}")
         else:
+            activation_function(activation)  # which may be no activation, even where there is no hidden layer
             activations = [*[activation] * (len(nouts) - 1), None]
         if not isinstance(nouts, Sequence) or not nouts:
             raise ValueError(f"nouts must be the sizes of one or more layers, got {nouts!r}")
@@ -480,17 +501,15 @@ def _sum(values: Sequence[Value]) -> Value:
     return reduce(add, values)
 
 
-def _largest(values: Sequence[Value]) -> int:
-    return max(range(len(values)), key=lambda i: values[i].data)
-
-
-def _any_traced(values: Sequence[Value]) -> bool:
+def _is_traced(values: Sequence[Value]) -> bool:
+    # A compiled function does what takes the fewest exponentials and logarithms, by the largest value.
     return under_way() is not None or any(map(is_traced, values))
 
 
 def _peak(values: Sequence[Value]) -> Value:
-    # The largest, where it is not known yet which that is. It cancels out of what it is taken from.
-    return stop_gradient(reduce(maximum, values))
+    # It cancels out of what it is taken from; what is infinite would leave a nan there.
+    peak = stop_gradient(reduce(maximum, values))
+    return where(greater(abs(peak), sys.float_info.max), 0.0, peak)
 
 
 def logsumexp(values: Sequence[Any]) -> Value:
@@ -503,22 +522,23 @@ def logsumexp(values: Sequence[Any]) -> Value:
     if len(values) == 1:
         return values[0]
     with scope("logsumexp"):
-        if _any_traced(values):
+        if _is_traced(values):
             peak = _peak(values)
-            return peak + _log_rest_of_any(values, peak)
-        k = _largest(values)
-        return values[k] + _log_rest(values, k)
+            return peak + _log_rest(values, peak)
+        return reduce(logaddexp, values)
 
 
-def _log_rest(values: Sequence[Value], k: int) -> Value:
-    # logsumexp less the value k. With the largest as k, nothing overflows and small losses keep their digits.
-    return log1p(_sum([exp(value - values[k]) for i, value in enumerate(values) if i != k]))
-
-
-def _log_rest_of_any(values: Sequence[Value], peak: Value) -> Value:
-    # The same less the largest, whichever it is: its exponential is exactly 1, and is taken off again.
+def _log_rest(values: Sequence[Value], peak: Value) -> Value:
+    # logsumexp less the largest, whose exponential is exactly 1 and is taken off again: small losses keep their digits.
     ties = [equal(value, peak) for value in values]
     return log1p(_sum([exp(v - peak) - tie for v, tie in zip(values, ties, strict=True)]) + (_sum(ties) - 1.0))
+
+
+def _others(values: Sequence[Value]) -> list[Value]:
+    # For each of two or more values the logsumexp of all others: of those before it, and of those after it.
+    before, after = list(accumulate(values, logaddexp)), list(accumulate(reversed(values), logaddexp))[::-1]
+    inner = [logaddexp(before[i - 1], after[i + 1]) for i in range(1, len(values) - 1)]
+    return [after[1], *inner, before[-2]]
 
 
 def softmax(logits: Sequence[Any]) -> list[Value]:
@@ -530,12 +550,10 @@ def softmax(logits: Sequence[Any]) -> list[Value]:
     values = _nonempty(logits, "z", "input")
     with scope("softmax"):
         # exp overflows for large logits, and all vanish for very negative ones. Then, and only then, the graph is not
-        # the textbook's; what is taken from all logits cancels out, in the gradient too.
-        if _any_traced(values):
+        # the textbook's.
+        if _is_traced(values) or not -600 <= max(z.data for z in values) <= 600:
             peak = _peak(values)
             values = [z - peak for z in values]
-        elif not -600 <= (largest := values[_largest(values)]).data <= 600:
-            values = [z - largest for z in values]
         exponentials = [exp(z) for z in values]
         total = _sum(exponentials)
         if len(exponentials) > 1:
@@ -556,16 +574,11 @@ def log_softmax(logits: Sequence[Any]) -> list[Value]:
     with scope("log_softmax"):
         if len(values) == 1:
             return [values[0] - values[0]]
-        if _any_traced(values):
-            if len(values) == 2:
-                ahead = values[0] - values[1]
-                return [-softplus(-ahead), -softplus(ahead)]
+        if len(values) > 2 and _is_traced(values):
             peak = _peak(values)
-            rest = _log_rest_of_any(values, peak)
+            rest = _log_rest(values, peak)
             return [value - peak - rest for value in values]
-        k = _largest(values)
-        rest = _log_rest(values, k)
-        return [(value - values[k] if i != k else 0.0) - rest for i, value in enumerate(values)]
+        return [-softplus(others - value) for value, others in zip(values, _others(values), strict=True)]
 
 
 def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = True) -> Value:
@@ -574,7 +587,7 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
     >>> cross_entropy([0.0, 0.0], 1).data
     0.6931471805599453
 
-    `target` is the index of the right class, or as many probabilities as there are outputs.
+    `target` is the index of the right class, or as many probabilities as there are outputs; 0 log(0) is 0.
     Raises ValueError where index or shape do not fit.
     """
     values = _nonempty(outputs, "z" if from_logits else "p", "input")
@@ -582,14 +595,27 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
     if index is not None and not 0 <= index < len(values):
         raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {index}")
     targets = _paired(values, target)[1] if index is None else []
-    logs = log_softmax(values) if from_logits else None
+    logs = log_softmax(values) if from_logits and index is None else []
     with scope("cross-entropy"):
         if index is None:
-            loss = -_sum([t * (logs[i] if logs else log(values[i])) for i, t in enumerate(targets)])
+            loss = -_sum([t * logs[i] if logs else _times_log(t, values[i]) for i, t in enumerate(targets)])
+        elif from_logits and len(values) > 1:
+            loss = softplus(logsumexp([*values[:index], *values[index + 1 :]]) - values[index])
         else:
-            loss = -(logs[index] if logs else log(values[index]))
+            loss = values[0] - values[0] if from_logits else -log(values[index])
     loss.label = "loss"
     return loss
+
+
+def _times_log(t: Value, p: Value) -> Value:
+    # 0 log(0) = 0, also where the numbers are not known yet; else it is the textbook's product.
+    border = _is_traced([t, p]) or t._data == p._data == 0
+    return xlogy(t, p) if border else t * log(p)
+
+
+def _times_log1p(t: Value, p: Value) -> Value:
+    border = _is_traced([t, p]) or (t._data == 0 and p._data == -1)
+    return xlog1py(t, p) if border else t * log1p(p)
 
 
 def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True) -> Value:
@@ -597,13 +623,15 @@ def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True
 
     >>> binary_cross_entropy(0.0, 1).data
     0.6931471805599453
+
+    0 log(0) is 0.
     """
     values, expected = _paired(outputs, targets)
     with scope("binary cross-entropy"):
         if from_logits:
             losses = [t * softplus(-z) + (1 - t) * softplus(z) for z, t in zip(values, expected, strict=True)]
         else:
-            losses = [-(t * log(p) + (1 - t) * log1p(-p)) for p, t in zip(values, expected, strict=True)]
+            losses = [-(_times_log(t, p) + _times_log1p(1 - t, -p)) for p, t in zip(values, expected, strict=True)]
         return _mean(losses)
 
 

@@ -23,7 +23,9 @@ Function = Callable[..., Any]
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
 _active: set[Value] = set()
-_here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)  # whether one is under way in this thread or task
+_here: ContextVar[bool] = ContextVar(
+    "scalargrad.here", default=False
+)  # whether one is under way in this thread or task
 
 
 @contextmanager

@@ -67,6 +67,27 @@ ROWS = {
     "relu": (lambda x: max(x, mpf(0)), both_signs(1e-300, 0.3, 1e300)),
     "sigmoid": (sigmoid, both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 36.0, 700.0)),
+    "logaddexp": (
+        lambda x, y: max(x, y) + mp.log1p(mp.exp(-abs(x - y))),
+        pairs(
+            (1.5, 2.25),
+            (-3.0, 0.7),
+            (0.0, 0.0),
+            (700.0, 700.0),
+            (-700.0, 0.5),
+            (1e-8, -30.0),
+            (-2.5, -2.75),
+            (3.0, 40.0),
+        ),
+    ),
+    "xlogy": (
+        lambda x, y: x * mp.log(y) if x else mpf(0),
+        pairs((2.0, 3.0), (-0.5, 1e-300), (0.3, 0.9999999), (1e-8, 1e8), (0.0, 2.0), (1e150, 1.5), (-7.0, 0.1)),
+    ),
+    "xlog1py": (
+        lambda x, y: x * mp.log1p(y) if x else mpf(0),
+        pairs((2.0, 3.0), (-0.5, 1e-300), (0.3, -0.9999999), (1e-8, 1e8), (0.0, 2.0), (1e150, 1.5), (-7.0, -1e-9)),
+    ),
     "erf": (mp.erf, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
     "where": (
         lambda x, y, z: y if x else z,

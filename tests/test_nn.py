@@ -6,11 +6,12 @@ import math
 import pickle
 import random
 from functools import partial
+from math import inf, isnan, nan
 
 import mpmath
 import pytest
 
-from scalargrad import Value, nn, optim, topological_order
+from scalargrad import Value, hessian, ieee, jit, nn, optim, topological_order, value_and_grad
 
 
 def network(**keywords):
@@ -367,3 +368,80 @@ def test_optimisers_reach_the_minimum():
     for make, rate in ((optim.SGD, 0.04), (optim.Adam, 0.2), (partial(optim.AdamW, weight_decay=0.0), 0.2)):
         parameters = [Value(0.3), Value(0.7)]
         assert minimise(make(parameters, learning_rate=rate), parameters, 400) == pytest.approx([1, -2], abs=1e-3)
+
+
+# At the border: infinities among logits, probabilities of 0, and data that change after a graph was recorded.
+
+
+@pytest.mark.parametrize("way", [lambda f: lambda z: f(list(map(Value, z))).data, jit], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    ("logits", "truth"),
+    [
+        ([-inf, -inf], -inf), ([inf, 1.0], inf), ([1.0, inf], inf), ([inf, inf], inf), ([-inf, 1.0], 1.0), ([inf, -inf], inf),
+        ([-inf] * 3, -inf), ([0.0, inf, -inf], inf), ([1000.0] * 4, 1000 + math.log(4)), ([-1000.0, -1000.0], -1000 + math.log(2)),
+        ([5.0, -inf, 5.0], 5 + math.log(2)), ([0.0, -800.0, -900.0], 0.0),
+    ],
+)  # fmt: skip
+def test_logsumexp_at_the_border(way, logits, truth):
+    assert way(nn.logsumexp)(logits) == truth
+    with ieee():
+        assert isnan(nn.logsumexp([nan, *map(Value, logits)]).data)
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jit], ids=["eager", "compiled"])
+def test_zero_times_log_of_zero_is_zero(way):
+    def losses(p):
+        entropy = nn.cross_entropy(p, [0.0, 1.0, 0.0], from_logits=False)
+        return entropy + nn.binary_cross_entropy(p, [0.0, 1.0, 0.0], from_logits=False)
+
+    value, gradient = way(value_and_grad(losses))([0.0, 1.0, 0.0])
+    assert (value, gradient) == (0.0, [1 / 3, -1 - 1 / 3, 1 / 3])
+    value, gradient = way(value_and_grad(losses))([0.0, 0.5, 0.0])
+    assert value == pytest.approx(math.log(2) * 4 / 3)
+    targets = way(value_and_grad(lambda p, t: nn.cross_entropy(p, t, from_logits=False)))
+    assert targets([0.0, 1.0], [0.0, 1.0]) == (0.0, [0.0, -1.0])
+    assert way(hessian(losses))([0.0, 1.0, 0.0])[0] == [pytest.approx(1 / 3), 0.0, 0.0]
+
+
+@pytest.mark.parametrize("loss", [
+    lambda z: nn.logsumexp(z), lambda z: nn.log_softmax(z)[1], lambda z: nn.cross_entropy(z, 1), lambda z: nn.softmax(z)[1],
+    lambda z: nn.cross_entropy(z, [0.25, 0.5, 0.25]), lambda z: nn.binary_cross_entropy(z, [1, 0, 1]),
+])  # fmt: skip
+def test_losses_are_right_for_other_data_after_forward(loss):
+    for before, after in (((0.0, 1.0, 2.0), (-20.0, 30.0, 5.0)), ((0.0, 900.0, 0.0), (1000.0, -1000.0, 3.0))):
+        z = [Value(x) for x in before]
+        root = loss(z)
+        for leaf, x in zip(z, after, strict=True):
+            leaf.data = x
+        anew = [Value(x) for x in after]
+        root.forward().backward()
+        truth = loss(anew)
+        truth.backward()
+        assert root.data == pytest.approx(truth.data, rel=1e-14, abs=1e-300)
+        assert [x.grad for x in z] == pytest.approx([x.grad for x in anew], rel=1e-13, abs=1e-300)
+
+
+def test_small_losses_keep_the_digits_of_their_gradients():
+    for logits, target in (([40.0, 0.0, -3.0], 0), ([-5.0, 60.0, 0.0, 1.0], 1)):
+        others = [z - logits[target] for i, z in enumerate(logits) if i != target]
+        truth = math.log1p(math.fsum(map(math.exp, others)))
+        z = list(map(Value, logits))
+        loss = nn.cross_entropy(z, target)
+        loss.backward()
+        assert loss.data == pytest.approx(truth, rel=1e-14)
+        assert z[target].grad == pytest.approx(-math.fsum(map(math.exp, others)), rel=1e-14)
+        assert -nn.log_softmax(logits)[target].data == pytest.approx(truth, rel=1e-14)
+        assert jit(lambda z, k=target: nn.cross_entropy(z, k))(logits) == pytest.approx(truth, rel=1e-14)
+
+
+def test_an_unknown_activation_is_refused_where_it_is_given():
+    for make in (
+        lambda: nn.MLP(2, [1], activation="rellu"),
+        lambda: nn.MLP(2, [2, 1], activation=["tanh", "rellu"]),
+        lambda: nn.Layer(2, 1, nonlin=False, activation="rellu"),
+        lambda: nn.Neuron(2, False, activation="rellu"),
+        lambda: nn.Linear(2, 1, activation="rellu"),
+    ):
+        with pytest.raises(ValueError, match="no operation 'rellu'; did you mean relu"):
+            make()
+    assert repr(nn.Layer(2, 1, nonlin=False, activation="tanh")) == "Layer of [LinearNeuron(2)]"

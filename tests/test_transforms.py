@@ -2,13 +2,14 @@
 
 import math
 import random
+from math import isinf
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 from expressions import RULES, Exact, Kink, random_steps, results
-from mpmath import mp
-from points import POINTS, TRUTH
+from mpmath import mp, mpf
+from points import POINTS, TRUTH, exact
 
 import scalargrad
 from scalargrad import (
@@ -23,6 +24,7 @@ from scalargrad import (
     jacfwd,
     jacobian,
     jacrev,
+    jit,
     jvp,
     log,
     nn,
@@ -906,3 +908,81 @@ def test_check_gradients_refuses_what_it_cannot_confirm():
 def test_every_rule_of_the_random_programs_is_drawn():
     drawn = {rule for seed in range(60) for rule, *_ in program(seed)[2]}
     assert drawn == set(RULES)
+
+
+# Derivatives of powers at 0, and derivatives that the quotient rule would lose.
+
+
+def derived(f, order):
+    for _ in range(order):
+        f = grad(f)
+    return f
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 2.0])
+@pytest.mark.parametrize("way", [lambda f: f, jit, lambda f: jit(f, backend="python")], ids=["eager", "llvm", "python"])
+def test_derivatives_of_powers_at_zero(n, way):
+    for order in range(int(n) + 4):
+        truth = math.perm(int(n), order) * 0.0 ** (n - order) if order <= n else 0.0
+        assert way(derived(lambda x: x**n, order))(0.0) == truth
+        assert way(derived(lambda x: x**n, order))(-0.0) == truth
+        assert way(derived(lambda x, y: x**y, order))(0.0, float(n)) == truth  # an exponent that is not known yet
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jit])
+def test_derivatives_of_functions_with_powers_at_zero(way):
+    polynomial = lambda x: sum(c * x**i for i, c in enumerate([5.0, -4.0, 1.0]))
+    assert [way(derived(polynomial, k))(0.0) for k in range(5)] == [5.0, -4.0, 2.0, 0.0, 0.0]
+    assert way(hessian(lambda v: v[0] ** 0 * v[1] + v[1] ** 2))([0.0, 3.0]) == [[0.0, 0.0], [0.0, 2.0]]
+    assert way(hessian(lambda v: v[0] ** v[1]))([0.0, 3.0]) == [[0.0, 0.0], [0.0, 0.0]]
+    bell, wave = lambda x: exp(-(x**2)), lambda x: x**2 * sin(x)
+    assert [way(derived(bell, k))(0.0) for k in range(7)] == [1, 0, -2, 0, 12, 0, -120]
+    assert [way(derived(wave, k))(0.0) for k in range(6)] == [0, 0, 0, 6, 0, -20]
+    assert jvp(grad(lambda x: x**1), (0.0,), (1.0,))[1] == hvp(lambda x: x**1, (0.0,), (1.0,)) == 0.0
+    x = Value(0.0)
+    y = polynomial(x)
+    y.backward(create_graph=True)
+    first, x.grad = x.grad, 0.0
+    first.backward(create_graph=True)
+    second, x.grad = x.grad, 0.0
+    second.backward()
+    assert (first.data, second.data, x.grad) == (-4.0, 2.0, 0.0)
+
+
+UNARY = [0.3, -0.7, 1e-3, 1e-9, -1e-20, 1e-100, 0.999, 2.5, -30.0, 1e10, 1e70]
+
+
+@pytest.mark.parametrize(
+    "name", ["arcsin", "arccos", "arctan", "sigmoid", "tanh", "softplus", "erf", "log1p", "sqrt", "tan", "expm1"]
+)
+def test_higher_derivatives_keep_their_digits(name):
+    op = TABLE[name]
+    for x in UNARY:
+        for order in (2, 3):
+            truth = exact(
+                lambda t, order=order: mp.diff(
+                    TRUTH[name], t, order, h=mpf(2) ** -200 * min(max(abs(t), mpf(2) ** -400), 1)
+                ),
+                (x,),
+                1500,
+            )
+            try:
+                got = derived(op, order)(x)
+            except (ValueError, ArithmeticError):
+                continue  # outside the domain
+            if truth is None or isinf(got) or 0 < abs(truth) < 1e-290:
+                continue
+            first = abs(derived(op, order - 1)(x))
+            slack = 1e-13 if order == 2 else 1e-11  # the third is 0 somewhere, where terms cancel
+            assert abs(got - truth) <= slack * abs(truth) + (1e-14 * first if order == 3 else 0.0), (x, order)
+
+
+def test_second_derivatives_of_hypot_and_arctan2_keep_their_digits():
+    for x, y in [(1.0, 1e-9), (1e-9, 1.0), (1e-150, 1e-140), (3.0, -4.0), (1e150, 1e140), (-1e-100, 1e100)]:
+        h = mp.hypot(x, y)
+        with mp.workdps(50):
+            x_, y_ = mpf(x), mpf(y)
+            truths = [[y_**2 / h**3, -x_ * y_ / h**3], [-x_ * y_ / h**3, x_**2 / h**3]]
+        for row, truth in zip(hessian(scalargrad.hypot, (0, 1))(x, y), truths, strict=True):
+            for got, right in zip(row, truth, strict=True):
+                assert abs(got - right) <= 1e-14 * abs(right) or abs(right) < 1e-290
