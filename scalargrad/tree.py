@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import sys
 from array import array
 from collections import OrderedDict, defaultdict, deque
@@ -331,6 +332,15 @@ class Reads:
 _watched: dict[int, tuple[Reads, Mapping[str, tuple[tuple[int, int], Fixed]]]] = {}
 _changed_kinds: dict[type, int] = {}
 _lock = RLock()
+
+
+def _after_fork() -> None:
+    global _lock  # another thread may have held it, which is not here
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _enter(kind: type) -> bool:

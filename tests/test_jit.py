@@ -3,6 +3,7 @@
 import gc
 import math
 import operator
+import os
 import pickle
 import random
 import subprocess
@@ -39,6 +40,7 @@ from scalargrad import (
     vmap,
     where,
 )
+from scalargrad.compiler import machine
 from scalargrad.compiler.program import record
 from scalargrad.ops import TABLE
 
@@ -477,6 +479,21 @@ def test_no_samples(backend):
     assert [each.shape for each in mapped(None)] == [(0, 3), (0, 3)]
 
 
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+@pytest.mark.parametrize("w", [2.0, inf])
+def test_of_no_samples_even_a_constant_has_no_mean(backend, w):
+    def function(w, x):
+        return x * 2, 3.0, w, w * 5 + x, x + w - 1.0, [w + k for k in range(9)], -0.0
+
+    for reduce, right in (("mean", nan), ("sum", 0.0)):
+        mapped = jit(vmap(function, in_axes=(None, 0), reduce=reduce), backend=backend)
+        *results, many, last = mapped(w, np.zeros(0))
+        assert all(close(x, right) for x in (*results, *many, last))
+        assert mapped(w, np.ones(2))[1:3] == ((3.0, w) if reduce == "mean" else (6.0, 2 * w))
+    slope = vmap(grad(lambda w, x: w * 1.0 + x), in_axes=(None, 0), reduce="mean")
+    assert math.isnan(slope(w, np.zeros(0)))
+
+
 def test_signed_zeros():
     assert repr(jit(lambda x: [x * -0.0, -0.0, 0.0, -x])(1.0)) == "[-0.0, -0.0, 0.0, -1.0]"
 
@@ -737,6 +754,46 @@ def test_threads_share_one_function():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not wrong
+
+
+FORKS = """
+import os, random, sys, threading, time
+from scalargrad import jit, sin
+
+stop = threading.Event()
+
+def compile_all_the_time():
+    while not stop.is_set():
+        jit(lambda x, k=random.random(): sum(sin(x * k) for _ in range(300)))(1.0)
+
+thread = threading.Thread(target=compile_all_the_time)
+thread.start()
+for _ in range(10):
+    time.sleep(0.02 * random.random())
+    child = os.fork()
+    if not child:
+        os._exit(0 if jit(lambda x: x * 3)(2.0) == 6.0 else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+stop.set()
+thread.join()
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_compiles_though_another_thread_was_compiling():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_an_old_llvmlite_is_named(monkeypatch):
+    import llvmlite
+
+    machine.binding.cache_clear()
+    monkeypatch.setattr(llvmlite, "__version__", "0.44.0")
+    with pytest.raises(ImportError, match=r"jit\(\) needs llvmlite 0.45 or newer, this is 0.44.0"):
+        machine.binding()
 
 
 def test_machine_code_is_freed_when_it_is_dropped():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +17,25 @@ if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
 
+OLDEST = (0, 45)  # llvmlite before it has an LLVM that does not read our language
+
+
+@lru_cache(maxsize=1)
 def binding() -> Any:
-    """Return `llvmlite.binding`. Raises ImportError that names the extra."""
+    """Return `llvmlite.binding`. Raises ImportError that names the extra, also where llvmlite is too old."""
     try:
+        import llvmlite
         import llvmlite.binding as llvm
     except ImportError as error:
         raise ImportError('jit() needs the package llvmlite: pip install "scalargrad[jit]"') from error
+    version = llvmlite.__version__
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        needed = ".".join(map(str, OLDEST))
+        raise ImportError(f'jit() needs llvmlite {needed} or newer, this is {version}: pip install "scalargrad[jit]"')
+    if hasattr(os, "register_at_fork"):
+        # Where a process forks while another thread is inside LLVM, the child would wait for that thread for ever.
+        lock = llvm.ffi.lib._lock
+        os.register_at_fork(before=lock.__enter__, after_in_parent=lock.__exit__, after_in_child=lock.__exit__)
     return llvm
 
 
