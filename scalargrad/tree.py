@@ -335,7 +335,7 @@ _lock = RLock()
 
 
 def _after_fork() -> None:
-    global _lock  # another thread may have held it, which is not here
+    global _lock  # noqa: PLW0603 - another thread may have held it, which is not here
     _lock = RLock()
 
 
@@ -519,7 +519,7 @@ class _Apart:
         try:
             part = self.skeleton(value, name, above, in_module)
         except TypeError as error:
-            if self.leaves:
+            if self.leaves or self.mapped:
                 raise
             part, refusal = None, str(error)
         if self.leaves or (self.varying > count and not refusal):
