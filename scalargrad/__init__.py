@@ -30,6 +30,7 @@ from scalargrad.transforms import jacrev as jacrev
 from scalargrad.transforms import jvp as jvp
 from scalargrad.transforms import value_and_grad as value_and_grad
 from scalargrad.transforms import vjp as vjp
+from scalargrad.tree import array as array
 from scalargrad.value import Value as Value
 from scalargrad.value import engine_name as engine_name
 from scalargrad.value import topological_order as topological_order

@@ -50,18 +50,21 @@
     ROW(sin, MAY_RAISE, sin(x), cos(x))                                                                                \
     ROW(cos, MAY_RAISE, cos(x), -sin(x))                                                                               \
     ROW(tan, MAY_RAISE, tan(x), 1 + out * out)                                                                         \
-    ROW(arcsin, MAY_RAISE, asin(x), 1 / sqrt((1 - x) * (1 + x)))                                                       \
-    ROW(arccos, MAY_RAISE, acos(x), -1 / sqrt((1 - x) * (1 + x)))                                                      \
-    ROW(arctan, SURE, atan(x), 1 / (1 + x * x))                                                                        \
+    ROW(arcsin, MAY_RAISE, asin(x), arcsin_slope(x))                                                                   \
+    ROW(arccos, MAY_RAISE, acos(x), -arcsin_slope(x))                                                                  \
+    ROW(arctan, SURE, atan(x), arctan_slope(x))                                                                        \
     ROW(sinh, MAY_RAISE, sinh(x), cosh(x))                                                                             \
     ROW(cosh, MAY_RAISE, cosh(x), sinh(x))                                                                             \
     ROW(tanh, SURE, tanh(x), sech_squared(x))                                                                          \
     ROW(relu, SURE, relu(x), greater(x, 0))                                                                            \
-    ROW(sigmoid, SURE, sigmoid(x), out * sigmoid(-x))                                                                  \
+    ROW(sigmoid, SURE, sigmoid(x), sigmoid_slope(x))                                                                   \
     ROW(softplus, SURE, relu(x) + log1p(exp(-fabs(x))), sigmoid(x))                                                    \
     ROW(erf, SURE, erf(x), two_over_root_pi * gaussian(x))                                                             \
     ROW(sech_squared, SURE, sech_squared(x), -2 * tanh(x) * out)                                                       \
-    ROW(gaussian, SURE, gaussian(x), -2 * x * out)
+    ROW(gaussian, SURE, gaussian(x), -2 * x * out)                                                                     \
+    ROW(arcsin_slope, MAY_RAISE, arcsin_slope(x), x * out / one_less_square(x))                                            \
+    ROW(arctan_slope, SURE, arctan_slope(x), -2 * x * out * out)                                                       \
+    ROW(sigmoid_slope, SURE, sigmoid_slope(x), -tanh(x / 2) * out)
 
 #define BINARY(ROW)                                                                                                    \
     ROW(add, SURE, x + y, 1.0, 1.0)                                                                                    \
@@ -73,7 +76,7 @@
     ROW(minimum, SURE, x <= y || isnan(x) ? x : y, greater(y, x) + equal(x, y) / 2, greater(x, y) + equal(x, y) / 2)   \
     ROW(greater, SURE, greater(x, y), 0.0, 0.0)                                                                        \
     ROW(equal, SURE, equal(x, y), 0.0, 0.0)                                                                            \
-    ROW(power_rule, SURE, power_rule(x, y), y * power_rule(x, y - 1),                                                  \
+    ROW(power_rule, SURE, power_rule(x, y), y * power_rule(x, y - 1 + equal(y, 0)),                                    \
         pow(x, y - 1) + out * log(x + equal(x, 0)))
 
 static double two_over_root_pi; /* computed at import, as ops.py computes it */
@@ -91,6 +94,14 @@ static double sigmoid(double x)
     double e = exp(x);
     return e / (1 + e);
 }
+
+static double one_less_square(double x) { return fabs(x) < 0.5 ? 1 - x * x : (1 - x) * (1 + x); }
+
+static double arcsin_slope(double x) { return 1 / sqrt(one_less_square(x)); }
+
+static double arctan_slope(double x) { return 1 / (1 + x * x); }
+
+static double sigmoid_slope(double x) { return sigmoid(x) * sigmoid(-x); }
 
 static double sech_squared(double x)
 {
@@ -1046,7 +1057,8 @@ static PyObject *constant(PyObject *operand, const char *name)
     return (PyObject *)node;
 }
 
-/* The method of each row. With a wrong number of arguments the Python operation is called, which raises. */
+/* The method of each row. With a wrong number of arguments, or what is no number, the Python operation is called, which
+   raises, or knows what to do. */
 
 static PyObject *misused(int operation, PyObject *self, PyObject *const *others, Py_ssize_t count)
 {
@@ -1074,6 +1086,10 @@ UNARY(ROW)
         if (count != 1)                                                                                                \
             return misused(OP_##name, self, others, count);                                                            \
         PyObject *y = Node_Check(others[0]) ? Py_NewRef(others[0]) : constant(others[0], #name);                       \
+        if (y == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) { /* an array, for one */                            \
+            PyErr_Clear();                                                                                             \
+            return misused(OP_##name, self, others, count);                                                            \
+        }                                                                                                              \
         PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
         Py_XDECREF(y);                                                                                                 \
         return result;                                                                                                 \
@@ -1997,6 +2013,8 @@ static PyGetSetDef attributes[] = {
     {"_role", get_role, NULL, NULL, NULL},
     {"_parents", get_parents, set_ancestors, NULL, "_parents"},
     {"_operation", get_operation, assign_operation, NULL, "_operation"},
+    {"parents", get_parents, NULL, "what this value was computed from, in the operands' order", NULL},
+    {"operation", get_operation, NULL, "the operation that computed this value; its name where it was made by hand", NULL},
     {"_traced", get_traced, set_traced, NULL, "_traced"},
     {"_partials", get_partials, assign_partials, NULL, "_partials"},
     {"_by_hand", get_by_hand, NULL, NULL, NULL},

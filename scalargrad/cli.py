@@ -6,16 +6,18 @@ import argparse
 import io
 import json
 import os
+import signal
 import sys
-import tempfile
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import scalargrad
-from scalargrad import worked
+from scalargrad import files, worked
 from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
 from scalargrad.homework import checking as homework
 from scalargrad.homework import marks, reading
@@ -41,42 +43,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
     x*x     9.0       1.0
     0
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments = sys.argv[1:]
+        _end_tidily()
     # argparse takes what starts with a minus for an option, unless there is a space in it.
     short = ("-h",) if "eval" in arguments[:1] else ("-h", "-o")
     arguments = [f" {a}" if a.startswith("-") and not a.startswith("--") and a not in short else a for a in arguments]
     options = _parser().parse_args(arguments)
+    # Status 1 is a grader's: an answer is wrong. Nothing else may end with it, not even what nobody foresaw.
     try:
-        text, root, title = options.run(options)
-        if getattr(options, "output", None):
-            _write(options.output, text)
-        else:
-            _print(text)
-        if options.draw:
-            import viz
-
-            if options.draw.lower().endswith(".html"):
-                if not isinstance(root, Value):
-                    raise ValueError("a page steps back from one number: with --target, from the loss")
-                drawn = viz.step_through(root, options.draw, title=title)
-            else:
-                drawn = viz.draw(
-                    root,
-                    options.draw,
-                    detail=options.detail,
-                    highlight=options.highlight,
-                    title=title,
-                    theme=options.theme,
-                    force=options.force,
-                )
-            print(f"\ndrawn: {drawn}", file=sys.stderr)
+        _run(options)
     except OSError as error:
-        print(f"scalargrad: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return 2
+        parts = (error.filename, error.strerror or str(error))
+        return _failed(": ".join(str(part) for part in parts if part is not None))
     except (ValueError, ArithmeticError, TypeError, ImportError, RuntimeError) as error:
-        print(f"scalargrad: error: {error}", file=sys.stderr)
+        return _failed(str(error))
+    except MemoryError:
+        return _failed("out of memory")
+    except KeyboardInterrupt:
+        return 130  # as a shell says that a program was interrupted
+    except Exception:  # noqa: BLE001 - a mistake of ours
+        traceback.print_exc()
         return 2
-    return options.status
+    return int(options.status)
+
+
+def _end_tidily() -> None:
+    """Let a program that is told to end remove what it has not finished."""
+
+    def end(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # else it was started to ignore it
+            signal.signal(number, end)
+
+
+def _failed(message: str) -> int:
+    print(f"scalargrad: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _run(options: argparse.Namespace) -> None:
+    text, root, title = options.run(options)
+    if getattr(options, "output", None) is None:
+        _print(text)
+    else:
+        with suppress(BrokenPipeError):  # of a pipe, whose reader has seen enough
+            files.write(options.output, text + "\n")
+    if options.note:
+        print(f"scalargrad: {options.note}", file=sys.stderr)
+    if options.draw is None:
+        return
+    import viz
+
+    if options.draw.lower().endswith(".html"):
+        if not isinstance(root, Value):
+            raise ValueError("a page steps back from one number: with --target, from the loss")
+        drawn = viz.step_through(root, options.draw, title=title)
+    else:
+        drawn = viz.draw(
+            root,
+            options.draw,
+            detail=options.detail,
+            highlight=options.highlight,
+            title=title,
+            theme=options.theme,
+            force=options.force,
+        )
+    print(f"\ndrawn: {drawn}", file=sys.stderr)
 
 
 def _print(text: str) -> None:
@@ -90,26 +126,8 @@ def _print(text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
         if not isinstance(error, BrokenPipeError):  # that is the reader, `head` for one, who has seen enough
+            error.filename = "output"
             raise
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    try:
-        descriptor, beside = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
-    except OSError as error:
-        error.filename = path
-        raise
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(beside).chmod(0o666 & ~mask)  # as any new file; a temporary one is its owner's alone
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -233,7 +251,7 @@ def _command(commands: Any, name: str, summary: str, example: str, run: Any) -> 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.set_defaults(run=run, draw=None, status=0)
+    command.set_defaults(run=run, draw=None, status=0, note="")
     return command
 
 
@@ -276,7 +294,7 @@ def _explain(options: argparse.Namespace) -> tuple[str, Value, str]:
     text, root = steps[-1]
     root.backward()
     format = _format(options) or "text"
-    picture = _picture(root, str(text)) if format == "html" else ""
+    picture = _picture(options, root, str(text)) if format == "html" else ""
     title, formula = f"Worked derivative: {text}", parse(options.expression)
     return (
         write(explain(root, _digits(options), title=title, formula=formula, picture=picture), format),
@@ -330,7 +348,7 @@ def _solve(options: argparse.Namespace) -> tuple[str, Value | list[Value], str]:
     if format is None:
         text = worked.report(solution, _digits(options))
     else:
-        picture = _picture(solution.root, problem.title) if format == "html" else ""
+        picture = _picture(options, solution.root, problem.title) if format == "html" else ""
         text = write(written(solution, 4 if options.digits is None else options.digits, picture), format)
     return text, solution.root, problem.title
 
@@ -384,7 +402,7 @@ def _digits(options: argparse.Namespace) -> int:
 
 def _format(options: argparse.Namespace) -> str | None:
     """Return the format that was asked for, by name or by the ending of the file."""
-    if options.format or not options.output:
+    if options.format or options.output is None:
         return options.format
     ending = Path(options.output).suffix
     if ending not in ENDINGS:
@@ -392,18 +410,17 @@ def _format(options: argparse.Namespace) -> str | None:
     return ENDINGS[ending]
 
 
-def _picture(root: Value | list[Value], title: str) -> str:
+def _picture(options: argparse.Namespace, root: Value | list[Value], title: str) -> str:
     """Draw the graph as SVG, for a page; where nothing here can draw, the page has none."""
-    import viz
+    from viz.dot import to_dot
+    from viz.render import RendererNotFound, render
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = viz.draw(root, Path(folder) / "graph.svg", title=title)
-        except viz.RendererNotFound:
-            remedy = 'pip install "scalargrad[pictures]", or Graphviz'
-            print(f"scalargrad: the page has no picture, for nothing here can draw: {remedy}", file=sys.stderr)
-            return ""
-        svg = path.read_text(encoding="utf-8")
+    try:
+        svg = render(to_dot(root, title=title, format="svg"), "svg").decode()
+    except RendererNotFound:
+        remedy = 'pip install "scalargrad[pictures]", or Graphviz'
+        options.note = f"the page has no picture, for nothing here can draw: {remedy}"
+        return ""
     return svg[svg.index("<svg") :]
 
 

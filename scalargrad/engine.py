@@ -17,8 +17,9 @@ from contextvars import ContextVar
 from functools import lru_cache, partial
 from inspect import signature
 from math import isfinite, isnan, nan
+from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard
 
 from scalargrad import ops
 from scalargrad.ops import Op, describe, held, ieee, is_number, number, setting
@@ -602,6 +603,15 @@ class Value:
             "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
         )
 
+    def conjugate(self) -> Value:
+        """Return this value, as that of a float does: NumPy asks for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
+        return self
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         data = "traced" if is_traced(self) else self._data
@@ -807,8 +817,8 @@ def _lend(twin: Any) -> None:
     twin.Value.__signature__ = signature(Value)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=twin._after_fork)
-    methods = ("local_gradients", "forward", "item", "no_grad", "__float__", "__repr__", "__format__")
-    names = ("name", "parents", "operation", "_op", "_prev", "_children", "_local_grads")
+    methods = ("local_gradients", "forward", "item", "conjugate", "no_grad", "__float__", "__repr__", "__format__")
+    names = ("name", "_op", "_prev", "_children", "_local_grads")
     copies = ("_state", "__reduce__", "__copy__", "__deepcopy__")
     for name in ("__doc__", *methods, *names, *copies, *(name for name in ops.TABLE if not hasattr(twin.Value, name))):
         setattr(twin.Value, name, vars(Value)[name])
@@ -1210,9 +1220,21 @@ def detached(value: Value) -> Value:
 
 # As heapq does in Python's library: what stands above is the reference, and the C twin takes its place where it was built.
 
+
+def _refuse(message: str) -> NoReturn:
+    """Raise an ImportError, which a program may catch; that of the command line, still to be loaded, is ended here."""
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":  # python -m
+        program = sys.orig_argv[sys.orig_argv.index("-m") + 1] if "-m" in sys.orig_argv else ""
+    if Path(program).stem == "scalargrad":
+        print(f"scalargrad: error: {message}", file=sys.stderr)
+        raise SystemExit(2)
+    raise ImportError(message)
+
+
 _wanted = os.environ.get("SCALARGRAD_ENGINE", "")
 if _wanted not in ("", "python", "native"):
-    raise ImportError(f"SCALARGRAD_ENGINE must be python or native, got {_wanted!r}")
+    _refuse(f"SCALARGRAD_ENGINE must be python or native, got {_wanted!r}")
 engine_name = "python"
 if not TYPE_CHECKING and _wanted != "python":
     try:
@@ -1221,4 +1243,4 @@ if not TYPE_CHECKING and _wanted != "python":
         engine_name = "native"
     except ImportError as error:
         if _wanted == "native":
-            raise ImportError(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}") from error
+            _refuse(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}")

@@ -12,6 +12,7 @@ import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from functools import reduce as fold
 from itertools import count
@@ -24,9 +25,9 @@ from weakref import WeakValueDictionary
 from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
-from scalargrad.engine import tracing
+from scalargrad.engine import TracingError, tracing
 from scalargrad.ops import Op, number
-from scalargrad.transforms import _active, active
+from scalargrad.transforms import _active, _here, active, is_active
 from scalargrad.tree import Reads, Shape, Structure, is_array, is_object, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 
@@ -151,7 +152,9 @@ class Vmapped:
             return structure.rebuild([t / count for t in totals] if self.reduce == "mean" else totals)
         import numpy as np
 
-        return structure.rebuild([np.array(column) for column in zip(*rows, strict=True)])
+        from scalargrad.arrays import as_array
+
+        return structure.rebuild([as_array(np.array(column)) for column in zip(*rows, strict=True)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reduced(self, self.function, self.in_axes, self.reduce)
@@ -182,18 +185,20 @@ class Jitted:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self._bound:
             arguments = (*self._bound, *arguments)
-        if not _active:  # no transform is under way
-            if not keywords:
-                for call in self._quick:
-                    result = call(*arguments)
-                    if result is not NotImplemented:
-                        return result
-            if not _holds_values((arguments, keywords)):
-                return self._call(arguments, keywords)
+        if not _active and not keywords:  # no transform is under way
+            for call in self._quick:
+                result = call(*arguments)
+                if result is not NotImplemented:
+                    return result
+        if not _here.get() and not _holds_values((arguments, keywords)):
+            result = self._call(arguments, keywords)
+            if result is not NotImplemented:
+                return result
         function = self._inner.one_by_one if isinstance(self._inner, Vmapped) else self._inner
         return function(*arguments, **keywords)
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call the compiled function; NotImplemented where it takes from outside what a transform is about."""
         given, axes = _prepared(self._inner, arguments, keywords)
         names = (*self._names(len(arguments)), *keywords)
         parts = [take_apart(a, f"{name}: argument", "enter") for a, name in zip(given, names, strict=True)]
@@ -210,6 +215,8 @@ class Jitted:
         compiled = self._compiled.pop(key, None)
         if compiled is None or not compiled.trace.is_valid():
             trace = _trace(self._inner, arguments, keywords)
+            if trace is None:
+                return NotImplemented
             compiled = Compiled(trace, self.backend, self.level)
             self._read[alike] = self._read.get(alike, frozenset()) | trace.attributes
             key = self._key(alike, structures)
@@ -248,7 +255,10 @@ class Jitted:
         t2 = t1 + t1
         return t2
         """
-        return _trace(self._inner, (*self._bound, *arguments), keywords).program
+        trace = _trace(self._inner, (*self._bound, *arguments), keywords)
+        if trace is None:
+            raise TracingError(f"{self!r} takes a Value from outside that a transform is about")
+        return trace.program
 
     def __reduce__(self) -> Any:
         # A decorated function is found under its own name; any other is compiled anew where it arrives.
@@ -351,7 +361,7 @@ def _arrays(thing: Any, name: str) -> Any:
     return structure.rebuild(units, [structure.fixed])
 
 
-def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Trace:
+def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Trace | None:
     inner = function.inner if isinstance(function, Vmapped) else function
     given, axes = _prepared(function, arguments, keywords)
     leaves: list[Value] = []
@@ -375,7 +385,8 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         return Structure(structure.skeleton, one, structure.fixed).unflatten(made, reads)
 
     names = [*_argument_names(inner, len(arguments)), *keywords]
-    with tracing() as trace, Reads() as reads:
+    numpy = sys.modules.get("numpy")  # it warns where the processor meets a nan, as traced Values hold
+    with tracing() as trace, Reads() as reads, numpy.errstate(all="ignore") if numpy else nullcontext():
         fresh = []
         for reads.argument, (a, name, axis) in enumerate(zip(given, names, axes, strict=True)):
             fresh.append(traced(a, name, axis))
@@ -384,6 +395,8 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
             result = inner(*fresh[: len(arguments)], **more)
         units, outputs = take_apart(result, "the function's result", "leave")
     results = numbers_in(units)
+    if is_active([x for x in results if isinstance(x, Value)]):  # in a transform that left the call to this thread
+        return None
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]

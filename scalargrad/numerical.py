@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite, nan, ulp
+from math import inf, isfinite, nan, ulp
 from typing import Any
 
 from scalargrad.engine import no_grad
@@ -31,7 +31,8 @@ def check_gradients(function: Callable[..., Any], *arguments: Any, order: int = 
 
     It takes numbers, lists, dicts, arrays and Modules, as `jacobian` does, which it calls both forward and backward.
     Points should not lie on a kink, where there is no derivative. Raises GradientError at the first derivative that
-    differs, that is not finite, or that differences cannot confirm to four digits, or to 1e-7 where it is small.
+    differs, that is not finite, or that differences cannot confirm to four digits, or to 1e-7 of the result where it is
+    small; and at a result that is no finite number.
 
     Source of the differences: Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", 1982.
     """
@@ -56,22 +57,28 @@ def _derivatives(flat: Callable[..., list[Any]], count: int) -> Callable[..., li
 def _compare(flat: Callable[..., list[Any]], point: Sequence[float]) -> None:
     results = [jacobian(flat, range(len(point)))(*point) for jacobian in (jacrev, jacfwd)]
     shown = ", ".join(map(repr, point))
-    for argument in range(len(point)):
-        quotients = _quotients(flat, point, argument)
+    values = _evaluate(flat, point) or []
+    for argument, x in enumerate(point):
+        quotients = _quotients(flat, point, argument, len(results[0]))
         for result, (expected, error) in enumerate(quotients):
             where = f"derivative of result {result + 1} with respect to argument {argument + 1} at ({shown})"
+            if values and not isfinite(values[result]):
+                raise GradientError(f"{where}: the result is {values[result]}, of which no derivative can be confirmed")
+            scale = abs(values[result]) / max(abs(x), 1.0) if values else 0.0
             for rows in results:
                 got = rows[result][argument]
                 size = max(abs(expected), abs(got))
                 if not isfinite(got) or abs(got - expected) > max(error, FLOOR * size):
                     raise GradientError(f"{where}: expected {round(expected, 10)}, got {got}")
-                if not error <= LOOSEST * max(size, 1e-3):
+                if not error <= LOOSEST * max(size, 1e-3, 1e-3 * scale):
                     raise GradientError(f"{where}: got {got}, which differences cannot confirm: {expected} ± {error}")
 
 
-def _quotients(flat: Callable[..., list[Any]], point: Sequence[float], index: int) -> list[tuple[float, float]]:
-    """Return the difference quotients with respect to one argument, each with a bound of its error."""
-    best: list[tuple[float, float]] = []
+def _quotients(
+    flat: Callable[..., list[Any]], point: Sequence[float], index: int, count: int
+) -> list[tuple[float, float]]:
+    """Return the difference quotients of so many results with respect to one argument, each with a bound of its error."""
+    best = [(nan, inf)] * count
     previous: list[list[float]] = []
     x = point[index]
     step = 0.1 * max(abs(x), 1.0)  # the domain of a logarithm near 0 needs far less: see below
@@ -80,7 +87,7 @@ def _quotients(flat: Callable[..., list[Any]], point: Sequence[float], index: in
         both = [_evaluate(flat, [*point[:index], x + h, *point[index + 1 :]]) for h in (step, -step)]
         up, down = both
         if up is None or down is None:  # outside the domain: nearer
-            previous, best = [], []
+            previous, best = [], [(nan, inf)] * count
             continue
         width = (x + step) - (x - step)
         row = [[(u - d) / width for u, d in zip(up, down, strict=True)]]
@@ -89,17 +96,15 @@ def _quotients(flat: Callable[..., list[Any]], point: Sequence[float], index: in
             factor *= 1.6 * 1.6
             row.append([r + (r - b) / (factor - 1) for r, b in zip(row[-1], before, strict=True)])
         noise = [4 * ulp(max(abs(u), abs(d))) / width for u, d in zip(up, down, strict=True)]
-        if not best:
-            best = [(nan, float("inf"))] * len(up)
         for column in range(1, len(row)):
             for i, value in enumerate(row[column]):
                 error = 2 * max(abs(value - row[column - 1][i]), abs(value - previous[column - 1][i])) + 4 * noise[i]
                 if error < best[i][1]:
                     best[i] = value, error
         previous = row[:12]
-        if best and all(error <= 1e-10 * abs(value) for value, error in best):
+        if all(error <= 1e-10 * abs(value) for value, error in best):
             break
-    return best or [(nan, float("inf"))] * len(_evaluate(flat, point) or [])
+    return best
 
 
 def _evaluate(flat: Callable[..., list[Any]], point: Sequence[float]) -> list[float] | None:
@@ -108,5 +113,4 @@ def _evaluate(flat: Callable[..., list[Any]], point: Sequence[float]) -> list[fl
             out = flat(*map(Value, point))
     except (ArithmeticError, ValueError):
         return None
-    numbers = [x._data if isinstance(x, Value) else float(x) for x in out]
-    return numbers if all(map(isfinite, numbers)) else None
+    return [x._data if isinstance(x, Value) else float(x) for x in out]

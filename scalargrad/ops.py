@@ -231,6 +231,9 @@ def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) 
     return f"{name}({', '.join(named)})"
 
 
+apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py: arrays hold Values, which stand below
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Op:
     """An operation, and the function that applies it to numbers or to Values.
@@ -306,10 +309,16 @@ class Op:
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
-        for argument in arguments:
-            if type(argument) is not float and hasattr(argument, "_apply"):
-                return argument._apply(self, *arguments)
-        floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        try:
+            for argument in arguments:
+                if type(argument) is not float and hasattr(argument, "_apply"):
+                    return argument._apply(self, *arguments)
+            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        except TypeError:
+            numpy = sys.modules.get("numpy")
+            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
+                raise
+            return apply_to_arrays(self, *arguments)
         try:
             return self.forward(*floats)
         except (ArithmeticError, ValueError) as error:
@@ -413,6 +422,11 @@ def _sigmoid(x: float) -> float:
     if x >= 0:
         return 1 / (1 + math.exp(-x))
     return (e := math.exp(x)) / (1 + e)
+
+
+def _one_less_square(x: Any) -> Any:
+    # (1 - x)*(1 + x) keeps the digits that 1 - x*x loses near 1, but rounds twice near 0, and so does its derivative.
+    return where(greater(0.5, abs(x)), 1 - x * x, (1 - x) * (1 + x))
 
 
 def _sech_squared(x: float) -> float:
@@ -521,24 +535,24 @@ tan = Op(
     "tan", math.tan, lambda out, x: 1 + out * out,
     needs="a finite x", latex=r"\tan\left({}\right)",
     libm="tan", doc="Tangent of x radians.\n\n>>> tan(0.0)\n0.0")
-arcsin = Op(  # (1 - x)*(1 + x) keeps the digits that 1 - x*x loses near 1
-    "arcsin", math.asin, lambda out, x: 1 / sqrt((1 - x) * (1 + x)),
+arcsin = Op(
+    "arcsin", math.asin, lambda out, x: arcsin_slope(x),
     needs="-1 <= x <= 1", latex=r"\arcsin\left({}\right)",
     libm="asin", doc="Inverse sine in radians, for -1 <= x <= 1.\n\n>>> arcsin(0.0)\n0.0")
 arccos = Op(
-    "arccos", math.acos, lambda out, x: -1 / sqrt((1 - x) * (1 + x)),
+    "arccos", math.acos, lambda out, x: -arcsin_slope(x),
     needs="-1 <= x <= 1", latex=r"\arccos\left({}\right)",
     libm="acos", doc="Inverse cosine in radians, for -1 <= x <= 1.\n\n>>> arccos(1.0)\n0.0")
 arctan = Op(
-    "arctan", math.atan, lambda out, x: 1 / (1 + x * x),
+    "arctan", math.atan, lambda out, x: arctan_slope(x),
     latex=r"\arctan\left({}\right)",
     libm="atan", doc="Inverse tangent in radians.\n\n>>> arctan(0.0)\n0.0")
 arctan2 = Op(
     "arctan2", math.atan2,
-    lambda out, x, y: y / hypot(x, y) / hypot(x, y), lambda out, x, y: -x / hypot(x, y) / hypot(x, y),
+    lambda out, x, y: hypot_slope(y, x) / hypot(x, y), lambda out, x, y: -hypot_slope(x, y) / hypot(x, y),
     libm="atan2", doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
 hypot = Op(
-    "hypot", math.hypot, lambda out, x, y: x / out, lambda out, x, y: y / out,
+    "hypot", math.hypot, lambda out, x, y: hypot_slope(x, y), lambda out, x, y: hypot_slope(y, x),
     latex=r"\sqrt{{{:4}^2 + {:4}^2}}",
     libm="hypot", doc="Square root of x*x + y*y, without overflow.\n\n>>> hypot(3.0, 4.0)\n5.0")
 
@@ -561,7 +575,7 @@ relu = Op(  # relu'(0) = 0
     branchless=lambda x: where(greater(x, 0), x, 0.0),
     doc="x where x > 0, else 0; its derivative at 0 is 0.\n\n>>> relu(-2.0)\n0.0")
 sigmoid = Op(
-    "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x),
+    "sigmoid", _sigmoid, lambda out, x: sigmoid_slope(x),
     symbol="σ", latex=r"\sigma\left({}\right)",
     branchless=lambda x: where(greater(0, x), exp(-abs(x)), 1.0) / (1 + exp(-abs(x))),
     doc="1/(1 + exp(-x)) without overflow.\n\n>>> sigmoid(0.0)\n0.5")
@@ -590,7 +604,8 @@ equal = Op(
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
 power_rule = Op(
     "power_rule", _power_rule,
-    lambda out, x, y: y * power_rule(x, y - 1), lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
+    lambda out, x, y: y * power_rule(x, y - 1 + equal(y, 0)),  # 0 where y = 0, not 0 * inf
+    lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
     symbol="yxʸ⁻¹", text="power_rule({}, {})", latex=r"{1:2} \cdot {0:4}^{{{1:1} - 1}}", precedence=PRODUCT,
     branchless=_power_rule_branchless,
     doc="y*x**(y - 1), the derivative of x**y; 0 where y = 0.\n\n>>> power_rule(3.0, 2.0)\n6.0")
@@ -604,6 +619,32 @@ gaussian = Op(
     symbol="exp −x²", latex="e^{{-{:4}^2}}",
     branchless=_gaussian_branchless,
     doc="exp(-x*x).\n\n>>> gaussian(0.0)\n1.0")
+# Derivatives whose own derivatives, as the quotient and product rules give them, are differences in which all digits or the
+# whole range may be lost: theirs are written down.
+arcsin_slope = Op(
+    "arcsin_slope", lambda x: 1 / math.sqrt(_one_less_square(x)), lambda out, x: x * out / _one_less_square(x),
+    needs="-1 < x < 1", beyond=lambda x: inf if math.fabs(x) == 1 else nan,
+    symbol="arcsin′", latex=r"\frac{{1}}{{\sqrt{{1 - {:4}^2}}}}",
+    branchless=lambda x: 1 / sqrt(_one_less_square(x)),
+    doc="1/sqrt(1 - x*x), the derivative of arcsin, for -1 < x < 1.\n\n>>> arcsin_slope(0.0)\n1.0")
+arctan_slope = Op(
+    "arctan_slope", lambda x: 1 / (1 + x * x), lambda out, x: -2 * x * out * out,
+    symbol="arctan′", text="1/(1 + {0:2}*{0:3})", latex=r"\frac{{1}}{{1 + {0:4}^2}}", precedence=PRODUCT,
+    branchless=lambda x: 1 / (1 + x * x),
+    doc="1/(1 + x*x), the derivative of arctan.\n\n>>> arctan_slope(1.0)\n0.5")
+sigmoid_slope = Op(
+    "sigmoid_slope", lambda x: _sigmoid(x) * _sigmoid(-x), lambda out, x: -tanh(x / 2) * out,
+    symbol="σ′", text="sigmoid({0})*sigmoid(-{0:3})", latex=r"\sigma\left({0}\right) \cdot \sigma\left(-{0:2}\right)",
+    precedence=PRODUCT, branchless=lambda x: sigmoid(x) * sigmoid(-x),
+    doc="sigmoid(x)*sigmoid(-x), the derivative of sigmoid.\n\n>>> sigmoid_slope(0.0)\n0.25")
+hypot_slope = Op(
+    "hypot_slope", lambda x, y: x / math.hypot(x, y),
+    lambda out, x, y: hypot_slope(y, x) * (hypot_slope(y, x) / hypot(x, y)),
+    lambda out, x, y: -out * (hypot_slope(y, x) / hypot(x, y)),
+    needs="x and y that are not both 0",
+    symbol="x/hypot", text="{0:2}/hypot({0}, {1})", latex=r"\frac{{{0}}}{{\sqrt{{{0:4}^2 + {1:4}^2}}}}", precedence=PRODUCT,
+    branchless=lambda x, y: x / hypot(x, y),
+    doc="x/hypot(x, y), the derivative of hypot.\n\n>>> hypot_slope(3.0, 4.0)\n0.6")
 # fmt: on
 
 TABLE: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}

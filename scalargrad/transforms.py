@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from operator import index
 from typing import Any, SupportsIndex
@@ -22,6 +23,9 @@ Function = Callable[..., Any]
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
 _active: set[Value] = set()
+_here: ContextVar[bool] = ContextVar(
+    "scalargrad.here", default=False
+)  # whether one is under way in this thread or task
 
 
 @contextmanager
@@ -33,10 +37,21 @@ def active(leaves: Sequence[Value]) -> Iterator[None]:
     6.0
     """
     _active.update(leaves)
+    token = _here.set(True)
     try:
         yield
     finally:
+        _here.reset(token)
         _active.difference_update(leaves)
+
+
+def is_active(values: Iterable[Value]) -> bool:
+    """Say whether one of the values depends on a leaf of a transform that is under way.
+
+    >>> is_active([Value(2.0)])
+    False
+    """
+    return bool(_active) and not _active.isdisjoint(topological_order(*values))
 
 
 class _Record:
@@ -62,7 +77,7 @@ class _Record:
         self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
         self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
-        self.live = _are_live(numbers, self.inputs) or not _active.isdisjoint(self.order)
+        self.live = _are_live(numbers, self.inputs) or is_active(self.results)
         if not isinstance(picks, Iterable):
             self.inputs = self.inputs.first()
         self.image = self._image(numbers) if self.live else {}

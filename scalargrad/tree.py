@@ -11,7 +11,7 @@ import dataclasses
 import gc
 import os
 import sys
-from array import array
+from array import array as typed_array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -170,6 +170,27 @@ def is_array(thing: Any) -> bool:
     """
     numpy = sys.modules.get("numpy")  # who has an array has imported it
     return numpy is not None and isinstance(thing, numpy.ndarray)
+
+
+def array(values: Any) -> Any:
+    """Make an array of Values, as np.array does, to which NumPy's functions do what scalargrad's do.
+
+    >>> import numpy as np
+    >>> x = array([Value(0.0), Value(2.0)])
+    >>> np.maximum(x, 0.0).sum().backward()
+    >>> x[0].grad, x[1].grad
+    (0.5, 1.0)
+
+    Functions get such arrays from transforms, `jit` and `vmap`, and what is computed from them, or from a Value and an
+    array, is one too. In a plain np.array of Values, or a list, NumPy does not see the Values: np.maximum, for one,
+    compares by `>=` there, and gives all of a tie to one side.
+    """
+    import numpy as np
+
+    from scalargrad.arrays import as_array
+
+    made = np.array(values, object)
+    return as_array(made) if any(isinstance(x, Value) for x in made.flat) else made.astype(float)
 
 
 # A skeleton is the number of a unit; or the number of an attribute without numbers; or a container's class, its keys, its
@@ -445,7 +466,7 @@ class _Apart:
             return self.unit(thing, thing.shape)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
             return self.number(thing, bool(above), in_module)
-        if isinstance(thing, array):  # which cannot hold Values; a list behaves alike
+        if isinstance(thing, typed_array):  # which cannot hold Values; a list behaves alike
             thing = thing.tolist()
         if isinstance(thing, (list, tuple, dict)) or kind is deque:
             return self.container(thing, name, above, in_module)
@@ -655,7 +676,7 @@ def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: lis
     if kind is None:
         return
     if keys is None:
-        if not isinstance(thing, (list, tuple, deque, array)) or len(thing) != len(parts):
+        if not isinstance(thing, (list, tuple, deque, typed_array)) or len(thing) != len(parts):
             raise ValueError(f"{name}: expected {len(parts)} entries in a {kind.__name__}, got {thing!r}")
         inside = {index: f"{name}[{index}]" for index in range(len(parts))}
     elif issubclass(kind, dict):
@@ -708,7 +729,10 @@ def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
     import numpy as np
 
     entries = [next(numbers) for _ in range(prod(shape))]
-    kind = object if any(isinstance(x, Value) for x in entries) else float
-    array = np.empty(len(entries), kind)
+    if not any(isinstance(x, Value) for x in entries):
+        return np.array(entries, float).reshape(shape)
+    from scalargrad.arrays import as_array
+
+    array = np.empty(len(entries), object)
     array[:] = entries
-    return array.reshape(shape)
+    return as_array(array.reshape(shape))

@@ -93,6 +93,12 @@ class Browser:
             raise RuntimeError(done["exceptionDetails"]["exception"]["description"])
         return done["result"].get("value")
 
+    def until(self, condition):
+        """Wait until a JavaScript expression is true; a browser that stays silent is a failure of its own."""
+        self.run(
+            f"new Promise((done) => {{ const look = () => ({condition}) ? done() : setTimeout(look, 10); look(); }})"
+        )
+
     def text(self, selector):
         return self.run(f"document.querySelector({json.dumps(selector)}).textContent")
 

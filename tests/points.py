@@ -79,6 +79,13 @@ ROWS = {
         pairs((2.0, 3.0), (0.5, -1.5), (1.7, 0.5), (1e-300, 0.25), (0.999999, 1e5), (3.0, 1e-9), (-2.0, 3.0)),
     ),
     "sech_squared": (lambda x: mp.sech(x) ** 2, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 5.0, 19.0, 300.0)),
+    "arcsin_slope": (lambda x: 1 / mp.sqrt(1 - x * x), both_signs(0.0, 1e-300, 1e-20, 1e-3, 0.5, 0.9, 0.9999999999)),
+    "arctan_slope": (lambda x: 1 / (1 + x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 1e10, 1e100, 1e150)),
+    "sigmoid_slope": (lambda x: sigmoid(x) * sigmoid(-x), both_signs(0.0, 1e-300, 1e-20, 1e-3, 1.0, 5.0, 36.0, 700.0)),
+    "hypot_slope": (
+        lambda x, y: x / mp.hypot(x, y),
+        [*ANY_PAIRS, (3.0, -4.0), (0.0, -2.0), (1e-200, 1e-200), (1e200, 1e200), (1e-150, 1e-140), (1.0, 1e-9)],
+    ),
     "gaussian": (lambda x: mp.exp(-x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
 }
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -278,3 +279,67 @@ def test_a_full_disk_is_one_message():
         command = [sys.executable, "-m", "scalargrad", "eval", "x*x", "x=3"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (2, "scalargrad: error: output: No space left on device\n")
+
+
+# However it ends: status 1 means a wrong answer to `check`, and nothing else.
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "said"),
+    [
+        (MemoryError(), 2, "scalargrad: error: out of memory\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (OSError("odd"), 2, "scalargrad: error: odd\n"),
+        (RecursionError("too deep"), 2, "scalargrad: error: too deep\n"),
+    ],
+)
+def test_failures_in_the_midst_are_one_message(run, monkeypatch, failure, status, said):
+    def fail(path):
+        raise failure
+
+    monkeypatch.setattr(cli.reading, "load", fail)
+    for command in (["solve"], ["check", "a.toml"], ["read"]):
+        assert run(command[0], "p.toml", *command[1:]) == (status, "", said)
+
+
+def test_a_mistake_of_ours_is_shown_and_is_no_wrong_answer(run, monkeypatch):
+    monkeypatch.setattr(cli.homework, "check", lambda *_: {}["nothing"])
+    answers = str(ROOT / "examples" / "published_answers.toml")
+    status, out, err = run("check", ASSIGNMENT, answers)
+    assert (status, out) == (2, "")
+    assert "KeyError: 'nothing'" in err
+
+
+@pytest.mark.parametrize("command", [["-m", "scalargrad"], ["-X", "utf8", "-m", "scalargrad"]])
+def test_an_engine_that_is_none_is_one_message(command):
+    environment = {**os.environ, "SCALARGRAD_ENGINE": "foo"}
+    done = subprocess.run(
+        [sys.executable, *command, "eval", "x", "x=1"], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "scalargrad: error: SCALARGRAD_ENGINE must be python or native, got 'foo'\n"
+    library = [sys.executable, "-c", "import scalargrad"]
+    done = subprocess.run(library, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ImportError: SCALARGRAD_ENGINE must be python or native, got 'foo'" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe with a name, and signals")
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_program_that_is_told_to_end_does(name, status, tmp_path):
+    problem = tmp_path / "problem.toml"
+    os.mkfifo(problem)  # it is read, and waited for
+    command = [sys.executable, "-m", "scalargrad", "solve", str(problem)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with problem.open("w"):  # opened as soon as it is read
+        process.send_signal(getattr(signal, name))
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (status, "", "")
+
+
+def test_a_toml_file_may_begin_with_a_byte_order_mark(run, tmp_path):
+    problem = tmp_path / "problem.toml"
+    problem.write_bytes(b"\xef\xbb\xbf" + Path(ASSIGNMENT).read_bytes())
+    (tmp_path / "answers.toml").write_bytes(b"\xef\xbb\xbfH = [2.3257, 0.6929, 1.1646]\n")
+    assert run("solve", str(problem))[0] == 0
+    assert run("check", str(problem), str(tmp_path / "answers.toml"))[0] == 0

@@ -185,6 +185,87 @@ def test_rounding_on_scratch_paper_is_honest():
     assert CARRIED in seen
 
 
+# Nothing that rounding does not explain.
+
+
+def solved(problem, without=(), digits=4):
+    truth = stages.truth(solve(problem))
+    return [Answer(name, written(numbers, digits), 0) for name, numbers in truth.items() if name not in without]
+
+
+@pytest.fixture
+def assignment():
+    return Problem.load(ASSIGNMENT).with_target([1, 0])
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0", "-0", "0.00", "0e3"])
+@pytest.mark.parametrize("beside", [False, True])
+def test_zeros_are_no_answer(assignment, zero, beside):
+    for name, numbers in stages.truth(solve(assignment)).items():
+        zeros = Answer(name, dict.fromkeys(indexed(numbers), Written(zero)), 0)
+        checked = check(assignment, [zeros, *(solved(assignment, [name]) if beside else ())])
+        assert checked.first_wrong.name == name, name
+        assert [verdict.verdict for verdict in checked.verdicts if verdict.verdict == WRONG] == [WRONG]
+
+
+def test_a_zero_among_numbers_is_one_to_their_digits(judge, assignment):
+    for text, verdict in [("[0, -1.061, 0.285]", WRONG), ("[0.667, 0, 0.285]", WRONG), ("[1, -1, 0]", RIGHT)]:
+        (judged,) = judge(f"db1 = {text}", assignment).verdicts
+        assert judged.verdict == verdict, text
+    (judged,) = judge("delta1 = [0.667, 0, 0.285]", assignment).verdicts
+    assert judged.having(WRONG) == [(1,)]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_old_parameters_are_no_answer(assignment, beside):
+    for name in ("W1", "b1", "W2", "b2"):
+        old = {i: Written(repr(x)) for i, x in indexed(stages.givens(assignment)[name]).items()}
+        updated = f"{name}_new"
+        answers = [Answer(updated, old, 0), *(solved(assignment, [updated]) if beside else ())]
+        first = check(assignment, answers).first_wrong
+        assert first.name == updated
+        assert named(first) == [f"the old {name} stands there"]
+    assert check(assignment, solved(assignment)).first_wrong is None
+    assert check(assignment, solved(assignment, digits=2)).first_wrong is None
+
+
+def test_where_nothing_is_to_be_done_nothing_is_right():
+    layers = [{"weights": [[-1.0], [1.0]], "bias": [0.0, 0.0], "activation": "relu"}]
+    layers.append({"weights": [[0.5, 30.0]], "bias": [0.2]})
+    stated = {"input": [1.0], "target": [30.2], "learning_rate": 0.1, "layer": layers}
+    for target in (30.2, 30.2 + 1e-7):
+        problem = Problem.from_dict({**stated, "target": [target]})
+        answers = [Answer(name, dict.fromkeys(indexed(numbers), Written("0")), 0)
+                   for name, numbers in stages.truth(solve(problem)).items() if name[0] in "δd"]  # fmt: skip
+        answers.append(Answer("W2_new", {(0, 0): Written("0.5"), (0, 1): Written("30")}, 0))
+        assert {verdict.verdict for verdict in check(problem, answers).verdicts} == {RIGHT}
+
+
+def test_few_digits_of_one_number_widen_nothing_for_another(assignment):
+    # Who rounded on the way to whole numbers got δ1 = (0.6, -2, ...): as the last entry is written, nobody did.
+    (verdict,) = check(
+        assignment, [Answer("δ1", {(0,): Written("0.6"), (1,): Written("-1.4"), (2,): Written("0")}, 0)]
+    ).verdicts
+    assert verdict.having(WRONG) == [(1,), (2,)]
+
+
+def test_no_number_alone_is_accepted_far_from_the_truth():
+    """Whatever one number of a quantity is: what is accepted is a unit of its last digit from the truth, or is carried on."""
+    rng = random.Random(11)
+    for _ in range(60):
+        problem = random_problem(rng)
+        truth = stages.truth(solve(problem))
+        name, digits = rng.choice(list(truth)), rng.choice([0, 1, 2, 3])
+        texts = written(truth[name], digits)
+        index = rng.choice(list(texts))
+        x, unit = indexed(truth[name])[index], 10.0**-digits
+        texts[index] = Written(f"{x + rng.choice([-1, 1]) * rng.uniform(1.6, 9) * unit:.{digits}f}")
+        (verdict,) = check(problem, [Answer(name, texts, 0)]).verdicts
+        judged = verdict.entries[index]
+        assert judged.verdict in ((WRONG, CARRIED) if digits else (WRONG,)), (name, judged)
+        assert judged.verdict == WRONG or abs(judged.written.value - x) < 10 * unit
+
+
 # Seeded mistakes.
 
 

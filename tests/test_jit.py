@@ -369,6 +369,23 @@ def test_threads_of_a_function_see_its_transforms(transform):
         assert np.array_equal(threaded(at), plain(at))
 
 
+@pytest.mark.parametrize("transform", [lambda f: f, grad, jit, lambda f: jit(grad(f))])
+def test_compiled_functions_called_by_threads_of_a_transform(transform):
+    square, w = jit(lambda y: y * y), Value(3.0)
+    scaled = jit(lambda y: y * w)
+
+    def by(mapping):
+        def f(x):
+            closed_over = mapping(lambda k: jit(lambda y: x * y * x)(k), [1.0, 2.0])
+            return sum(closed_over) + x * sum(mapping(square, [2.0, 3.0])) + sum(mapping(scaled, [1.0, x]))
+
+        return f
+
+    with ThreadPoolExecutor(2) as pool:
+        threaded, plain = transform(by(lambda *a: list(pool.map(*a)))), transform(by(lambda *a: list(map(*a))))
+        assert threaded(2.0) == plain(2.0)
+
+
 def test_what_another_thread_computes_is_as_ever_while_a_function_is_traced():
     inside, done = threading.Event(), threading.Event()
 

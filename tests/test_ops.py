@@ -15,7 +15,15 @@ from scalargrad.ops import TABLE, Op, Text, ieee
 
 # How many ulps a value may err by; 1 for what is not named.
 TWO_ULPS = ("tanh", "erf", "sinh", "sigmoid", "softplus")  # libm's own error, or a composition of two roundings
-HELPERS = ("power_rule", "sech_squared", "gaussian")  # partials of others: they have a partial's tolerance
+HELPERS = (
+    "power_rule",
+    "sech_squared",
+    "gaussian",
+    "arcsin_slope",
+    "arctan_slope",
+    "sigmoid_slope",
+    "hypot_slope",
+)  # partials of others: they have a partial's tolerance
 ULPS = dict.fromkeys(TWO_ULPS, 2) | dict.fromkeys(HELPERS, 4)
 PARTIAL_ULPS = 4
 TINY = sys.float_info.min  # subnormal results have fewer digits, so they are excepted

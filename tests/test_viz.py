@@ -501,6 +501,70 @@ def test_draw_dot():
         viz.draw_dot(neuron(), format="jpg")
 
 
+def test_draw_dot_takes_the_arguments_of_micrograd():
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    for rankdir in ("LR", "TB"):
+        for dot in (viz.draw_dot(neuron(), "png", rankdir), viz.draw_dot(neuron(), format="png", rankdir=rankdir)):
+            assert dot.format == "png"
+            assert dot.source == to_dot(neuron(), format="png", rankdir=rankdir)
+            assert f"rankdir={rankdir} " in dot.source
+    with pytest.raises(ValueError, match="rankdir must be one of 'LR', 'TB', got 'RL'"):
+        viz.draw_dot(neuron(), "svg", "RL")
+
+
+def test_statements_can_be_added_to_what_draw_dot_returns():
+    graphviz = pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    dot = viz.draw_dot(neuron())
+    assert isinstance(dot, graphviz.Digraph)
+    dot.node("note", label="dead", shape="note")
+    dot.edge("note", "0", style="dashed")
+    *before, node, edge, end, last = dot.source.split("\n")
+    assert [node, edge, end, last] == ["\tnote [label=dead shape=note]", "\tnote -> 0 [style=dashed]", "}", ""]
+    assert before == to_dot(neuron(), format="svg").split("\n")[:-2]
+    assert dot.copy().source == dot.source
+
+
+def test_trace_is_that_of_micrograd():
+    x = Value(2.0)
+    y = (x * x).tanh()
+    (square,) = y._prev
+    assert viz.trace(y) == ({x, square, y}, {(x, square), (square, y)})
+
+
+def test_a_draw_dot_of_ones_own_works(Value):
+    graphviz = pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+
+    def trace(root):
+        nodes, edges = set(), set()
+
+        def build(v):
+            if v not in nodes:
+                nodes.add(v)
+                for child in v._prev:
+                    edges.add((child, v))
+                    build(child)
+
+        build(root)
+        return nodes, edges
+
+    x, w = Value(2.0, label="x"), Value(-3.0, label="w")
+    y = (x * w).tanh()
+    y.label = "y"
+    y.backward()
+    nodes, edges = trace(y)
+    dot = graphviz.Digraph(format="svg", graph_attr={"rankdir": "LR"})
+    for n in nodes:
+        dot.node(name=str(id(n)), label=f"{{ {n.label} | data {n.data:.4f} | grad {n.grad:.4f} }}", shape="record")
+        if n._op:
+            dot.node(name=str(id(n)) + n._op, label=n._op)
+            dot.edge(str(id(n)) + n._op, str(id(n)))
+    for n1, n2 in edges:
+        dot.edge(str(id(n1)), str(id(n2)) + n2._op)
+    assert (len(nodes), len(edges)) == (4, 3)
+    assert dot.source.count("->") == 5
+    assert "{ w | data -3.0000 | grad 0.0000 }" in dot.source
+
+
 def test_draw_dot_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(ImportError, match=re.escape('pip install "scalargrad[pictures]"')):

@@ -298,7 +298,7 @@ def test_every_format_is_sound(seed):
     page = Page()
     page.feed(shown["html"])
     assert not page.tags & {"script", "link", "img", "iframe"}
-    assert "http" not in shown["html"]
+    assert not re.search("https?:", shown["html"])
     body = shown["html"][shown["html"].index("<body>") : shown["html"].index("</html>")]
     minidom.parseString(body)  # all is nested and escaped
     assert "\\" not in re.sub(r"<style>.*?</style>", "", body, flags=re.DOTALL)  # no LaTeX is left
@@ -458,6 +458,18 @@ def test_what_cannot_be_explained_is_refused():
         explain(x)
 
 
+def test_what_is_made_by_hand_is_refused_with_the_way_out():
+    x = Value(3.0, label="x")
+    y = Value(9.0, (x,), "square")
+    y.label = "y"
+    y._backward = lambda: None
+    with pytest.raises(TypeError) as caught:
+        explain(y + 1)
+    assert str(caught.value).startswith("Value(data=9.0, grad=0.0, label='y') has a _backward written by hand")
+    assert "@operation" in str(caught.value)
+    assert (x.grad, y.grad) == (0.0, 0.0)
+
+
 def test_kinks_are_explained(capsys):
     main(["explain", "relu(x - 2)", "x=2"])
     assert "Kink: relu(0) is exactly at its kink: the derivative of relu at 0 is taken as 0." in capsys.readouterr().out
@@ -511,6 +523,14 @@ def test_mistakes_on_the_command_line_are_one_message(arguments, message, capsys
     assert error.startswith("scalargrad: error: ")
     assert message in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_without_a_picture_that_cannot_be_written_is_one_message(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALARGRAD_RENDERER", "dot")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no Graphviz
+    monkeypatch.chdir(tmp_path)
+    assert main(["solve", str(ASSIGNMENT), "-o", "nowhere/x.html"]) == 2
+    assert capsys.readouterr().err == "scalargrad: error: nowhere/x.html: No such file or directory\n"
 
 
 @pytest.mark.parametrize("seed", range(100))

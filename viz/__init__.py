@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from scalargrad import Value
+from scalargrad import Value, topological_order
 from scalargrad.compiler.program import Program
 from viz import notebook
 from viz.animation import animate
+from viz.digraph import digraph
 from viz.dot import to_dot
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
-from viz.render import render as draw_as
 from viz.training import training
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "draw_dot",
     "explain_gradient",
     "step_through",
+    "trace",
     "training",
 ]
 
@@ -104,27 +105,31 @@ def draw(
     return Path(path)
 
 
-def draw_dot(root: Value | Sequence[Value] | Program, *, format: str = "svg", **options: Any) -> Any:
-    """Return the graph as a `graphviz` object, which Jupyter shows. The options are those of `draw`.
+def draw_dot(root: Value | Sequence[Value] | Program, format: str = "svg", rankdir: str = "LR", **options: Any) -> Any:
+    """Return the graph as a `graphviz.Digraph`, as micrograd's `draw_dot` does: Jupyter shows it.
 
-    >>> draw_dot(Value(3.0, label="x") * 2).format
+    >>> dot = draw_dot(Value(3.0, label="x") * 2)
+    >>> dot.format
     'svg'
+    >>> dot.render("double")  # doctest: +SKIP
+    'double.svg'
+
+    rankdir  "LR", from left to right, or "TB", from top to bottom; the other options are those of `draw`
+
+    Its `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
-    try:
-        import graphviz
-    except ImportError as error:
-        raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
+    return digraph(to_dot(root, format=format, rankdir=rankdir, **options), format)
 
-    class Source(graphviz.Source):  # type: ignore[misc]
-        """DOT that is shown by whichever renderer there is: graphviz knows but one."""
 
-        def pipe(self, format: str | None = None, *arguments: Any, encoding: str | None = None, **others: Any) -> Any:
-            format = format or self.format
-            if format not in FORMATS or arguments or any(others.values()):
-                return super().pipe(format, *arguments, encoding=encoding, **others)
-            content = draw_as(self.source, format)
-            return content if encoding is None else content.decode(encoding)
+def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
+    """Return the values that one was computed by, and pairs of a parent and its child, as micrograd's `trace` does.
 
-    return Source(to_dot(root, format=format, **options), format=format)
+    >>> x = Value(3.0, label="x")
+    >>> nodes, edges = trace(x * x)
+    >>> len(nodes), len(edges)
+    (2, 1)
+    """
+    nodes = topological_order(root)
+    return set(nodes), {(parent, node) for node in nodes for parent in node._prev}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import Value
+from scalargrad.files import write
 from viz import plots
 from viz.recording import Recording
-from viz.render import _replace
 from viz.theme import LIGHT
 from viz.training import shown_steps
 
@@ -61,8 +61,7 @@ def animate(
     content = io.BytesIO()
     duration = round(1000 * seconds / (1 + len(others)))
     first.save(content, FORMATS[ending], save_all=True, append_images=others, duration=duration, loop=0)
-    _replace(Path(path), content.getvalue())
-    return Path(path)
+    return write(path, content.getvalue())
 
 
 def _boundary(

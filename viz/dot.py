@@ -35,14 +35,17 @@ def to_dot(
     theme: str = "light",
     force: bool = False,
     format: str = "dot",
+    rankdir: str = "LR",
 ) -> str:
     """Write the graph that one or several values were computed by as DOT, for the format it will be rendered to.
 
     >>> to_dot(Value(3.0, label="x")).splitlines()[0]
     'digraph scalargrad {'
 
-    The options are those of `viz.draw`.
+    The options are those of `viz.draw`; `rankdir` is "LR", from left to right, or "TB", from top to bottom.
     """
+    if rankdir not in ("LR", "TB"):
+        raise ValueError(f"rankdir must be one of 'LR', 'TB', got {rankdir!r}")
     if theme not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, got {theme!r}")
     if not isinstance(digits, int) or digits < 0:
@@ -68,7 +71,7 @@ def to_dot(
         [
             "digraph scalargrad {",
             # Cards over edges: a thick edge's point would stick into the card.
-            f'  graph [rankdir=LR bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
+            f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
             f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
             f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
             f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",

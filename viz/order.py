@@ -98,7 +98,8 @@ def upright(dot: str, lay_out: Callable[[str], str]) -> str:
     """
     graph, began = _parse(dot), time.monotonic()
     best, least = dot, None
-    for attempt in range(ATTEMPTS):
+    from_left = "rankdir=TB" not in dot.partition("label=<")[0]  # else nothing is on top by chance
+    for attempt in range(ATTEMPTS if from_left else 1):
         if attempt and time.monotonic() - began > PATIENCE:
             break
         text = "\n".join(graph.text())

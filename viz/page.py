@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from math import inf, isfinite
@@ -20,10 +22,10 @@ from typing import Any
 
 from scalargrad import Value, topological_order
 from scalargrad.diagnosis import Explanation, explain
+from scalargrad.files import encodable, write
 from viz import text
 from viz.deck import deck, role
 from viz.graph import sign
-from viz.render import _replace
 from viz.story import Story
 from viz.theme import DARK, LIGHT, Theme
 from viz.typeset import label
@@ -81,8 +83,7 @@ def step_through(
 
     Raises ValueError for more than 2,000 scalars.
     """
-    _replace(Path(path), page(root, title=title, digits=digits, theme=theme).encode())
-    return Path(path)
+    return write(path, page(root, title=title, digits=digits, theme=theme))
 
 
 def explain_gradient(
@@ -106,9 +107,7 @@ def explain_gradient(
     operations that killed, blew up or poisoned the gradient are marked and named, as by `scalargrad.why`.
     Raises as `step_through` does.
     """
-    content = page(root, title=title, digits=digits, theme=theme, why=explain(value, root))
-    _replace(Path(path), content.encode())
-    return Path(path)
+    return write(path, page(root, title=title, digits=digits, theme=theme, why=explain(value, root)))
 
 
 def page(
@@ -147,14 +146,17 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     """
     if theme not in ("auto", "light", "dark"):
         raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
-    return Template(_asset("page.html")).substitute(
+    script = "".join(map(_asset, scripts))
+    content = Template(_asset("page.html")).substitute(
         parts,
         title=escape(title),
         theme="" if theme == "auto" else f' data-theme="{theme}"',
         css=colours() + _asset("page.css") + css,
         data=embedded(data),
-        script="".join(map(_asset, scripts)),
+        script=script,
+        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the one script that may run
     )
+    return encodable(content)
 
 
 def _asset(name: str) -> str:

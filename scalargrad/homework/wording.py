@@ -79,15 +79,24 @@ LOSS_WORDS = {
 }
 
 
+LONGEST = 200_000  # characters of a text
+_MARKS = 30  # on one letter, Unicode's own limit: the time to put them in order is quadratic in their number
+
+
 def plain(text: str) -> str:
     r"""Return a text with what only looks different made one: dashes, subscripts, fonts, spaces.
 
     >>> plain(r"$W₁ = \mathbf{W}\hat{y}$")
     '$W1 = Wŷ$'
 
-    Line breaks stay, so that lines can be counted.
+    Line breaks stay, so that lines can be counted. Raises ValueError for more than 200,000 characters, before or after.
     """
-    text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
+    if len(text) <= LONGEST:  # one letter may stand for many
+        if "m" * (_MARKS + 1) in "".join("m" if unicodedata.combining(c) else " " for c in text):
+            raise ValueError(f"more than {_MARKS} combining marks on one letter")
+        text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
+    if len(text) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} characters")
     for pattern, replacement in _SPELLINGS:
         text = re.sub(pattern, replacement, text)
     return text

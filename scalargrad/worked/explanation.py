@@ -27,7 +27,8 @@ def explain(
     {'x': 3.0, 'v1': 9.0, 'f': 10.0, '∂f/∂v1': 1.0, '∂f/∂x': 6.0}
 
     `formula` is the whole expression over the labels, where it is known, and `picture` an SVG of the graph, which is
-    itself left as it is. Raises ValueError for more than 300 steps, TypeError for what is no Value.
+    itself left as it is. Raises ValueError for more than 300 steps, TypeError for what is no Value or has
+    a `_backward` written by hand.
     """
     if not isinstance(root, Value):
         raise TypeError(f"explain() takes a Value, got {root!r} ({type(root).__name__})")
@@ -41,6 +42,12 @@ class _Explanation:
             raise ValueError(
                 f"the graph has {steps} values: more than the {MOST_STEPS} that can be explained one by one"
             )
+        for node in topological_order(root):
+            if node._by_hand:
+                raise TypeError(
+                    f"{node!r} has a _backward written by hand, of which no derivative can be shown: make an operation of "
+                    "it, with @operation or Op, whose derivatives are formulas"
+                )
         root = copy.deepcopy(root)
         root.zero_grad()
         root.backward()

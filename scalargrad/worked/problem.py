@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scalargrad import nn, ops
+from scalargrad import files, nn, ops
 from scalargrad.value import Value
 
 # Each loss, and the activation that its output layer must have (None: any but softmax).
@@ -207,8 +207,8 @@ def read_toml(path: str | PathLike[str], parse_float: Callable[[str], Any] = flo
         import tomli as tomllib
     source = Path(path).name
     try:
-        return tomllib.loads(Path(path).read_bytes().decode(), parse_float=parse_float)
-    except ValueError as error:  # no TOML, no UTF-8, or an integer of thousands of digits
+        return tomllib.loads(files.read(path), parse_float=parse_float)
+    except ValueError as error:  # too long, no TOML, no UTF-8, or an integer of thousands of digits
         raise ProblemError(f"{source}: {error}") from None
     except RecursionError:
         raise ProblemError(f"{source}: nested too deeply") from None

@@ -11,6 +11,7 @@ from html import escape
 from math import isfinite
 from typing import Any
 
+from scalargrad.files import encodable
 from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Paragraph, Table
 from scalargrad.worked.notation import Box, beside, box, mathml, text
 
@@ -31,7 +32,7 @@ def write(document: Document, format: str) -> str:
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
-    return FORMATS[format](document)
+    return encodable(FORMATS[format](document))
 
 
 def _split(running: str) -> Iterable[tuple[bool, str]]:
@@ -220,6 +221,8 @@ _TABULAR = "\\begin{{center}}\\small\\renewcommand{{\\arraystretch}}{{1.35}}\n\\
 
 # HTML.
 
+# The page has no script: whatever a label might smuggle in does not run.
+_POLICY = "default-src 'none'; script-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --muted: #57606a; --page: #fff; --rule: #d0d7de; --tint: #f6f8fa;
   --check: #0072b2; --kink: #d55e00; }
@@ -258,6 +261,7 @@ def _html(document: Document) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <title>{title}</title>
 <style>{_STYLE}</style>
 </head>

@@ -1,0 +1,82 @@
+"""A graph as an object of the package graphviz, as micrograd's `draw_dot` returns one, drawn by whichever renderer there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from scalargrad import files
+from viz.render import FORMATS, render
+
+
+def digraph(dot: str, format: str) -> Any:
+    r"""Return DOT as a `graphviz.Digraph`, to which statements can be added.
+
+    >>> graph = digraph("digraph example {\n}\n", "svg")
+    >>> graph.node("a", "a node")
+    >>> print(graph.source.expandtabs(4), end="")
+    digraph example {
+        a [label="a node"]
+    }
+
+    Raises ImportError where the package is missing.
+    """
+    head, *body, _, _ = dot.split("\n")
+    return _class()(name=head.split()[1], body=[f"{line}\n" for line in body], format=format)
+
+
+def _class() -> Any:
+    try:
+        import graphviz
+    except ImportError as error:
+        raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
+
+    class Digraph(graphviz.Digraph):  # type: ignore[misc]
+        """A graph that is drawn by whichever renderer there is: graphviz knows but one, the program dot."""
+
+        def pipe(self, format: str | None = None, *arguments: Any, encoding: str | None = None, **others: Any) -> Any:
+            format = format or self.format
+            if self._is_for_the_program(format, arguments, others):
+                return super().pipe(format, *arguments, encoding=encoding, **others)
+            content = render(self.source, format)
+            return content if encoding is None else content.decode(encoding)
+
+        def render(
+            self,
+            filename: str | os.PathLike[str] | None = None,
+            directory: str | os.PathLike[str] | None = None,
+            view: bool = False,
+            cleanup: bool = False,
+            format: str | None = None,
+            *arguments: Any,
+            outfile: str | os.PathLike[str] | None = None,
+            quiet_view: bool = False,
+            **others: Any,
+        ) -> str:
+            """Write the source to a file, and the picture to another, whose name has the format after it."""
+            if outfile is not None:
+                outfile = Path(outfile) if directory is not None else Path(self.directory, outfile)
+                format = format or outfile.suffix[1:].lower()
+                filename = outfile.with_suffix(".gv") if filename is None else filename
+            format = format or self.format
+            if self._is_for_the_program(format, arguments, others):
+                options = {"view": view, "cleanup": cleanup, "format": format, "outfile": outfile}
+                return str(super().render(filename, directory, *arguments, quiet_view=quiet_view, **options, **others))
+            picture = render(self.source, format)
+            source = self.save(filename, directory=directory)
+            drawn = str(files.write(f"{source}.{format}" if outfile is None else outfile, picture))
+            if cleanup:
+                Path(source).unlink()
+            if view or quiet_view:
+                graphviz.view(drawn, quiet=quiet_view)
+            return drawn
+
+        def _is_for_the_program(self, format: str, arguments: Any, options: dict[str, Any]) -> bool:
+            chosen = any(arguments) or any(option for name, option in options.items() if name != "quiet")
+            return format not in FORMATS or chosen or self.engine != "dot"
+
+        def _repr_svg_(self) -> str:
+            return str(self.pipe("svg", encoding="utf-8"))
+
+    return Digraph
