@@ -22,7 +22,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard
 
 from scalargrad import ops
-from scalargrad.ops import Op, describe, ieee, is_number, number
+from scalargrad.ops import Op, describe, held, ieee, is_number, number, setting
 
 ops.one_module(__name__)
 
@@ -49,6 +49,7 @@ def _changed(**changes: Any) -> Iterator[None]:
         _reset_mode(token)
 
 
+@setting
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Compute without recording: results are leaves. A context manager and a decorator.
@@ -61,6 +62,7 @@ def no_grad() -> Iterator[None]:
         yield
 
 
+@setting
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Raise FloatingPointError at the first nan or inf, in an operation or in backward().
@@ -76,6 +78,7 @@ def detect_anomaly() -> Iterator[None]:
         yield
 
 
+@setting
 @contextmanager
 def source_lines() -> Iterator[None]:
     """Let every Value that is computed inside know the line of the program that made it, as `made_at`.
@@ -92,7 +95,7 @@ def source_lines() -> Iterator[None]:
 
 
 class scope:
-    """Mark the Values made inside as belonging together: a picture draws a frame around them.
+    """Mark the Values made inside as belonging together: a picture draws a frame around them. A decorator, too.
 
     >>> with scope("layer 1"), scope("neuron 2"):
     ...     Value(1.0).scope
@@ -110,6 +113,9 @@ class scope:
 
     def __exit__(self, *raised: object) -> None:
         _reset_mode(self._token)
+
+    def __call__(self, function: Any) -> Any:
+        return held(partial(scope, self._name), function)
 
 
 @lru_cache(maxsize=1024)

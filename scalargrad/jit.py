@@ -46,9 +46,11 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
     >>> round(slope(2.0), 12)
     0.077003753731
 
-    Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples and dicts of them; what else an argument
-    holds (None, a string, a function) is part of the program, which is made once for each structure of arguments.
-    Called with Values, it is the function itself, which records.
+    Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples, dicts and objects of them, such as a
+    dataclass; what a method is bound to is an argument, too. What cannot change (None, a flag, a string, a function) is
+    part of the program, and so are, if the function reads them, an object's whole numbers and all that a Module holds
+    beside its parameters. What else there is (a set, a lock) is refused by name. There is a program for each structure
+    of arguments: the last 64 are kept. Called with Values, it is the function itself, which records.
 
     Sums keep their order; a product that is added to something other than a product may be rounded once, with the sum.
 
@@ -75,7 +77,11 @@ def vmap(function: Function, in_axes: int | Sequence[int | None] | None = 0, red
     >>> distances(2.0, np.array([[1.0, 1.0], [0.0, 3.0]]))
     array([9., 9.])
 
-    in_axes  for each argument 0, or None where it is the same for all samples
+    in_axes  for each argument 0, or None where it is the same for all samples; those given by name are mapped
+
+    A mapped argument is an array, or a list, tuple, dict or object of arrays, each with all samples along its first
+    axis, as in JAX. A list of numbers alone, also a nested one, is the array that NumPy makes of it.
+
     reduce   "sum" or "mean": the results are summed or averaged over the samples, in any order, as in a training step
 
     It is compiled, as by `jit`, and vectorised; under `jit` it takes that one's options. Called with Values, as inside

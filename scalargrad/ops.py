@@ -17,10 +17,11 @@ import inspect
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial, wraps
 from itertools import zip_longest
 from math import copysign, inf, isnan, nan
 from numbers import Real
@@ -54,6 +55,113 @@ class Text(str):
 _ieee: ContextVar[bool] = ContextVar("scalargrad.ieee", default=False)
 
 
+class Setting:
+    """What holds inside a `with` block, or, as a decorator, whenever the body of a function runs.
+
+    >>> @ieee()
+    ... def logarithms(x):
+    ...     yield log(x)
+    >>> next(logarithms(0.0))
+    -inf
+
+    A generator or a coroutine, which stops and goes on, is in it between its stops only.
+    """
+
+    def __init__(self, enter: Callable[[], AbstractContextManager[None]]) -> None:
+        self._enter = enter
+        self._entered: list[Any] = []
+
+    def __enter__(self) -> None:
+        block = self._enter()
+        block.__enter__()
+        self._entered.append(block)
+
+    def __exit__(self, *raised: object) -> None:
+        self._entered.pop().__exit__(*raised)
+
+    def __call__(self, function: Any) -> Any:
+        """Let it hold whenever the body of a function runs."""
+        return held(self._enter, function)
+
+
+def setting(block: Callable[..., AbstractContextManager[None]]) -> Callable[..., Setting]:
+    """Make a decorator, too, of a function that makes a context manager.
+
+    >>> setting(ieee)()(log)(0.0)
+    -inf
+    """
+
+    @wraps(block)
+    def make(*arguments: Any) -> Setting:
+        return Setting(partial(block, *arguments))
+
+    return make
+
+
+def held(enter: Callable[[], AbstractContextManager[None]], function: Any) -> Any:
+    """Return a function whose body runs inside a block that is entered each time that it starts or goes on.
+
+    >>> held(ieee, log)(0.0)
+    -inf
+    """
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(held(enter, function.__func__))
+
+    def generator(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
+        return (yield from _Steps(enter, function(*arguments, **keywords)))
+
+    async def coroutine(*arguments: Any, **keywords: Any) -> Any:
+        return await _Awaited(enter, function(*arguments, **keywords))
+
+    async def asynchronous_generator(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
+        inner = function(*arguments, **keywords)
+        step = inner.__anext__()
+        while True:
+            try:
+                item = await _Awaited(enter, step)
+            except StopAsyncIteration:
+                return
+            try:
+                step = inner.asend((yield item))
+            except GeneratorExit:
+                await _Awaited(enter, inner.aclose())
+                raise
+            except BaseException as error:  # noqa: BLE001 - which the body may be waiting for
+                step = inner.athrow(error)
+
+    def plain(*arguments: Any, **keywords: Any) -> Any:
+        with enter():
+            return function(*arguments, **keywords)
+
+    kinds: dict[Callable[[Any], bool], Callable[..., Any]] = {
+        inspect.isgeneratorfunction: generator,
+        inspect.iscoroutinefunction: coroutine,
+        inspect.isasyncgenfunction: asynchronous_generator,
+    }
+    return wraps(function)(next((wrapper for is_kind, wrapper in kinds.items() if is_kind(function)), plain))
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """A generator, or what a coroutine waits for, each step of which is inside a block."""
+
+    def __init__(self, enter: Callable[[], AbstractContextManager[None]], inner: Any) -> None:
+        self.enter, self.inner = enter, inner
+
+    def send(self, value: Any) -> Any:
+        with self.enter():
+            return self.inner.send(value)
+
+    def throw(self, *raised: Any) -> Any:
+        with self.enter():
+            return self.inner.throw(*raised)
+
+
+class _Awaited(_Steps):
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self
+
+
+@setting
 @contextmanager
 def ieee() -> Iterator[None]:
     """Follow IEEE 754 instead of raising: log 0 is -inf, 1/0 is inf, log -1 is nan.

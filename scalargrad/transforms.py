@@ -78,7 +78,7 @@ class _Record:
         self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or is_active(self.results)
-        if isinstance(picks, SupportsIndex):
+        if not isinstance(picks, Iterable):
             self.inputs = self.inputs.first()
         self.image = self._image(numbers) if self.live else {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import sys
 from array import array as typed_array
 from collections import OrderedDict, defaultdict, deque
@@ -354,6 +355,15 @@ _changed_kinds: dict[type, int] = {}
 _lock = RLock()
 
 
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it, which is not here
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _enter(kind: type) -> bool:
     """Let a class tell which attributes are read, until as many calls of `_leave`; False where it cannot."""
     with _lock:
@@ -530,7 +540,7 @@ class _Apart:
         try:
             part = self.skeleton(value, name, above, in_module)
         except TypeError as error:
-            if self.leaves:
+            if self.leaves or self.mapped:
                 raise
             part, refusal = None, str(error)
         if self.leaves or (self.varying > count and not refusal):

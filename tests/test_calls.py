@@ -4,6 +4,7 @@ import array
 import gc
 import math
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -165,6 +166,51 @@ def test_another_numpy_is_met_by_the_slow_way(monkeypatch):
     finally:
         entrance._machine_code.cache_clear()
     assert (value, gradient.tolist()) == (5.0, [0.0, 2.0, 4.0])
+
+
+WITHOUT_MEMORY = """
+import ctypes, sys
+import numpy as np
+from scalargrad import jit, sin, value_and_grad, vmap
+from scalargrad.compiler import entrance, machine
+
+refusing = False
+malloc = ctypes.CDLL(None).malloc
+malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+kind = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)
+ours = kind(lambda size: None if refusing else malloc(size))
+machine.binding().add_symbol("malloc", ctypes.cast(ours, ctypes.c_void_p).value)
+if sys.argv[1] == "slow":
+    entrance._machine_code = lambda: None
+
+def function(x):
+    for _ in range(600):
+        x = sin(x)
+    return x
+
+for samples in (3, 10_000):  # with the GIL, and without
+    mapped = jit(vmap(value_and_grad(function)))
+    x = np.linspace(0, 1, samples)
+    right = mapped(x)
+    refusing = True
+    for _ in range(100):
+        try:
+            mapped(x)
+        except MemoryError:
+            pass
+        else:
+            raise SystemExit("no error")
+    refusing = False
+    again = mapped(x)
+    assert (again[0] == right[0]).all() and (again[1] == right[1]).all()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("way", ["quick", "slow"])
+def test_a_kernel_that_gets_no_memory_is_an_error(way):
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY, way], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
 # Through jit

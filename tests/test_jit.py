@@ -1,13 +1,21 @@
 """Compiled functions: they agree with what they were compiled from, and say what cannot be compiled."""
 
+import array
+import collections
+import dataclasses
+import enum
+import functools
 import gc
+import io
 import math
 import operator
+import os
 import pickle
 import random
 import subprocess
 import sys
 import threading
+import types
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -39,7 +47,9 @@ from scalargrad import (
     vmap,
     where,
 )
+from scalargrad.compiler import machine
 from scalargrad.compiler.program import record
+from scalargrad.jit import PROGRAMS
 from scalargrad.ops import TABLE
 
 np = pytest.importorskip("numpy")
@@ -494,6 +504,21 @@ def test_no_samples(backend):
     assert [each.shape for each in mapped(None)] == [(0, 3), (0, 3)]
 
 
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+@pytest.mark.parametrize("w", [2.0, inf])
+def test_of_no_samples_even_a_constant_has_no_mean(backend, w):
+    def function(w, x):
+        return x * 2, 3.0, w, w * 5 + x, x + w - 1.0, [w + k for k in range(9)], -0.0
+
+    for reduce, right in (("mean", nan), ("sum", 0.0)):
+        mapped = jit(vmap(function, in_axes=(None, 0), reduce=reduce), backend=backend)
+        *results, many, last = mapped(w, np.zeros(0))
+        assert all(close(x, right) for x in (*results, *many, last))
+        assert mapped(w, np.ones(2))[1:3] == ((3.0, w) if reduce == "mean" else (6.0, 2 * w))
+    slope = vmap(grad(lambda w, x: w * 1.0 + x), in_axes=(None, 0), reduce="mean")
+    assert math.isnan(slope(w, np.zeros(0)))
+
+
 def test_signed_zeros():
     assert repr(jit(lambda x: [x * -0.0, -0.0, 0.0, -x])(1.0)) == "[-0.0, -0.0, 0.0, -1.0]"
 
@@ -756,6 +781,48 @@ def test_threads_share_one_function():
     assert not wrong
 
 
+FORKS = """
+import os, random, signal, sys, threading, time
+from scalargrad import jit, sin
+
+stop = threading.Event()
+
+def compile_all_the_time():
+    while not stop.is_set():
+        jit(lambda x, k=random.random(): sum(sin(x * k) for _ in range(300)))(1.0)
+
+thread = threading.Thread(target=compile_all_the_time)
+thread.start()
+signal.alarm(60)  # ends what hangs
+for _ in range(6):
+    time.sleep(0.02 * random.random())
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        os._exit(0 if jit(lambda x: x * 3)(2.0) == 6.0 else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+stop.set()
+thread.join()
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_compiles_though_another_thread_was_compiling():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_an_old_llvmlite_is_named(monkeypatch):
+    import llvmlite
+
+    machine.binding.cache_clear()
+    monkeypatch.setattr(llvmlite, "__version__", "0.44.0")
+    with pytest.raises(ImportError, match=r"jit\(\) needs llvmlite 0.45 or newer, this is 0.44.0"):
+        machine.binding()
+
+
 def test_machine_code_is_freed_when_it_is_dropped():
     f = jit(lambda x: x * x)
     f(2.0)
@@ -892,3 +959,400 @@ def test_scipy_takes_compiled_functions():
     residual = lambda p: p[0] * np.exp(p[1] * t) - 2 * np.exp(-3 * t)
     fit = optimize.least_squares(jit(residual), [1.0, 0.0], jac=jit(jacobian(residual)))
     assert fit.x == pytest.approx([2.0, -3.0])
+
+
+# Arguments that are objects: read anew at each call, or refused by name.
+
+
+@dataclasses.dataclass
+class Config:
+    a: float
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    a: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    a: float
+
+
+class Attributes(dict):
+    """A dictionary whose keys are attributes."""
+
+    def __init__(self, **items):
+        super().__init__(items)
+        self.__dict__ = self
+
+
+class Plain:
+    def __init__(self, a):
+        self.a, self.n, self.lock, self.history = a, 3, threading.Lock(), []
+
+    @jit
+    def powers(self, x):
+        for _ in range(self.n):
+            x = x * self.a
+        return x
+
+    def times(self, x):
+        return x * self.a
+
+    def locked(self, x):
+        with self.lock:
+            return x
+
+    def __call__(self, x):
+        return self.times(x) + 1.0
+
+
+@backends
+@pytest.mark.parametrize("kind", [Config, Slotted, Plain, lambda a: SimpleNamespace(a=a), lambda a: Attributes(a=a)])
+def test_attributes_are_read_anew_at_each_call(backend, kind):
+    thing, f = kind(2.0), jit(lambda x, c: x * c.a, backend=backend)
+    slope, nested = jit(grad(lambda c: c.a * c.a), backend=backend), jit(lambda c: c[0]["c"].a * 2, backend=backend)
+    for a in (2.0, 5.0, -1.0):
+        thing.a = a
+        for _ in range(2):
+            assert f(3.0, thing) == 3 * a
+            gradient = slope(thing)
+            assert (type(gradient), gradient.a) == (type(thing), 2 * a)
+            assert nested([{"c": thing}]) == 2 * a
+    assert len(f._compiled) == len(slope._compiled) == 1
+
+
+def test_a_frozen_dataclass_is_a_structure_of_its_numbers():
+    f = jit(value_and_grad(lambda c: c.a**2))
+    assert [f(Frozen(a)) for a in (3.0, 4.0)] == [(9.0, Frozen(6.0)), (16.0, Frozen(8.0))]
+    assert len(f._compiled) == 1
+
+
+@backends
+@pytest.mark.parametrize(
+    "kind",
+    [list, tuple, collections.deque, collections.UserList, lambda xs: array.array("d", xs), np.array],
+)
+def test_entries_are_read_anew_at_each_call(backend, kind):
+    f = jit(lambda x, c: x * c[0] + sum(c), backend=backend)
+    things = [kind([a, 1.0]) for a in (2.0, 5.0)]
+    assert [f(3.0, thing) for thing in things * 2] == [9.0, 21.0] * 2
+    if kind is not tuple:
+        things[0][0] = 7.0
+        assert f(3.0, things[0]) == 29.0
+
+
+@backends
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: collections.defaultdict(float, a=a),
+        lambda a: collections.OrderedDict(b=1.0, a=a),
+        lambda a: collections.Counter(a=a),
+        lambda a: Attributes(a=a),
+    ],
+)
+def test_dictionaries_of_other_classes(backend, make):
+    f = jit(lambda x, d: (x * d["a"], d), backend=backend)
+    for a in (2.0, 5.0, 2.0):
+        product, same = f(3.0, make(a))
+        assert (product, same, type(same)) == (3 * a, make(a), type(make(a)))
+        assert list(same) == list(make(a))
+    missing = jit(lambda x, d: x + d["missing"], backend=backend)
+    assert missing(1.0, collections.defaultdict(lambda: 4.0)) == 5.0
+    with pytest.raises(KeyError):
+        missing(1.0, {})
+    assert f(1.0, collections.defaultdict(list, a=1.0))[1].default_factory is list
+
+
+def test_dictionaries_in_another_order_are_read_by_key():
+    f = jit(lambda d: d["a"] - 2 * d["b"])
+    for _ in range(2):
+        assert f({"a": 1.0, "b": 3.0}) == f({"b": 3.0, "a": 1.0}) == -5.0
+    g = vmap(lambda d: d["a"] - 2 * d["b"])
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 5.0])
+    assert g({"a": a, "b": b}).tolist() == g({"b": b, "a": a}).tolist() == [-5.0, -8.0]
+
+
+def test_methods_read_what_they_are_bound_to():
+    thing = Plain(2.0)
+    times, called, mapped = jit(thing.times), jit(thing), vmap(thing.times)
+    for a in (2.0, 3.0, 5.0):
+        thing.a = a
+        assert (thing.powers(1.0), times(3.0), called(3.0)) == (a**3, 3 * a, 3 * a + 1)
+        assert mapped(np.array([1.0, 2.0])).tolist() == [a, 2 * a]
+        assert jit(lambda f, x: f(x))(thing.times, 2.0) == 2 * a
+    thing.n = 2
+    assert (thing.powers(1.0), Plain(4.0).powers(1.0)) == (25.0, 64.0)
+    assert len(times._compiled) == len(called._compiled) == 1
+    x = Value(2.0)
+    called(x).backward()
+    assert x.grad == 5.0
+    f = jit(lambda method, x: method(x))
+    assert [f(Plain(a).times, 3.0) for a in (2.0, 5.0)] == [6.0, 15.0]
+
+
+def test_values_in_an_object_are_read_anew():
+    class Line:
+        def __init__(self):
+            self.w, self.b = Value(2.0), [Value(1.0)]
+
+        @jit
+        def loss(self, x):
+            return (self.w * x + self.b[0]) ** 2
+
+    line = Line()
+    assert line.loss(1.0) == 9.0
+    line.w.data, line.b[0] = 3.0, Value(-1.0)
+    assert line.loss(1.0) == 4.0
+    assert len(Line.loss._compiled) == 1
+
+
+MUTABLE = {
+    "a set": lambda: {1.0},
+    "a lock": threading.Lock,
+    "a file": io.StringIO,
+    "an iterator": lambda: iter([1.0]),
+    "bytes that change": lambda: bytearray(b"a"),
+    "a view": lambda: memoryview(bytearray(b"a")),
+    "random numbers": random.Random,
+    "a read-only view": lambda: types.MappingProxyType({"a": 1.0}),
+    "an object": object,
+    "an exception": lambda: ValueError(1.0),
+    "a generator of NumPy": np.random.default_rng,
+}
+
+
+@pytest.mark.parametrize("name", MUTABLE)
+def test_what_cannot_be_read_anew_is_refused_by_name(name):
+    with pytest.raises(TypeError, match="config: argument must be a number, or lists, dicts, arrays or Modules"):
+        jit(lambda x, config: x)(1.0, MUTABLE[name]())
+    with pytest.raises(TypeError, match=r"config: argument\['k'\]\[0\] must be"):
+        jit(lambda x, config: x)(1.0, config={"k": [MUTABLE[name]()]})
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+FIXED = [None, "text", b"bytes", Colour.RED, int, abs, sin, frozenset([1]), range(3), 3j, np.dtype(float), math, Ellipsis,
+         functools.partial(max, 1), jit(sin), vmap(sin), Config, lambda x: x, np.sin]  # fmt: skip
+
+
+@pytest.mark.parametrize("thing", FIXED, ids=lambda thing: type(thing).__name__)
+def test_what_cannot_change_is_part_of_the_program(thing):
+    seen = []
+    f = jit(lambda x, c, d: (seen.append((c, d["c"])), x)[1])
+    assert f(1.0, thing, {"c": thing}) == f(2.0, thing, {"c": thing}) - 1 == 1.0
+    assert seen == [(thing, thing)]
+    assert f(1.0, "another", {"c": thing}) == 1.0
+    assert len(f._compiled) == 2
+
+
+def test_a_flag_is_no_number():
+    f = jit(lambda x, flag: x if flag else -x)
+    assert [f(1.0, flag) for flag in (True, False, np.bool_(True), np.bool_(False))] == [1.0, -1.0, 1.0, -1.0]
+    g = jit(lambda x, d: x if d["flag"] else -x)
+    assert [g(1.0, {"flag": flag}) for flag in (True, False, True)] == [1.0, -1.0, 1.0]
+
+
+def test_what_is_refused_may_stand_unread_in_an_object():
+    thing = Plain(2.0)
+    assert jit(lambda c, x: c.a * x)(thing, 3.0) == 6.0
+    with pytest.raises(TypeError, match=r"self: argument.lock must be a number"):
+        jit(thing.locked)(1.0)
+    with pytest.raises(TypeError, match=r"argument.lock must be a number"):
+        jit(lambda c: sum(x for x in vars(c).values()))(thing)
+
+
+def test_labelled_series_are_refused():
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([1.0, 2.0], index=["a", "b"])
+    with pytest.raises(TypeError, match=r"write numpy.asarray\(...\)"):
+        jit(lambda x, s: x * s["a"])(1.0, series)
+    assert vmap(lambda x: x * 2)(series).tolist() == [2.0, 4.0]
+
+
+# Results
+
+
+@backends
+def test_results_in_objects_are_numbers(backend):
+    def compiled(make):
+        return jit(make, backend=backend)(2.0)
+
+    assert compiled(lambda x: SimpleNamespace(loss=x * x, name="n")) == SimpleNamespace(loss=4.0, name="n")
+    assert compiled(lambda x: [Config(x), Slotted(x * 2), Frozen(-x)]) == [Config(2.0), Slotted(4.0), Frozen(-2.0)]
+    assert compiled(lambda x: collections.deque([x, 1.0], 5)) == collections.deque([2.0, 1.0])
+    assert compiled(lambda x: collections.UserDict(a=x)).data == {"a": 2.0}
+    assert compiled(lambda x: Attributes(a=x)).a == 2.0
+    assert compiled(lambda x: (abs, int, True, None)) == (abs, int, True, None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: lambda y: x * y,
+        lambda x: lambda y=x: y,
+        lambda x: functools.partial(scalargrad.mul, x),
+        lambda x: [x].append,
+        lambda x: iter([x]),
+        lambda x: slice(x, x),
+        lambda x: types.MappingProxyType({"a": x}),
+        lambda x: Exception(x),
+        lambda x: scalargrad.vjp(sin, x),
+        lambda x: {"a": [SimpleNamespace(f=lambda: x)]},
+        lambda x: x.sin,
+    ],
+)
+def test_no_traced_value_comes_out(make):
+    with pytest.raises(TypeError, match="the function's result|looked up in a set"):
+        jit(make)(2.0)
+
+
+# What a program depends on: the attributes that it reads.
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        self.w, self.n, self.steps, self.losses = Value(2.0), 2, 0, []
+
+    def __call__(self, x):
+        for _ in range(self.n):
+            x = self.w * x
+        self.out = x
+        return self.out + sum(p * 0 for p in self.parameters())
+
+
+@backends
+@pytest.mark.parametrize("transform", [lambda f: f, value_and_grad, lambda f: value_and_grad(lambda m, x: f(m, x) * 2)])
+def test_what_is_not_read_is_compiled_once(backend, transform):
+    model, f = Counting(), jit(transform(lambda m, x: m(x)), backend=backend)
+    f(model, 3.0)
+    for step in range(6):
+        model(1.0)  # sets out
+        model.steps += 1
+        model.losses.append(float(step))
+        result = f(model, 3.0)
+        if isinstance(result, tuple):
+            assert (result[1].steps, result[1].losses) == (model.steps, model.losses)
+    assert len(f._compiled) == 2  # `out` was new
+    for n, value in ((3, 24.0), (2, 12.0), (3, 24.0)):
+        model.n = n
+        result = f(model, 3.0)
+        assert (result[0] if isinstance(result, tuple) else result) in (value, 2 * value)
+    assert len(f._compiled) == 3
+    assert "__getattribute__" not in vars(Counting)
+
+
+def test_every_way_of_reading_counts():
+    reads = [
+        lambda m: m.steps,
+        lambda m: getattr(m, "steps"),  # noqa: B009
+        lambda m: vars(m)["steps"],
+        lambda m: m.__dict__["steps"],
+        lambda m: operator.attrgetter("steps")(m),
+        lambda m: dict(vars(m).items())["steps"],
+    ]
+    for read in reads:
+        model, f = Counting(), jit(lambda m, x, read=read: x * read(m))
+        g = jit(grad(lambda m, x, read=read: m.w * x * read(m)))
+        for steps in (2, 5, 2):
+            model.steps = steps
+            assert f(model, 3.0) == 3.0 * steps
+            assert g(model, 3.0).w.data == 3.0 * steps
+
+
+def test_a_module_that_knows_its_parent():
+    class Child(nn.Module):
+        def __init__(self, parent):
+            self.parent, self.w = parent, Value(1.5)
+
+    class Parent(nn.Module):
+        def __init__(self):
+            self.child, self.scale, self.v = Child(self), 2.0, Value(1.0)
+
+        def __call__(self, x):
+            return self.child.w * x * self.child.parent.scale * self.child.parent.v
+
+    model, f = Parent(), jit(grad(lambda m, x: m(x)))
+    for scale in (2.0, 4.0):
+        model.scale = scale
+        gradient = f(model, 3.0)
+        assert (gradient.v.data, gradient.child.w.data) == (4.5 * scale, 3.0 * scale)
+        assert gradient.child.parent is gradient
+
+
+def test_programs_are_forgotten():
+    f = jit(lambda x: x.sum())
+    for n in range(1, 100):
+        assert f(np.ones(n)) == n
+    assert len(f._compiled) == len(f._read) == PROGRAMS == 64
+    kept = jit(lambda x, name: x)
+    for k in range(100):
+        kept(1.0, "first")
+        kept._quick.clear()
+        kept(1.0, str(k))
+    assert any("first" in str(key) for key in kept._compiled)  # the one that is used
+
+
+def test_pickled_functions_are_compiled_once():
+    f = jit(grad(module_function))
+    f(2.0)
+    for _ in range(3):
+        again = pickle.loads(pickle.dumps(f))
+        assert again(2.0) == 4.0
+        assert again._compiled is f._compiled
+    mapped = vmap(module_function, reduce="sum")
+    assert pickle.loads(pickle.dumps(mapped)) is mapped
+    assert pickle.loads(pickle.dumps(jit(mapped)))._compiled == {}
+    data = pickle.dumps(jit(grad(module_function), level=2))
+    arrived = [pickle.loads(data) for _ in range(2)]
+    assert arrived[0] is arrived[1] is not f
+    model = Plain(2.0)
+    del model.lock
+    held = jit(model)
+    data = pickle.dumps(held)
+    model.a = 5.0
+    copies = [pickle.loads(data) for _ in range(2)]
+    copies[0].function.a = 3.0
+    assert [g(1.0) for g in (held, *copies)] == [6.0, 4.0, 3.0]  # a model's copies are their own
+
+
+# vmap over structures and keywords
+
+
+def test_keywords_are_mapped():
+    x, y = np.array([1.0, 2.0]), np.array([10.0, 20.0])
+    for backend in ("llvm", "python"):
+        assert jit(vmap(lambda x, y: x + y), backend=backend)(x, y=y).tolist() == [11.0, 22.0]
+        assert jit(vmap(lambda x, y: x * y, reduce="sum"), backend=backend)(x, y=y) == 50.0
+    w = Value(2.0)
+    vmap(lambda w, x, y: w * x + y, in_axes=(None, 0))(w, x, y=y).sum().backward()
+    assert w.grad == 3.0
+    with pytest.raises(ValueError, match=r"as many samples each, got \[2, 3\]"):
+        vmap(lambda x, y: x + y)(x, y=np.zeros(3))
+    with pytest.raises(TypeError, match="y: expected an array of numbers, got 2.0"):
+        vmap(lambda x, y: x + y)(x, y=2.0)
+
+
+def test_mapped_structures_are_arrays_each():
+    a, b = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    for thing in ([a, b], (a, b), [a, [4.0, 5.0, 6.0]], {0: a, 1: b}, collections.OrderedDict({1: b, 0: a})):
+        assert vmap(lambda v: v[0] * 2 + v[1])(thing).tolist() == [6.0, 9.0, 12.0]
+    assert vmap(lambda c: c.a * 2)(Config(a)).tolist() == [2.0, 4.0, 6.0]
+    assert vmap(lambda v: v[0] * 2)([(1.0, 2.0), (3.0, 4.0)]).tolist() == [2.0, 6.0]  # an array of numbers
+    for wrong in ([a, 2.0], {"a": 1.0}, [{"a": 1.0}, {"a": 2.0}], 3.0, None, [None], Config(1.0), Counting()):
+        with pytest.raises(TypeError, match="expected an array of numbers"):
+            vmap(lambda v: 1.0)(wrong)
+
+
+def test_results_of_samples_are_paired_by_key():
+    orders = iter([("a", "b"), ("b", "a")])
+
+    def function(w, x):
+        return {key: w * x if key == "a" else w + x for key in next(orders)}
+
+    out = vmap(function, in_axes=(None, 0))(Value(2.0), np.array([1.0, 3.0]))
+    assert [[v.data for v in out[key]] for key in "ab"] == [[2.0, 6.0], [3.0, 5.0]]

@@ -1,5 +1,6 @@
 """What a Value promises, in the order of the promises; those that have a number bear it in their names."""
 
+import asyncio
 import copy
 import gc
 import inspect
@@ -833,6 +834,155 @@ def test_traced_values_are_not_looked_up_by_what_they_are(Value, look):
         assert x in [x, 3.0]
         other = Value(2.0)
         assert other in {other}
+
+
+# Settings as decorators hold whenever the body runs, and not in between.
+
+SETTINGS = {
+    "no_grad": (lambda engine: engine.no_grad(), lambda y: y._prev == ()),
+    "scope": (lambda engine: engine.scope("here"), lambda y: y.scope == ("here",)),
+    "source_lines": (lambda engine: engine.source_lines(), lambda y: hasattr(y, "made_at")),
+    "ieee": (lambda engine: ieee(), lambda y: isnan((y - 5).log().data)),
+}
+settings = pytest.mark.parametrize("name", SETTINGS)
+
+
+def in_force(name, x):
+    """Say whether a setting holds where this is called."""
+    try:
+        return SETTINGS[name][1](x * 2)
+    except ValueError:
+        return False
+
+
+@settings
+def test_a_decorated_generator_is_in_its_setting_while_it_runs(engine, Value, name):
+    @SETTINGS[name][0](engine)
+    def generator(x):
+        try:
+            sent = yield in_force(name, x)
+            while True:
+                sent = yield in_force(name, x), sent
+        except KeyError:
+            yield in_force(name, x)
+        finally:
+            ends.append(in_force(name, x))
+        return in_force(name, x)
+
+    def delegating(x):
+        returned.append((yield from generator(x)))
+
+    assert inspect.isgeneratorfunction(generator)
+    x, ends, returned = Value(1.0), [], []
+    one, other = generator(x), delegating(x)
+    for _ in range(2):  # interleaved
+        assert not in_force(name, x)
+        assert [next(one), next(other)] in ([True, True], [(True, None), (True, None)])
+        assert not in_force(name, x)
+    assert one.send(3) == (True, 3)
+    assert one.throw(KeyError) is other.throw(KeyError()) is True
+    one.close()
+    assert next(other, "the end") == "the end"
+    assert (ends, returned) == ([True, True], [True])
+    broken = generator(x)
+    next(broken)
+    with pytest.raises(ZeroDivisionError):
+        broken.throw(ZeroDivisionError)
+    assert not in_force(name, x)
+
+
+@settings
+def test_decorated_coroutines_are_in_their_setting_while_they_run(engine, Value, name):
+    @SETTINGS[name][0](engine)
+    async def coroutine(x, pause):
+        before = in_force(name, x)
+        await pause.wait()
+        return before, in_force(name, x)
+
+    @SETTINGS[name][0](engine)
+    async def numbers(x):
+        try:
+            sent = None
+            while sent != "stop":
+                await asyncio.sleep(0)
+                try:
+                    sent = yield in_force(name, x), sent
+                except KeyError:
+                    sent = "caught"
+        finally:
+            ends.append(in_force(name, x))
+
+    async def program(x):
+        pause = asyncio.Event()
+        tasks = [asyncio.create_task(coroutine(x, pause)) for _ in range(2)]
+        bare = coroutine(x, pause)
+        bare.send(None)  # in this very context
+        outside = [in_force(name, x)]
+        pause.set()
+        results = [*[await task for task in tasks], await finished(bare)]
+        stream = numbers(x)
+        results += [await stream.__anext__(), await stream.asend(3), await stream.athrow(KeyError)]
+        outside.append(in_force(name, x))
+        with pytest.raises(StopAsyncIteration):
+            await stream.asend("stop")
+        results += [item async for item in limited(numbers(x))]
+        return results, [*outside, in_force(name, x)]
+
+    async def finished(bare):
+        try:
+            while True:
+                bare.send(None)
+        except StopIteration as stop:
+            return stop.value
+
+    async def limited(stream):
+        yield await stream.__anext__()
+        await stream.aclose()
+
+    assert inspect.iscoroutinefunction(coroutine)
+    assert inspect.isasyncgenfunction(numbers)
+    ends = []
+    results, outside = asyncio.run(program(Value(1.0)))
+    assert results == [(True, True)] * 3 + [(True, None), (True, 3), (True, "caught"), (True, None)]
+    assert ends == [True, True]
+    assert outside == [False] * 3
+
+
+@settings
+def test_a_setting_decorates_methods_of_every_kind(engine, Value, name):
+    class Thing:
+        @SETTINGS[name][0](engine)
+        def method(self, x):
+            """Look."""
+            return in_force(name, x)
+
+        @SETTINGS[name][0](engine)
+        @staticmethod
+        def static(x):
+            yield in_force(name, x)
+
+        @classmethod
+        @SETTINGS[name][0](engine)
+        def of_class(cls, x):
+            return in_force(name, x)
+
+    x = Value(1.0)
+    assert (Thing().method(x), next(Thing.static(x)), Thing.of_class(x)) == (True, True, True)
+    assert (Thing.method.__name__, Thing.method.__doc__) == ("method", "Look.")
+    assert not in_force(name, x)
+
+
+def test_anomalies_are_detected_in_decorated_generators(engine, Value):
+    @engine.detect_anomaly()
+    def generator(x):
+        yield x
+        yield x * 1e308
+
+    steps = generator(Value(10.0))
+    next(steps)
+    assert (Value(10.0) * 1e308).data == inf
+    with pytest.raises(FloatingPointError):
+        next(steps)
 
 
 def test_detach_and_no_grad_of_traced_values(Value):

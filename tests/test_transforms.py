@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import dataclass
 from math import isinf
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -765,6 +766,111 @@ def test_tangents_of_another_shape():
         jvp(sin, (1.0,), (1.0, 2.0))
     with pytest.raises(ValueError, match="cotangent"):
         vjp(lambda x: [x, x], 1.0)[1]([1.0])
+
+
+def test_tangents_and_cotangents_are_paired_by_key():
+    f, at = lambda d: d["a"] * d["a"] * d["b"][0], {"a": 3.0, "b": [5.0]}
+    along = {"b": [0.0], "a": 1.0}
+    assert jvp(f, (at,), (along,)) == (45.0, 30.0)
+    assert hvp(f, (at,), (along,)) == {"a": 10.0, "b": [6.0]}
+    nested = {"m": at, "n": (1.0, {"p": 2.0, "q": 4.0})}
+    assert jvp(lambda d: f(d["m"]) * d["n"][1]["q"], (nested,), ({"n": (0.0, {"q": 1.0, "p": 9.0}), "m": along},)) == (
+        180.0,
+        45.0 + 30.0 * 4,
+    )
+    _, pull = vjp(lambda x: {"u": x * x, "v": {"w": 3 * x, "y": x}}, 2.0)
+    assert pull({"v": {"y": 0.0, "w": 0.0}, "u": 1.0}) == (4.0,)
+    arrays = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 4.0])}
+    tangents = {"b": np.array([0.0, 0.0]), "a": np.array([1.0, 0.0])}
+    assert jvp(lambda d: (d["a"] * d["b"]).sum(), (arrays,), (tangents,)) == (11.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("cotangent", "message"),
+    [
+        ({"p": 1.0, "q": 0.0}, r"cotangent: expected a dict with the keys \['u', 'v'\], got {'p': 1.0, 'q': 0.0}"),
+        ({"u": 1.0}, r"cotangent: expected a dict with the keys"),
+        ({"u": 1.0, "v": [1.0, 2.0], "w": 1.0}, r"cotangent: expected a dict with the keys"),
+        ({"u": 1.0, "v": [1.0]}, r"cotangent\['v'\]: expected 2 entries in a list, got \[1.0\]"),
+        ({"u": [1.0], "v": [1.0, 2.0]}, r"cotangent\['u'\]: expected a number, got \[1.0\]"),
+        ([1.0, [1.0, 2.0]], "cotangent: expected a dict"),
+        ({"u": None, "v": [1.0, 2.0]}, r"cotangent\['u'\]: expected a number, got None"),
+    ],
+)
+def test_cotangents_of_another_structure_are_refused(cotangent, message):
+    _, pull = vjp(lambda x: {"u": x * x, "v": [3 * x, x]}, 2.0)
+    with pytest.raises(ValueError, match=message):
+        pull(cotangent)
+
+
+def test_tangents_of_modules_and_objects_are_paired_by_attribute():
+    class Line(nn.Module):
+        def __init__(self, *names):
+            for name, number in names:
+                setattr(self, name, Value(number))
+
+    at, along = Line(("a", 3.0), ("b", 5.0)), Line(("b", 0.0), ("a", 1.0))
+    assert jvp(lambda m: m.a * m.a * m.b, (at,), (along,)) == (45.0, 30.0)
+    curved = hvp(lambda m: m.a * m.a * m.b, (at,), (along,))
+    assert (curved.a.data, curved.b.data) == (10.0, 6.0)
+    with pytest.raises(ValueError, match="tangents\\[0\\]: a Line without b"):
+        jvp(lambda m: m.a, (at,), (Line(("a", 1.0)),))
+    with pytest.raises(ValueError, match="tangents\\[0\\]: expected a Line, got 1.0"):
+        jvp(lambda m: m.a, (at,), (1.0,))
+    point, other = SimpleNamespace(a=3.0, b=5.0), SimpleNamespace(b=0.0, a=1.0)
+    assert jvp(lambda m: m.a * m.a * m.b, (point,), (other,)) == (45.0, 30.0)
+
+
+def test_gradients_at_objects_have_their_structure():
+    @dataclass
+    class Config:
+        a: float
+        n: int
+        name: str = "x"
+        flag: bool = False
+
+    gradient = grad(lambda c: c.a**2 * c.n if not c.flag else 0.0)(Config(3.0, 2))
+    assert gradient == Config(12.0, 9.0)
+    assert value_and_grad(lambda c: c.a**2)(SimpleNamespace(a=3.0)) == (9.0, SimpleNamespace(a=6.0))
+    assert jacobian(lambda x: SimpleNamespace(u=x * x, v=[x]))(3.0) == SimpleNamespace(u=6.0, v=[1.0])
+    assert hessian(lambda c: c.a * c.a * c.b)(SimpleNamespace(a=3.0, b=5.0)).a == SimpleNamespace(a=10.0, b=6.0)
+    with pytest.raises(TypeError, match=r"argument 0\['flag'\] is False: write a number"):
+        grad(lambda d: d["w"])({"w": 1.0, "flag": False})
+
+
+def test_a_pull_back_remembers_nothing():
+    value, pull = vjp(lambda x: x * x, 3.0)
+    assert (value, pull(1.0)) == (9.0, (6.0,))
+    (recorded,) = pull(Value(1.0))
+    assert isinstance(recorded, Value)
+    assert type(pull(1.0)[0]) is float
+    assert grad(lambda c: pull(c)[0])(1.0) == 6.0
+    assert grad(grad(lambda c: c * pull(c)[0]))(1.0) == 12.0
+    assert type(pull(2.0)[0]) is float
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, jacfwd, jacrev, hessian])
+def test_argnums_are_whole_numbers_once_each(transform):
+    f = lambda x, y: x * x * y
+    wanted = transform(f, (0, 1))(2.0, 3.0)
+    for same in ([0, 1], range(2), np.arange(2), (np.int64(0), np.int8(1)), (-2, -1)):
+        assert transform(f, same)(2.0, 3.0) == wanted
+    assert transform(f, np.int64(1))(2.0, 3.0) == transform(f, 1)(2.0, 3.0) == transform(f, -1)(2.0, 3.0)
+    for twice in ((0, 0), (0, -2), [1, np.int64(1)]):
+        with pytest.raises(ValueError, match="argnums: an argument twice"):
+            transform(f, twice)(2.0, 3.0)
+    for beyond in (2, -3, (0, 5)):
+        with pytest.raises(ValueError, match="argnums: no argument"):
+            transform(f, beyond)(2.0, 3.0)
+    for wrong in (1.0, True, "0", (0.0,), (False, 1), None, "ab", np.float64(1), [None]):
+        with pytest.raises(TypeError, match="argnums must be a whole number, or several, got"):
+            transform(f, wrong)(2.0, 3.0)
+
+
+def test_one_model_in_two_arguments():
+    model = nn.Neuron(1, weights=[2.0], bias=1.0, nonlin=False)
+    one, other = grad(lambda m, n, x: m([x]) * n([x]), (0, 1))(model, model, 3.0)
+    assert [p.data for p in one.parameters()] == [p.data for p in other.parameters()] == [21.0, 7.0]
 
 
 def test_operations_made_by_hand_have_no_rule():

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
 from scalargrad.compiler.llvm import SAMPLES
-from scalargrad.compiler.machine import Kernel
+from scalargrad.compiler.machine import Kernel, compiling
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import is_parameter
@@ -83,8 +83,9 @@ class Compiled:
         if backend == "python":
             self.enter = _in_python(trace)
         else:
-            self.kernel = Kernel(trace.program, trace.program.layout, level)
-            self.enter = entrance(self.kernel, trace.arguments, trace.results)
+            with compiling:
+                self.kernel = Kernel(trace.program, trace.program.layout, level)
+                self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
     def __call__(self, units: Sequence[Any], fixed: Sequence[Sequence[Fixed]] = ()) -> Any:
         arrays = [_doubles(unit) for unit in units if is_array(unit)]

@@ -220,14 +220,21 @@ run_alone:
   %thread = call ptr @PyEval_SaveThread()
   call void %kernel(ptr %buffers, i64 %samples)
   call void @PyEval_RestoreThread(ptr %thread)
-  br label %next_object
+  br label %has_run
 run_here:
   call void %kernel(ptr %buffers, i64 %samples)
-  br label %next_object
+  br label %has_run
+has_run:
+  %kept = load ptr, ptr %buffers
+  %found_none = icmp eq ptr %kept, null ; no memory
+  br i1 %found_none, label %no_memory_to_run, label %next_object
+no_memory_to_run:
+  call ptr @PyErr_NoMemory()
+  br label %fail
 
 next_object:
-  %o = phi i64 [0, %run_alone], [0, %run_here], [%o1, %there]
-  %at_y = phi ptr [%alone, %run_alone], [%alone, %run_here], [%y_after, %there]
+  %o = phi i64 [0, %has_run], [%o1, %there]
+  %at_y = phi ptr [%alone, %has_run], [%y_after, %there]
   %objects_done = icmp eq i64 %o, %results
   br i1 %objects_done, label %gather, label %object
 object:
@@ -273,7 +280,7 @@ refuse:
   call void @Py_IncRef(ptr %refusal)
   br label %leave
 fail:
-  %f = phi i64 [0, %look], [0, %make], [0, %make_number], [0, %several], [%f1, %drop]
+  %f = phi i64 [0, %look], [0, %make], [0, %no_memory_to_run], [0, %make_number], [0, %several], [%f1, %drop]
   %all_dropped = icmp eq i64 %f, %results
   br i1 %all_dropped, label %leave, label %drop
 drop:

@@ -80,7 +80,10 @@ def slow_entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[
         alone = np.empty(len(results) - len(made))
         buffers = [alone, *made, np.array(given[:numbers], float), *given[numbers:]]
         addresses = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
+        first = addresses[0]
         ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(kernel.address)(addresses, samples)
+        if addresses[0] != first:
+            raise MemoryError
         lone, others = iter(alone.tolist()), iter(made)
         units = tuple([next(lone if shape is None else others) for shape in results])
         return units[0] if len(units) == 1 else units

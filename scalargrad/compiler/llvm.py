@@ -1,6 +1,7 @@
 """A program written in LLVM's language, from which `machine` makes machine code.
 
-A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffers, and after them the inputs'. Long programs
+A kernel is `void kernel(double **buffers, int64_t samples)`: the results' buffers, and after them the inputs'. Where it finds
+no memory, it puts null in place of the first, and does nothing else. Long programs
 are cut into functions of some hundred operations that hand numbers on in memory: the time of LLVM's code generator grows
 faster than the length of one function, and so stays linear.
 
@@ -287,6 +288,12 @@ class Module:
         yield "define void @kernel(ptr %buffers, i64 %n) #0 {"
         if size > STACK:
             yield f"  %raw = call {self.declare('ptr', 'malloc', 'i64')}(i64 {size + 128})"
+            yield "  %refused = icmp eq ptr %raw, null"
+            yield "  br i1 %refused, label %without, label %with"
+            yield "without:"
+            yield "  store ptr null, ptr %buffers"
+            yield "  ret void"
+            yield "with:"
             yield "  %address = ptrtoint ptr %raw to i64"
             yield "  %above = add i64 %address, 127"
             yield "  %aligned = and i64 %above, -128"
@@ -302,7 +309,7 @@ class Module:
         if self.layout.mapped:
             yield "  br label %loop"
             yield "loop:"  # once at least, since sums over no samples are zero
-            yield "  %i = phi i64 [0, %0], [%stop, %loop]"
+            yield f"  %i = phi i64 [0, {'%with' if size > STACK else '%0'}], [%stop, %loop]"
             yield f"  %next = add i64 %i, {blocks * self.width}"
             yield "  %more = icmp slt i64 %next, %n"
             yield "  %stop = select i1 %more, i64 %next, i64 %n"

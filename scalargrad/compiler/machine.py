@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
+import re
+from contextlib import ExitStack
 from functools import lru_cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops
@@ -15,12 +19,36 @@ if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
 
+# Where a process forks while another thread is inside LLVM, or imports it, the child would wait for that thread for ever.
+compiling = RLock()
+_locks: list[Any] = [compiling]  # and llvmlite's own, which is held while machine code is freed, too
+_held = ExitStack()
+
+
+def _before_fork() -> None:
+    for lock in _locks:  # the second one is there at the latest when the first one is held
+        _held.enter_context(lock)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_held.close, after_in_child=_held.close)
+
+OLDEST = (0, 45)  # llvmlite before it has an LLVM that does not read our language
+
+
+@lru_cache(maxsize=1)
 def binding() -> Any:
-    """Return `llvmlite.binding`. Raises ImportError that names the extra."""
+    """Return `llvmlite.binding`. Raises ImportError that names the extra, also where llvmlite is too old."""
     try:
+        import llvmlite
         import llvmlite.binding as llvm
     except ImportError as error:
         raise ImportError('jit() needs the package llvmlite: pip install "scalargrad[jit]"') from error
+    version = llvmlite.__version__
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        needed = ".".join(map(str, OLDEST))
+        raise ImportError(f'jit() needs llvmlite {needed} or newer, this is {version}: pip install "scalargrad[jit]"')
+    _locks.append(llvm.ffi.lib._lock)
     return llvm
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 from scalargrad.compiler.chunk import parts
@@ -102,7 +102,8 @@ class Results:
         for k, part in enumerate(parts(left)):
             head = f"define internal void @results{k}(ptr %buffers, ptr %once, ptr %totals, i64 %n) #0 {{"
             stores = list(self._put_together(part))
-            lines = [head, *self.module.buffer_pointers(stores), *self._count(), *stores, "  ret void", "}"]
+            none = "  %none = icmp eq i64 %n, 0"
+            lines = [head, *self.module.buffer_pointers(stores), *self._count(), none, *stores, "  ret void", "}"]
             functions.append("\n".join(lines))
         return functions
 
@@ -129,6 +130,11 @@ class Results:
                 if reduce == "sum" and base != "%totals":
                     yield f"  {name}n = fmul {kind} {value}, %count{lanes}"
                     value = f"{name}n"
+                if reduce and base != "%totals":  # of no samples, even a constant has no mean
+                    nothing = literal(0.0 if reduce == "sum" else nan)
+                    nothing = f"<{', '.join([f'double {nothing}'] * lanes)}>" if lanes > 1 else nothing
+                    yield f"  {name}e = select i1 %none, {kind} {nothing}, {kind} {value}"
+                    value = f"{name}e"
                 if total or sign < 0:
                     yield f"  {name}s = {_added(kind, total, value, sign)}"
                     value = f"{name}s"
