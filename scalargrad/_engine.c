@@ -74,7 +74,9 @@
     ROW(pow, MAY_RAISE, pow(x, y), power_rule(x, y), out * log(x + equal(x, 0)))                                       \
     ROW(maximum, SURE, x >= y || isnan(x) ? x : y, greater(x, y) + equal(x, y) / 2, greater(y, x) + equal(x, y) / 2)   \
     ROW(minimum, SURE, x <= y || isnan(x) ? x : y, greater(y, x) + equal(x, y) / 2, greater(x, y) + equal(x, y) / 2)   \
-    ROW(logaddexp, SURE, logaddexp(x, y), sigmoid_of_difference(x, y), sigmoid_of_difference(y, x))                    \
+    ROW(logaddexp, SURE, logaddexp(x, y), logaddexp_slope(x, y), logaddexp_slope(y, x))                                \
+    ROW(logaddexp_slope, SURE, logaddexp_slope(x, y), sigmoid_slope(x - y) * (1 - lost(x, y) * tanh((x - y) / 2)),     \
+        -sigmoid_slope(x - y) * (1 - lost(x, y) * tanh((x - y) / 2)))                                                  \
     ROW(xlogy, MAY_RAISE, x == 0 && y >= 0 ? 0.0 : x * log(y), log(y + equal(x, 0) * equal(y, 0)),                     \
         x / (y + equal(x, 0) * equal(y, 0)))                                                                           \
     ROW(xlog1py, MAY_RAISE, x == 0 && y >= -1 ? 0.0 : x * log1p(y), log1p(y + equal(x, 0) * equal(y, -1)),             \
@@ -136,7 +138,7 @@ static double gaussian(double x)
     return exp(-high * high) * exp((high - x) * (high + x));
 }
 
-static double sigmoid_of_difference(double x, double y)
+static double logaddexp_slope(double x, double y)
 {
     return sigmoid(x - y) + lost(x, y) * sigmoid_slope(x - y);
 }

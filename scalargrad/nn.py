@@ -15,7 +15,7 @@ from functools import reduce
 from itertools import accumulate
 from numbers import Integral
 from operator import add
-from typing import Any
+from typing import Any, cast
 
 from scalargrad import ops
 from scalargrad.engine import is_traced, scope, under_way
@@ -241,7 +241,7 @@ class Neuron(Module):
         self.name = "neuron" if index is None else f"neuron {index}"
         self.suffix = "" if index is None else f"{index}"
         self.nonlin = nonlin
-        given = activation_function(activation)  # which may be no activation, even where none is applied
+        given = activation_function(activation)  # refused, even where none is applied
         self.activation, self._function = given if nonlin else activation_function(None)
         if weights is None:
             weights = [random.uniform(-1, 1) for _ in range(nin)]  # noqa: S311 - weights, not secrets
@@ -373,7 +373,7 @@ class MLP(Module):
             if len(activations) != len(nouts):
                 raise ValueError(f"activation: expected {len(nouts)}, one a layer, got {len(activations)}")
         else:
-            activation_function(activation)  # which may be no activation, even where there is no hidden layer
+            activation_function(cast("Activation", activation))  # refused, even where there is no hidden layer
             activations = [*[activation] * (len(nouts) - 1), None]
         if not isinstance(nouts, Sequence) or not nouts:
             raise ValueError(f"nouts must be the sizes of one or more layers, got {nouts!r}")
@@ -536,7 +536,9 @@ def _log_rest(values: Sequence[Value], peak: Value) -> Value:
 
 def _others(values: Sequence[Value]) -> list[Value]:
     # For each of two or more values the logsumexp of all others: of those before it, and of those after it.
-    before, after = list(accumulate(values, logaddexp)), list(accumulate(reversed(values), logaddexp))[::-1]
+    combine: Callable[[Value, Value], Value] = logaddexp
+    before: list[Value] = list(accumulate(values, combine))
+    after: list[Value] = list(accumulate(reversed(values), combine))[::-1]
     inner = [logaddexp(before[i - 1], after[i + 1]) for i in range(1, len(values) - 1)]
     return [after[1], *inner, before[-2]]
 
@@ -567,8 +569,8 @@ def softmax(logits: Sequence[Any]) -> list[Value]:
 def log_softmax(logits: Sequence[Any]) -> list[Value]:
     """Return the logarithms of the softmax, accurate where a probability vanishes.
 
-    >>> [p.data for p in log_softmax([0.0, -1000.0])]
-    [0.0, -1000.0]
+    >>> [p.data for p in log_softmax([0.0, -100.0])]
+    [-3.720075976020836e-44, -100.0]
     """
     values = _nonempty(logits, "z", "input")
     with scope("log_softmax"):

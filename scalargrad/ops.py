@@ -455,7 +455,7 @@ def _gaussian(x: float) -> float:
     return math.exp(-high * high) * math.exp((high - x) * (high + x))
 
 
-def _sigmoid_of_difference(x: Any, y: Any) -> Any:
+def _logaddexp_slope(x: Any, y: Any) -> Any:
     # The rounding of x - y alone would cost up to half of |x - y| ulps: it is found, exactly, and made good.
     return sigmoid(x - y) + _lost(x, y) * sigmoid_slope(x - y)
 
@@ -615,7 +615,7 @@ softplus = Op(
     branchless=lambda x: relu(x) + log1p(exp(-abs(x))),
     doc="log(1 + exp(x)) without overflow.\n\n>>> softplus(1000.0)\n1000.0")
 logaddexp = Op(
-    "logaddexp", _logaddexp, lambda out, x, y: _sigmoid_of_difference(x, y), lambda out, x, y: _sigmoid_of_difference(y, x),
+    "logaddexp", _logaddexp, lambda out, x, y: logaddexp_slope(x, y), lambda out, x, y: logaddexp_slope(y, x),
     symbol="ln(eˣ + eʸ)", latex=r"\ln\left(e^{{{}}} + e^{{{}}}\right)",
     branchless=_logaddexp_branchless,
     doc="log(exp(x) + exp(y)) without overflow.\n\n>>> logaddexp(1000.0, 0.0)\n1000.0")
@@ -687,6 +687,12 @@ sigmoid_slope = Op(
     symbol="σ′", text="sigmoid({0})*sigmoid(-{0:3})", latex=r"\sigma\left({0}\right) \cdot \sigma\left(-{0:2}\right)",
     precedence=PRODUCT, branchless=lambda x: sigmoid(x) * sigmoid(-x),
     doc="sigmoid(x)*sigmoid(-x), the derivative of sigmoid.\n\n>>> sigmoid_slope(0.0)\n0.25")
+logaddexp_slope = Op(
+    "logaddexp_slope", _logaddexp_slope,
+    lambda out, x, y: sigmoid_slope(x - y) * (1 - _lost(x, y) * tanh((x - y) / 2)),
+    lambda out, x, y: -sigmoid_slope(x - y) * (1 - _lost(x, y) * tanh((x - y) / 2)),
+    symbol="σ(x − y)", latex=r"\sigma\left({:1} - {:2}\right)", branchless=_logaddexp_slope,
+    doc="sigmoid(x - y), as exp(x)/(exp(x) + exp(y)), the derivative of logaddexp.\n\n>>> logaddexp_slope(1.0, 1.0)\n0.5")
 hypot_slope = Op(
     "hypot_slope", lambda x, y: x / math.hypot(x, y),
     lambda out, x, y: hypot_slope(y, x) * (hypot_slope(y, x) / hypot(x, y)),

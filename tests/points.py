@@ -103,6 +103,12 @@ ROWS = {
     "arcsin_slope": (lambda x: 1 / mp.sqrt(1 - x * x), both_signs(0.0, 1e-300, 1e-20, 1e-3, 0.5, 0.9, 0.9999999999)),
     "arctan_slope": (lambda x: 1 / (1 + x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 1e10, 1e100, 1e150)),
     "sigmoid_slope": (lambda x: sigmoid(x) * sigmoid(-x), both_signs(0.0, 1e-300, 1e-20, 1e-3, 1.0, 5.0, 36.0, 700.0)),
+    "logaddexp_slope": (
+        lambda x, y: sigmoid(x - y),
+        pairs(
+            (1.5, 2.25), (-3.0, 0.7), (0.0, 0.0), (700.0, 0.5), (-700.0, 0.5), (1e-8, -30.0), (-2.5, -2.75), (3.0, 40.0)
+        ),
+    ),
     "hypot_slope": (
         lambda x, y: x / mp.hypot(x, y),
         [*ANY_PAIRS, (3.0, -4.0), (0.0, -2.0), (1e-200, 1e-200), (1e200, 1e200), (1e-150, 1e-140), (1.0, 1e-9)],

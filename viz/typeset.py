@@ -31,6 +31,10 @@ TEMPLATES = {
     ops.pow: "{:4}^({})",
     ops.sech_squared: "sech²({})",
     ops.gaussian: "exp(−{:4}²)",
+    ops.arcsin_slope: "1/√(1 − {:4}²)",
+    ops.arctan_slope: "1/(1 + {:4}²)",
+    ops.sigmoid_slope: "σ({0})·σ(−{0:2})",
+    ops.logaddexp_slope: "σ({:1} − {:2})",
 }
 _SUPERSCRIPTS = {str(exponent): power for exponent, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
