@@ -10,7 +10,7 @@ import re
 import reprlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scalargrad import ops
@@ -48,7 +48,7 @@ class Expression:
 
     text: str
     # Each step once, operands first: how it prints, what it is, and the numbers of the steps that it needs.
-    _program: tuple[tuple[Text, ast.Name | float | Op, tuple[int, ...]], ...]
+    _program: tuple[tuple[Text, ast.Name | float | Op, tuple[int, ...]], ...] = field(compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Expression:
@@ -88,6 +88,9 @@ class Expression:
         What is written twice is computed once. Raises ExpressionError where a name has no value.
         """
         return [(text, value) for (text, _, _), value in zip(self._program, self._evaluate(values), strict=True)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expression.parse, (self.text,)
 
     def _evaluate(self, values: Mapping[str, Any]) -> list[Any]:
         done: list[Any] = []

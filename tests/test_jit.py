@@ -1214,6 +1214,11 @@ def test_no_traced_value_comes_out(make):
 # What a program depends on: the attributes that it reads.
 
 
+@operation
+def smooth_step(x):
+    return x * x * (3 - 2 * x), 6 * x * (1 - x)
+
+
 class Counting(nn.Module):
     def __init__(self):
         self.w, self.n, self.steps, self.losses = Value(2.0), 2, 0, []
@@ -1282,6 +1287,17 @@ def test_a_module_that_knows_its_parent():
         gradient = f(model, 3.0)
         assert (gradient.v.data, gradient.child.w.data) == (4.5 * scale, 3.0 * scale)
         assert gradient.child.parent is gradient
+
+
+@backends
+@pytest.mark.parametrize("activation", ["tanh", "relu(z) + sin(z)", lambda z: z * z, sin, None, smooth_step])
+def test_activations_of_every_kind(backend, activation):
+    random.seed(1)
+    model = nn.MLP(2, [3, 1], activation=activation)
+    value, gradient = jit(value_and_grad(lambda m, x: m(x)), backend=backend)(model, [1.0, 2.0])
+    wanted, slopes = value_and_grad(lambda m, x: m(x))(model, [1.0, 2.0])
+    assert value == pytest.approx(wanted, rel=1e-12)
+    assert [p.data for p in gradient.parameters()] == pytest.approx([p.data for p in slopes.parameters()], rel=1e-12)
 
 
 def test_programs_are_forgotten():
