@@ -137,7 +137,7 @@ def explain(value: Value, root: Value) -> Explanation:
     order = topological_order(root)
     reached = {value}
     for node in order:
-        if any(parent in reached for parent in node._prev):
+        if any(parent in reached for parent in node.parents):
             reached.add(node)
     if root not in reached:
         return Explanation(value, root, 0.0, "unconnected")
@@ -169,7 +169,7 @@ class _Flow:
         self.edges: list[Edge] = []
         self.received: dict[Value, list[float]] = {node: [] for node in reached}
         for child in reversed(order):
-            for parent, local in zip(child._prev, child.local_gradients, strict=True):
+            for parent, local in zip(child.parents, child.local_gradients, strict=True):
                 if parent.role == "constant":
                     continue
                 passed = local * self.gradients[child]
@@ -241,23 +241,23 @@ def _factors(path: tuple[Edge, ...], flow: _Flow, verdict: str) -> Iterator[Find
 
 
 def _reason(child: Value, parent: Value, local: float) -> str:
-    if isnan(local) and any(isnan(node.data) for node in (child, *child._prev)):
+    if isnan(local) and any(isnan(node.data) for node in (child, *child.parents)):
         return f"nan came with {_first_nan(child)}"
     name = child._operation.name if isinstance(child._operation, Op) else ""
-    other = next((node for node in child._prev if node is not parent), parent)
-    numbers = {"result": child.data, "operand": child._prev[0].data, "other": other.data}
+    other = next((node for node in child.parents if node is not parent), parent)
+    numbers = {"result": child.data, "operand": child.parents[0].data, "other": other.data}
     return REASONS.get(name, "").format(**{key: _number(x) for key, x in numbers.items()})
 
 
 def _first_nan(node: Value) -> str:
     source = next(n for n in topological_order(node) if isnan(n.data))
-    return _operation(source) if source._prev else f"{_name(source, 'an input')}, which is nan"
+    return _operation(source) if source.parents else f"{_name(source, 'an input')}, which is nan"
 
 
 def _operation(child: Value) -> str:
     name = child._operation.name if isinstance(child._operation, Op) else child._operation
-    rounded = [float(f"{x.data:.4g}") for x in child._prev]
-    return describe(name or "a value", rounded, [str(x.label) for x in child._prev])
+    rounded = [float(f"{x.data:.4g}") for x in child.parents]
+    return describe(name or "a value", rounded, [str(x.label) for x in child.parents])
 
 
 def _name(value: Value, otherwise: str) -> str:

@@ -436,14 +436,14 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
     """
 
     def inside(node: Value) -> bool:
-        own = not node._prev and node.role in ("", "parameter")
+        own = not node.parents and node.role in ("", "parameter")
         return node.role == "traced" or (node._traced and not own)
 
     found: dict[Value, None] = {}
     values = [x for x in results if isinstance(x, Value)]
     for node in topological_order(*values):
         if inside(node):
-            found.update((parent, None) for parent in node._prev if not inside(parent))
+            found.update((parent, None) for parent in node.parents if not inside(parent))
     found.update((x, None) for x in values if not inside(x))
     for node in found:
         node._traced = False  # one that the function made and keeps is from outside when it is traced again

@@ -124,7 +124,7 @@ def is_parameter(thing: Any) -> bool:
     >>> is_parameter(Value(1.0)), is_parameter(1.0)
     (True, False)
     """
-    return isinstance(thing, Value) and (thing.role in ("parameter", "traced") or not (thing.role or thing._prev))
+    return isinstance(thing, Value) and (thing.role in ("parameter", "traced") or not (thing.role or thing.parents))
 
 
 def _leaves(thing: Any, path: _Path = None, above: tuple[Any, ...] = ()) -> Iterator[tuple[_Path, Value]]:

@@ -26,7 +26,7 @@ class Optimizer:
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
                 raise TypeError(f"parameters must be Values, got {parameter!r} ({type(parameter).__name__})")
-            if parameter._prev:
+            if parameter.parents:
                 raise ValueError(f"parameters must be leaves, got {parameter!r}, which is computed from others")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("parameters must be different, got one of them twice")

@@ -75,7 +75,7 @@ class _Record:
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
-        self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n._prev))
+        self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n.parents))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or is_active(self.results)
         if not isinstance(picks, Iterable):
@@ -87,8 +87,8 @@ class _Record:
         image = {leaf: x for leaf, x in zip(self.leaves, numbers, strict=True) if isinstance(x, Value)}
         with ieee():
             for node in self.order if image else ():
-                if any(parent in image for parent in node._prev):
-                    parents = [image.get(parent, parent) for parent in node._prev]
+                if any(parent in image for parent in node.parents):
+                    parents = [image.get(parent, parent) for parent in node.parents]
                     image[node] = copied = again(node, parents)
                     copied.label, copied.scope = node.label, node.scope
                     if node.role == "constant":
@@ -110,8 +110,8 @@ class _Record:
             for node in self.order:
                 if node not in self.wanted:
                     continue
-                out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node._prev]
-                for i, parent in enumerate(node._prev):
+                out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node.parents]
+                for i, parent in enumerate(node.parents):
                     if parent in found:
                         share = product(local_slope(node, i, out, parents), found[parent])
                         found[node] = found[node] + share if node in found else share
@@ -141,7 +141,7 @@ class _Record:
         """Return the Jacobian of a gradient: a row ends at the diagonal, and what is beyond stands in a later row."""
         nearest = {leaf: i for i, leaf in enumerate(self.leaves)}  # the first leaf that a value depends on
         for node in self.order:
-            if node in self.wanted and (found := [nearest[parent] for parent in node._prev if parent in nearest]):
+            if node in self.wanted and (found := [nearest[parent] for parent in node.parents if parent in nearest]):
                 nearest[node] = min(found)
         rows = [self.gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
         return self.matrix([[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))])

@@ -132,4 +132,4 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
     (2, 1)
     """
     nodes = topological_order(root)
-    return set(nodes), {(parent, node) for node in nodes for parent in node._prev}
+    return set(nodes), {(parent, node) for node in nodes for parent in node.parents}

@@ -105,10 +105,10 @@ class Blocks:
 
     def listed(self, block: Block) -> list[Value]:
         """Return the few values that tell what a block comes to, if they are few."""
-        if not any(value._prev for value in block.values):
+        if not any(value.parents for value in block.values):
             named = block.values
         else:
-            named = [v for v in block.values if v._prev and (v.label or v in self.summary.roots)]
+            named = [v for v in block.values if v.parents and (v.label or v in self.summary.roots)]
         return named if len(named) <= LISTED and not block.parameters else []
 
     def table_of(self, values: Sequence[Value]) -> str:

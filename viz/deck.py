@@ -30,7 +30,7 @@ class Card:
     @property
     def is_sum(self) -> bool:
         """Whether running sums are among its rows."""
-        return any(value._prev for value in self.rows)
+        return any(value.parents for value in self.rows)
 
 
 def deck(order: Sequence[Value]) -> list[Card]:
@@ -42,7 +42,7 @@ def deck(order: Sequence[Value]) -> list[Card]:
     """
     uses: dict[Value, list[Value]] = {value: [] for value in order}
     for child in order:
-        for parent in child._prev:
+        for parent in child.parents:
             uses[parent].append(child)
     host = {value: value for value in order}
     if len(order) > SMALL or any(value.scope for value in order):
@@ -66,7 +66,7 @@ def role(value: Value) -> str:
     >>> role(Value(3.0)), role(Value(3.0) * 2)
     ('input', 'computed')
     """
-    if value._prev:
+    if value.parents:
         return "computed"
     return value.role if value.role in LEAVES else "input"
 
@@ -76,8 +76,8 @@ def _frames(scope: Scope) -> list[Scope]:
 
 
 def _is_row(value: Value, child: Value) -> bool:
-    if not value._prev:
+    if not value.parents:
         return value.role in ("parameter", "target", "constant")
     # The partial sums of a neuron are rows of one card: a card each would make the graph as wide as they are many.
     alike = value.operation in SUM and child.operation in SUM and value.scope == child.scope and value.scope
-    return bool(alike) and not value.label and value is child._prev[0]
+    return bool(alike) and not value.label and value is child.parents[0]

@@ -150,11 +150,11 @@ class Graph:
         >>> Graph(x * 2).role(x)
         'input'
         """
-        if not value._prev and value.role in LEAVES:
+        if not value.parents and value.role in LEAVES:
             return value.role
         if value in self.row_leaves:
             return "parameter"  # it has no role of its own, but that of a weight or a bias
-        return "output" if value in self.roots else "computed" if value._prev else "input"
+        return "output" if value in self.roots else "computed" if value.parents else "input"
 
     def gradient(self, row: Row) -> float:
         """Return the gradient that a row tells: its leaf's, or of a leaf used elsewhere too, what comes from here.
@@ -162,12 +162,12 @@ class Graph:
         >>> w = Value(2.0, label="w")
         >>> y = w * Value(3.0) + 1
         >>> y.backward()
-        >>> Graph(y).gradient(Row(w, y._prev[0]))
+        >>> Graph(y).gradient(Row(w, y.parents[0]))
         3.0
         """
         if len(self.uses[row.leaf]) == 1:
             return row.leaf.grad
-        local = row.into.local_gradients[[parent is row.leaf for parent in row.into._prev].index(True)]
+        local = row.into.local_gradients[[parent is row.leaf for parent in row.into.parents].index(True)]
         return local * row.into.grad
 
     def port(self, edge: Edge) -> str:
@@ -194,7 +194,7 @@ class Graph:
         for value in self.order:
             if value not in hidden:
                 child = self.uses[value][0] if len(self.uses[value]) == 1 else None
-                if child is not None and child not in hidden and not value._prev and value.role in LEAVES[1:]:
+                if child is not None and child not in hidden and not value.parents and value.role in LEAVES[1:]:
                     cards.setdefault(child, Card(child)).rows.append(Row(value, child))
                 else:
                     cards.setdefault(value, Card(value))
@@ -202,8 +202,8 @@ class Graph:
 
     def _edges(self) -> Iterator[Edge]:
         for child in self.order:
-            if child._prev:
-                for parent, local in zip(child._prev, child.local_gradients, strict=True):
+            if child.parents:
+                for parent, local in zip(child.parents, child.local_gradients, strict=True):
                     flows = self.after_backward and parent.role != "constant"
                     yield Edge(parent, child, local, local * child.grad if flows else None)
 
@@ -230,7 +230,7 @@ def within(depth: int, start: Iterable[Value], parents: Callable[[Value], Iterab
     """Return what lies so many steps back, or fewer.
 
     >>> x = Value(3.0)
-    >>> within(1, [x.sin().exp()], lambda value: value._prev) == {x}
+    >>> within(1, [x.sin().exp()], lambda value: value.parents) == {x}
     False
     """
     near = level = set(start)
@@ -247,7 +247,7 @@ def after_backward(order: Sequence[Value], roots: Sequence[Value]) -> bool:
     >>> after_backward([x], [x])
     False
     """
-    return any(value.grad != 0 for value in [value for value in order if value._prev] or roots)
+    return any(value.grad != 0 for value in [value for value in order if value.parents] or roots)
 
 
 def in_scope(values: Sequence[Value], scope: str) -> list[Value]:
@@ -285,7 +285,7 @@ def _framed(cards: list[Card]) -> list[Card]:
     inside = Counter(frame for card in cards for frame in _frames(card.value.scope))
     first: dict[Scope, int] = {}  # where its computation begins: its leaves may be older
     number = {card.value: index for index, card in enumerate(cards)}
-    for card in sorted(cards, key=lambda card: not card.value._prev):
+    for card in sorted(cards, key=lambda card: not card.value.parents):
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
         for frame in _frames(card.scope):
             first.setdefault(frame, number[card.value])

@@ -49,7 +49,7 @@ class Labels:
         value = card.value
         op = "Σ" if card.running_sum else symbol(operation(value))
         cells, columns = "", SLACK
-        if value._prev and op:
+        if value.parents and op:
             ink = self.theme.chip_ink
             more = "⋯ " if card.cut else ""
             cells += f'<TD BGCOLOR="{self.theme.chip}"><FONT COLOR="{ink}"><B> {more}{html(op)} </B></FONT></TD>'
@@ -67,7 +67,7 @@ class Labels:
         leaf = row.leaf
         fill = self.theme.roles[self.graph.role(leaf)].fill
         title = name(leaf.label)
-        if not card.running_sum and leaf is not card.value._prev[0]:
+        if not card.running_sum and leaf is not card.value.parents[0]:
             title = SECOND.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2

@@ -47,19 +47,19 @@ class Block:
         """The role that the block is painted in."""
         if self.holds_root:
             return "output"
-        if any(value._prev for value in self.values):
+        if any(value.parents for value in self.values):
             return "computed"
         return next((value.role for value in self.values if value.role in LEAVES), "input")
 
     @cached_property
     def parameters(self) -> list[Value]:
         """The parameters in the block."""
-        return [value for value in self.values if not value._prev and value.role == "parameter"]
+        return [value for value in self.values if not value.parents and value.role == "parameter"]
 
     @cached_property
     def operations(self) -> list[tuple[str, int]]:
         """The operations in the block, and how many of each, the most frequent first."""
-        return Counter(operation(value) for value in self.values if value._prev).most_common()
+        return Counter(operation(value) for value in self.values if value.parents).most_common()
 
     @property
     def neurons(self) -> int:
@@ -85,7 +85,7 @@ class Summary:
         self.after_backward = after_backward(self.order, roots)
         self.values = self._chosen(scope, depth)
         self.block_of = self._blocks(self._keys())
-        computed = (self.block_of[value] for value in self.values if value._prev)
+        computed = (self.block_of[value] for value in self.values if value.parents)
         blocks = dict.fromkeys(self.block_of.values())
         self.blocks = [block for block in blocks if not block.operations] + list(dict.fromkeys(computed))
         for root in roots:
@@ -96,11 +96,11 @@ class Summary:
     def _chosen(self, scope: str | None, depth: int | None) -> list[Value]:
         chosen = self.order
         if depth is not None:
-            near = within(depth, self.roots, lambda value: value._prev)
+            near = within(depth, self.roots, lambda value: value.parents)
             chosen = [value for value in chosen if value in near]
         if scope is not None:
             inside = set(in_scope(chosen, scope))
-            coming_in = {parent for value in inside for parent in value._prev}
+            coming_in = {parent for value in inside for parent in value.parents}
             chosen = [value for value in chosen if value in inside or value in coming_in]
         return chosen
 
@@ -109,17 +109,17 @@ class Summary:
         keys: dict[Value, Key] = {}
         stages: dict[Key, list[Value]] = defaultdict(list)
         shared = self._shared_scopes()
-        unknown = "inputs" if any(value._prev and value.scope for value in self.values) else "leaves"
+        unknown = "inputs" if any(value.parents and value.scope for value in self.values) else "leaves"
         layers: dict[str, int] = {}
         after: dict[Value, int] = {}  # the last layer that a value comes after
         for value in self.values:
-            if value.scope[shared:] and (value._prev or value.role in ("parameter", "")):
+            if value.scope[shared:] and (value.parents or value.role in ("parameter", "")):
                 name = value.scope[shared]
                 keys[value] = ("layer", name)
-                if value._prev:
+                if value.parents:
                     after[value] = layers.setdefault(name, len(layers))
-            elif value._prev:
-                after[value] = max(after.get(parent, -1) for parent in value._prev)
+            elif value.parents:
+                after[value] = max(after.get(parent, -1) for parent in value.parents)
                 keys[value] = ("stage", str(after[value]))
                 stages[keys[value]].append(value)
             elif value.role != "constant":
@@ -128,14 +128,14 @@ class Summary:
             if len(stage) > len(self.values) / 3:  # one block would tell too little
                 keys.update(_by_depth(stage))
         for child in self.values:
-            for parent in child._prev:
+            for parent in child.parents:
                 if parent.role == "constant" and child in keys:
                     keys.setdefault(parent, keys[child])
         return {value: keys.get(value, ("leaves", "constants")) for value in self.values}
 
     def _shared_scopes(self) -> int:
         """Count the outer scopes that hold all that has a scope: they tell nothing apart."""
-        scopes = {value.scope for value in self.order if value.scope and (value._prev or value.role == "parameter")}
+        scopes = {value.scope for value in self.order if value.scope and (value.parents or value.role == "parameter")}
         shared = 0
         while len({scope[: shared + 1] for scope in scopes}) == 1 and min(map(len, scopes)) > shared + 1:
             shared += 1
@@ -164,7 +164,7 @@ class Summary:
         for child in self.values:
             into = self.block_of[child]
             locals_ = None
-            for i, parent in enumerate(child._prev):
+            for i, parent in enumerate(child.parents):
                 source = self.block_of.get(parent)
                 if source is not None and source is not into and parent.role != "constant":
                     locals_ = locals_ or child.local_gradients
@@ -179,7 +179,7 @@ def _by_depth(values: Sequence[Value]) -> dict[Value, Key]:
     """Share values out to bands of depth, of about equal numbers."""
     depth: dict[Value, int] = {}
     for value in values:
-        depth[value] = 1 + max((depth.get(parent, 0) for parent in value._prev), default=0)
+        depth[value] = 1 + max((depth.get(parent, 0) for parent in value.parents), default=0)
     band: dict[int, int] = {}
     seen = 0
     for d, size in sorted(Counter(depth.values()).items()):

@@ -24,7 +24,7 @@ def mimebundle(value: Value, include: Container[str] | None = None, exclude: Con
     """
     bundle: dict[str, Any] = {"text/plain": repr(value)}
     for kind, ending in PICTURES.items():
-        if value._prev and (include is None or kind in include) and kind not in (exclude or ()):
+        if value.parents and (include is None or kind in include) and kind not in (exclude or ()):
             try:
                 content = _drawn(value, ending)
             except Exception:  # noqa: BLE001 - whatever it is, the text is shown

@@ -259,8 +259,8 @@ def _told(story: Story) -> dict[str, Any]:
     # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
     order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
     for value in reversed(story.order):
-        for parent in value._prev:
-            if not parent._prev:
+        for parent in value.parents:
+            if not parent.parents:
                 order[parent] = min(order.get(parent, inf), order[value] - 0.5)
     cards = sorted(deck(story.order), key=lambda card: order.get(card.value, 0))
     return {
@@ -316,16 +316,16 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
             "data": story.number(value.data),
             "role": role(value),
             "constant": value.role == "constant",
-            "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value._prev else "",
+            "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value.parents else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),
-            "parents": [number[parent] for parent in value._prev],
+            "parents": [number[parent] for parent in value.parents],
             "locals": [
-                [story.names[value._prev[index]], formula if _says_more(formula) else "", story.number(local)]
+                [story.names[value.parents[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
-            "check": "" if value._prev or value.role == "constant" or len(story.order) > WELL else story.check(value),
+            "check": "" if value.parents or value.role == "constant" or len(story.order) > WELL else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
 

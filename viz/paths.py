@@ -70,7 +70,7 @@ class Paths:
     def _leading_to(self, ends: Sequence[Value], reached: set[Value]) -> set[Value]:
         members, stack = set(ends), list(ends)
         while stack:
-            for parent in stack.pop()._prev:
+            for parent in stack.pop().parents:
                 if parent in reached and parent not in members:
                     members.add(parent)
                     stack.append(parent)
@@ -145,8 +145,8 @@ class Paths:
 
 
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:
-    if child._prev:
-        for parent, local in zip(child._prev, child.local_gradients, strict=True):
+    if child.parents:
+        for parent, local in zip(child.parents, child.local_gradients, strict=True):
             if parent.role != "constant":  # it takes no gradient
                 yield parent, local
 

@@ -126,7 +126,7 @@ class Story:
         self.order = topological_order(root)
         self.uses = dict.fromkeys(self.order, 0)
         for child in self.order:
-            for parent in child._prev:
+            for parent in child.parents:
                 self.uses[parent] += 1
         self.names: dict[Value, Typeset] = {}
         self.formulas: dict[Value, Typeset] = {}
@@ -137,8 +137,8 @@ class Story:
         self.steps = list(self._steps())
 
     def _name(self, value: Value, index: int) -> None:
-        if value._prev:
-            self.formulas[value] = _applied(value, [self.names[parent] for parent in value._prev])
+        if value.parents:
+            self.formulas[value] = _applied(value, [self.names[parent] for parent in value.parents])
         if value.label:
             name = Typeset(label(value.label))
         elif value is self.root:
@@ -166,7 +166,7 @@ class Story:
 
         >>> x = Value(3.0, label="x")
         >>> story = Story(x * 2 + 1)
-        >>> story.derivative(x), story.derivative(story.root._prev[0])
+        >>> story.derivative(x), story.derivative(story.root.parents[0])
         ('∂y/∂x', '∂y/∂(x·2)')
         """
         return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
@@ -188,9 +188,9 @@ class Story:
         >>> list(Story(y).locals(y))
         [(0, '2·x', 6.0)]
         """
-        operands = [self.names[parent] for parent in value._prev]
+        operands = [self.names[parent] for parent in value.parents]
         for index, local in enumerate(value.local_gradients):
-            if value._prev[index].role != "constant":
+            if value.parents[index].role != "constant":
                 yield index, local_derivative(value, index, self.names[value], operands), local
 
     def check(self, leaf: Value) -> str:
@@ -205,11 +205,11 @@ class Story:
         numbers = {value: value.data for value in self.order}
         numbers[leaf] += NUDGE
         for value in self.order:
-            if value._prev:
+            if value.parents:
                 if not isinstance(value.operation, Op) or value._by_hand:
                     return ""
                 with ieee():
-                    numbers[value] = value.operation(*[numbers[parent] for parent in value._prev])
+                    numbers[value] = value.operation(*[numbers[parent] for parent in value.parents])
         name, root = self.names[leaf], self.names[self.root]
         change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
         if not isfinite(change) or not isfinite(told):
@@ -224,7 +224,7 @@ class Story:
     def _steps(self) -> Iterator[Step]:
         root, name = self.root, self.names[self.root]
         computed = list(_frame_by_frame(self.order))
-        given = Counter(role(value) for value in self.order if not value._prev and value is not root)
+        given = Counter(role(value) for value in self.order if not value.parents and value is not root)
         leaves = [f"{given[kind]} {kind}{'s' * (given[kind] > 1)}" for kind in LEAVES if given[kind]]
         yield Step("given", root, (f"{name} is computed from {', '.join(leaves) or 'nothing'}", ""), GIVEN)
         for value in computed:
@@ -239,7 +239,7 @@ class Story:
         yield Step("done", root, (name, f"= {self.number(root.data)}"), DONE.format(root=name))
 
     def _line(self, value: Value) -> tuple[str, str]:
-        numbers = _applied(value, [self._operand(parent) for parent in value._prev])
+        numbers = _applied(value, [self._operand(parent) for parent in value.parents])
         return self.equation(value), f"= {numbers} = {self.number(value.data)}"
 
     def _operand(self, value: Value) -> Typeset:
@@ -248,7 +248,7 @@ class Story:
     def _shares(self, value: Value) -> Iterator[Share]:
         gradient = self.gradients[value]
         for index, formula, local in self.locals(value):
-            parent = value._prev[index]
+            parent = value.parents[index]
             amount = local * gradient
             self.gradients[parent] += amount
             sign = "+=" if self.uses[parent] > 1 else "="
@@ -265,8 +265,8 @@ class Story:
         words = [_rule(value)]
         if value is self.root:
             words.append(CHAIN_RULE.format(root=self.names[value]))
-        for parent in dict.fromkeys(value._prev):
-            waiting[parent] -= value._prev.count(parent)
+        for parent in dict.fromkeys(value.parents):
+            waiting[parent] -= value.parents.count(parent)
             if self.uses[parent] > 1 and parent.role != "constant":
                 times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
                 left = (
@@ -292,7 +292,7 @@ def _product(gradient: Typeset, slope: Typeset) -> Typeset:
 def _rule(value: Value) -> str:
     name = value.operation.name if isinstance(value.operation, Op) else ""
     if name == "relu":
-        return RELU[value._prev[0].data > 0]
+        return RELU[value.parents[0].data > 0]
     return RULES.get(name, ANY_RULE)
 
 
@@ -302,11 +302,11 @@ def _frame_by_frame(order: list[Value]) -> Iterator[Value]:
     children: dict[Value, list[Value]] = {value: [] for value in order}
     waiting: dict[Value, int] = {}
     for child in order:
-        operands = {parent for parent in child._prev if parent._prev}
+        operands = {parent for parent in child.parents if parent.parents}
         waiting[child] = len(operands)
         for parent in operands:
             children[parent].append(child)
-    ready = [value for value in order if value._prev and not waiting[value]]
+    ready = [value for value in order if value.parents and not waiting[value]]
     scope: tuple[str, ...] = ()
     while ready:
         value = max(ready, key=lambda value: (_shared(value.scope, scope), -rank[value]))

@@ -103,7 +103,7 @@ def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[
     op = value.operation
     if not isinstance(op, Op) or value._by_hand:
         return None
-    numbers = tuple(x.data if x.role == "constant" and not x.label else None for x in value._prev)
+    numbers = tuple(x.data if x.role == "constant" and not x.label else None for x in value.parents)
     formula = _partial(op, index, numbers)
     if formula is None:
         return None

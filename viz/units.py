@@ -54,7 +54,7 @@ def uses_of(order: Sequence[Value]) -> Uses:
     """
     uses: Uses = {value: [] for value in order}
     for child in order:
-        for parent in child._prev:
+        for parent in child.parents:
             uses[parent].append(child)
     return uses
 
@@ -81,7 +81,7 @@ class _Finder:
     def units(self) -> Iterator[Unit]:
         absorbed: set[Value] = set()
         for value in reversed(self.order):
-            if value.operation in SUM and len(value._prev) == 2 and value not in absorbed:
+            if value.operation in SUM and len(value.parents) == 2 and value not in absorbed:
                 unit = self.unit(value)
                 if unit:
                     absorbed.update(unit.inside)
@@ -94,12 +94,12 @@ class _Finder:
             node, child = stack.pop()
             if node is head or self.is_partial_sum(node, head):
                 sums.append(node)
-                stack += [(operand, node) for operand in reversed(node._prev)]
+                stack += [(operand, node) for operand in reversed(node.parents)]
             elif (weight := self.weight(node, head)) is not None:
                 weights.append(Row(weight, node))
-            elif not node._prev and node.role == "constant" and node.data == 0:
+            elif not node.parents and node.role == "constant" and node.data == 0:
                 zeros.append(node)  # what `sum` starts from
-            elif not node._prev and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
+            elif not node.parents and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
                 leaves.append(Row(node, child))
         if not weights:
             leaves = [row for row in leaves if row.leaf.role]
@@ -108,7 +108,7 @@ class _Finder:
         return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
 
     def is_partial_sum(self, node: Value, head: Value) -> bool:
-        if node.operation not in SUM or len(node._prev) != 2 or len(self.uses[node]) != 1 or node in self.roots:
+        if node.operation not in SUM or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
             return False
         if node.scope != head.scope:
             return False
@@ -116,23 +116,23 @@ class _Finder:
             return True
         # A named sum of weighted terms goes on where a weighted term or a bias is added: x1w1 + x2w2, and then b.
         (child,) = self.uses[node]
-        (other,) = (operand for operand in child._prev if operand is not node)
-        going_on = self.weight(other, head) is not None or (not other._prev and self.is_bias(other))
-        return going_on and any(self.weight(term, head) is not None for term in node._prev)
+        (other,) = (operand for operand in child.parents if operand is not node)
+        going_on = self.weight(other, head) is not None or (not other.parents and self.is_bias(other))
+        return going_on and any(self.weight(term, head) is not None for term in node.parents)
 
     def weight(self, term: Value, head: Value) -> Value | None:
         """Return the operand of a product that is a weight, if the product is used in this sum alone."""
         if (
             term.operation not in PRODUCT
-            or len(term._prev) != 2
+            or len(term.parents) != 2
             or len(self.uses[term]) != 1
             or term.scope != head.scope
         ):
             return None
-        left, right = term._prev
+        left, right = term.parents
         if left is right or term in self.roots:
             return None
-        candidates = [operand for operand in (left, right) if not operand._prev and operand.role == self.role]
+        candidates = [operand for operand in (left, right) if not operand.parents and operand.role == self.role]
         # Of two leaves without roles, the one not called x, or the one used less: an input goes to every unit.
         return min(candidates, key=lambda leaf: (_called_x(leaf), len(self.uses[leaf])), default=None)
 

@@ -211,7 +211,7 @@ class _Builder:
         return self.place(number.hex() if number else str(number), Instruction(None, (), number))
 
     def node(self, node: Value, place: Mapping[Value, int]) -> int:
-        parents = node._prev
+        parents = node.parents
         if not parents:
             if node.role == "traced":
                 raise TracingError("a traced value of another function, or of an earlier call, was used")

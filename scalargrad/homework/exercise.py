@@ -127,9 +127,9 @@ def _is_friendly(solution: Solution) -> bool:
 
 def _is_clear_of_kinks(node: Value) -> bool:
     if node._operation in (ops.relu, ops.abs):
-        return abs(node._prev[0].data) >= 0.1
+        return abs(node.parents[0].data) >= 0.1
     if node._operation in (ops.maximum, ops.minimum):
-        return abs(node._prev[0].data - node._prev[1].data) >= 0.05
+        return abs(node.parents[0].data - node.parents[1].data) >= 0.05
     return True
 
 

@@ -82,17 +82,17 @@ def misreadings(function: Function, *, of_derivative: bool = False) -> list[tupl
         z = Value(0.5, label="z")
         root = function(z)
     order = topological_order(root) if isinstance(root, Value) else []
-    steps = [node for node in order if node._prev]
+    steps = [node for node in order if node.parents]
     if len(steps) > _MOST:
         return []
     texts: dict[Value, Text] = {}
     for node in order:
         leaf = Text("z" if node is z else f"{node.data:g}")
-        texts[node] = _op(node).print(*(texts[parent] for parent in node._prev)) if node._prev else leaf
+        texts[node] = _op(node).print(*(texts[parent] for parent in node.parents)) if node.parents else leaf
     found: list[tuple[str, Function]] = []
     for change in (_inner, _remembered) if of_derivative else (_terms, _units):
         for node in reversed(steps):
-            for text, replacement in change(node, [texts[parent] for parent in node._prev], root):
+            for text, replacement in change(node, [texts[parent] for parent in node.parents], root):
                 found.append((text, _replaced(steps, z, node, replacement)))
     return found
 
@@ -110,7 +110,7 @@ def _replaced(steps: list[Value], z: Value, changed: Value, replacement: Callabl
     def function(x: Value) -> Any:
         new: dict[Value, Any] = {z: x}
         for node in steps:
-            operands = [new.get(parent, parent) for parent in node._prev]
+            operands = [new.get(parent, parent) for parent in node.parents]
             new[node] = replacement(x, *operands) if node is changed else _op(node)(*operands)
         return new[steps[-1]]
 
@@ -153,10 +153,10 @@ def _units(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
 
 def _inner(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
     op = _op(node)
-    if op is ops.mul and not any(parent.role == "constant" for parent in node._prev):
+    if op is ops.mul and not any(parent.role == "constant" for parent in node.parents):
         yield f"the product rule without the derivative of {texts[1]}", lambda z, a, b: a * b.detach()
         yield f"the product rule without the derivative of {texts[0]}", lambda z, a, b: a.detach() * b
-    if len(texts) == 1 and node._prev[0]._prev:
+    if len(texts) == 1 and node.parents[0].parents:
         # Of the same number, but with a derivative of 1.
         yield f"the inner derivative, of {texts[0]}, is left out", lambda z, a: op(z + (a.data - z.data))
 

@@ -54,8 +54,8 @@ class _Explanation:
         self.root, self.n, self.title = root, Numbers(digits), title
         self.order = topological_order(root)
         self.names = self._names()
-        self.steps = [node for node in self.order if node._prev]
-        self.leaves = [node for node in self.order if not node._prev and node.role != "constant"]
+        self.steps = [node for node in self.order if node.parents]
+        self.leaves = [node for node in self.order if not node.parents and node.role != "constant"]
         self.formula = formula or self._formula()
 
     def _names(self) -> dict[Value, str]:
@@ -80,10 +80,10 @@ class _Explanation:
     def _formula(self) -> Formula | None:
         made: dict[Value, Formula] = {}
         for node in self.order:
-            if node._prev:
+            if node.parents:
                 if not isinstance(node._operation, Op):
                     return None
-                made[node] = Formula(node._operation, *(made[x] for x in node._prev))
+                made[node] = Formula(node._operation, *(made[x] for x in node.parents))
             else:
                 made[node] = Formula(self.names.get(node, node.data))
         return made[self.root]
@@ -122,8 +122,8 @@ class _Explanation:
     def _forward(self) -> list[Any]:
         lines: list[Line] = []
         for node in self.steps:
-            symbolic = "=", self.operation(node, *map(self.latex, node._prev))
-            numbers = self.n.side(self.operation(node, *(self.n(x.data) for x in node._prev)))
+            symbolic = "=", self.operation(node, *map(self.latex, node.parents))
+            numbers = self.n.side(self.operation(node, *(self.n(x.data) for x in node.parents)))
             lines += chain(self.latex(node), symbolic, numbers, self.result(node.data))
         return [
             Heading("2. Forward: one operation after another"),
@@ -131,7 +131,7 @@ class _Explanation:
         ]
 
     def _parents(self, node: Value) -> list[Value]:
-        return [x for x in dict.fromkeys(node._prev) if x in self.names]
+        return [x for x in dict.fromkeys(node.parents) if x in self.names]
 
     def _local(self) -> list[Any]:
         lines: list[Line] = []
@@ -152,17 +152,17 @@ class _Explanation:
         ]
 
     def _slope(self, node: Value, parent: Value) -> float:
-        return sum(slope for x, slope in zip(node._prev, node.local_gradients, strict=True) if x is parent)
+        return sum(slope for x, slope in zip(node.parents, node.local_gradients, strict=True) if x is parent)
 
     def _partial(self, node: Value, parent: Value) -> Formula | None:
         """Apply the record's partial to names: all places where the parent stands, added."""
         op = node._operation
         if not isinstance(op, Op):
             return None
-        operands = [Formula(self.names.get(x, x.data)) for x in node._prev]
+        operands = [Formula(self.names.get(x, x.data)) for x in node.parents]
         out = Formula(self.names[node])
         try:
-            parts = [op.partials[i](out, *operands) for i, x in enumerate(node._prev) if x is parent]
+            parts = [op.partials[i](out, *operands) for i, x in enumerate(node.parents) if x is parent]
             return (Formula(0.0) + sum(parts[1:], parts[0])).simplified()
         except Exception:  # noqa: BLE001 - a user's partial may want numbers
             return None

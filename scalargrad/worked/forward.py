@@ -209,13 +209,13 @@ def _activations(sheet: Sheet, sample: Sample, i: int, index: str) -> None:
 
 
 def _is_composite(h: Value, z: Value) -> bool:
-    return len(h._prev) > 0 and all(parent is not z for parent in h._prev)
+    return len(h.parents) > 0 and all(parent is not z for parent in h.parents)
 
 
 def _softmax(sheet: Sheet, sample: Sample) -> None:
     last, logits, outputs = sheet.depth - 1, sample.z[-1], sample.h[-1]
-    exponentials, denominator = [p._prev[0] for p in outputs], outputs[0]._prev[1]
-    shifted = exponentials[0]._prev[0] is not logits[0]
+    exponentials, denominator = [p.parents[0] for p in outputs], outputs[0].parents[1]
+    shifted = exponentials[0].parents[0] is not logits[0]
     shift = " - m" if shifted else ""
     sheet.say(
         "Softmax: the exponentials, their sum $S$, and the quotients."

@@ -51,11 +51,11 @@ def kinks(*roots: Value) -> Iterator[Kink]:
     """
     for node in topological_order(*roots):
         op = node._operation
-        if isinstance(op, Op) and op in CONVENTIONS and any(x.role != "constant" for x in node._prev):
-            x, *others = node._prev
+        if isinstance(op, Op) and op in CONVENTIONS and any(x.role != "constant" for x in node.parents):
+            x, *others = node.parents
             distance = abs(x.data - (others[0].data if others else 0.0))
-            if distance <= 4 * float_info.epsilon * max(map(_scale, node._prev)):
-                shown = op.print(*map(_argument, node._prev))
+            if distance <= 4 * float_info.epsilon * max(map(_scale, node.parents)):
+                shown = op.print(*map(_argument, node.parents))
                 yield Kink(node, shown, ", ".join(node.scope), CONVENTIONS[op], distance == 0)
 
 
@@ -68,7 +68,7 @@ def _scale(value: Value) -> float:
             continue
         seen.add(node)
         if node._operation in (ops.add, ops.sub, ops.neg):
-            stack += node._prev
+            stack += node.parents
         else:
             largest = max(largest, abs(node.data))
     return largest

@@ -77,7 +77,7 @@ def _open_target(sheet: Sheet, solution: Solution, formula: str) -> None:
 def _has_plain_softmax(solution: Solution) -> bool:
     """Say whether softmax was computed as a textbook has it: not shifted, and of more than one output."""
     return all(
-        len(s.h[-1]) > 1 and p._prev[0]._prev[0] is z
+        len(s.h[-1]) > 1 and p.parents[0].parents[0] is z
         for s in solution.samples
         for p, z in zip(s.h[-1], s.z[-1], strict=True)
     )
@@ -167,14 +167,14 @@ def _expanded_softmax(sheet: Sheet, solution: Solution) -> None:
     for sample, key, _ in sheet.samples(solution):
         if sheet.batch:
             sheet.say(f"Sample {key.strip('[]')}:")
-        outputs, S = sample.h[-1], sample.h[-1][0]._prev[1]
+        outputs, S = sample.h[-1], sample.h[-1][0].parents[1]
         sheet.show_each(_by_outputs(sheet, sample))
         terms = [printed(ops.mul, n(p.grad), n(p.local_gradients[1])) for p in outputs]
         symbol = "=", rf"\sum_{{k}} {derivative('L', OUTPUT)} \cdot \left({by_s}\right)"
         sheet.show(chain(derivative("L", "S"), symbol, sheet.side(summed(terms)), sheet.result(S.grad)))
         by_exponentials, by_sums = [], []
         for r, (p, z) in enumerate(zip(outputs, sample.z[-1], strict=True)):
-            a, by_name = p._prev[0], derivative("L", f"a_{{{r + 1}}}")
+            a, by_name = p.parents[0], derivative("L", f"a_{{{r + 1}}}")
             symbol = "=", rf"{derivative('L', sheet.h(last + 1, r))} \cdot {by_a} + {derivative('L', 'S')}"
             incoming = printed(ops.mul, n(p.grad), n(p.local_gradients[0]))
             substituted = sheet.side(printed(ops.add, incoming, n(S.grad)))

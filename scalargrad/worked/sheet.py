@@ -191,7 +191,7 @@ class Sheet:
     def operation(self, node: Value) -> str:
         """Print the operation of a node on its parents' numbers."""
         op: Any = node._operation
-        return printed(op, *(self.n(parent.data) for parent in node._prev))
+        return printed(op, *(self.n(parent.data) for parent in node.parents))
 
     @property
     def factor(self) -> str:

@@ -118,7 +118,7 @@ def _between(h: Value, z: Value) -> set[Value]:
         node = stack.pop()
         if node is not z and node not in found:
             found.add(node)
-            stack += node._prev
+            stack += node.parents
     return found
 
 
