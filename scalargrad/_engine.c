@@ -302,8 +302,15 @@ enum { NO_ROLE, CONSTANT, INPUT, PARAMETER, TARGET, TRACED_LEAF, OTHER_ROLE };
 static const char *const role_names[OTHER_ROLE] = {"", "constant", "input", "parameter", "target", "traced"};
 static PyObject *roles[OTHER_ROLE];
 
-static PyObject *traces; /* engine._traces: the functions that are being traced, in all threads */
-#define TRACING (PyList_GET_SIZE(traces) > 0)
+static PyObject *traces;       /* engine._traces: the functions that are being traced, in all threads */
+static uint8_t tracing_flag; /* TRACED while there are some */
+#define TRACING (tracing_flag != 0)
+
+static PyObject *traces_changed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    tracing_flag = PyList_GET_SIZE(traces) > 0 ? TRACED : 0;
+    Py_RETURN_NONE;
+}
 
 /* Memory. A graph is made and freed as a whole, again and again. Slabs keep its nodes together and in the order of
    their making, for a slab that has become empty starts anew at its first node: a plain free list is soon shuffled, and
@@ -443,7 +450,7 @@ INLINE Node *make(double data, uint32_t scope, int operation, Node *x, Node *y, 
     node->operation = (uint8_t)operation;
     node->role = 0;
     node->count = (x != NULL) + (y != NULL);
-    node->flags = (x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | (TRACING ? TRACED : 0);
+    node->flags = (x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | tracing_flag;
     node->partial[0] = dx;
     node->partial[1] = dy;
     node->data = data;
@@ -824,7 +831,7 @@ static int is_unknown(Mode mode, PyObject *parents)
 /* Somebody may have patched Value.__init__, to count nodes or to give each an attribute: then it makes them. The operation
    keeps its parents, in their order, and its rule, whatever that sets: micrograd's own assigns a set and a _backward. */
 
-static int is_plain(void) { return Value->tp_init == node_init && Value->tp_new == node_new; }
+static int is_plain(void) { return Value->tp_init == node_init; }
 
 static Node *construct(double out, PyObject *op, PyObject *parents)
 {
@@ -1250,7 +1257,7 @@ static int fill(Node *node, Made *made)
     node->grad = 0.0;
     node->operation = node->count = 0;
     node->role = as_constant ? CONSTANT : NO_ROLE;
-    node->flags = (uint8_t)((node->flags & (TRACKED | IN_SLAB)) | (TRACING ? TRACED : 0));
+    node->flags = (uint8_t)((node->flags & (TRACKED | IN_SLAB)) | tracing_flag);
     int recorded = mode.recording || as_constant;
     int failed = give_scope(node, mode.scope) < 0 || (recorded && set_parents(node, made->parents) < 0) ||
                  set_operation(node, made->op) < 0 || set_label((PyObject *)node, made->label, NULL) < 0 ||
@@ -1554,8 +1561,14 @@ static PyObject *nb_negative(PyObject *x) { return record(OP_neg, (Node *)x, NUL
 static PyObject *nb_positive(PyObject *x) { return Py_NewRef(x); }
 static PyObject *nb_absolute(PyObject *x) { return record(OP_abs, (Node *)x, NULL); }
 
+/* engine.refuse_identity says who may look a traced Value up; that it is the package itself is seen here, as most are. */
 static int refused_identity(PyObject *self, PyObject *other)
 {
+    PyObject *globals = PyEval_GetGlobals(), *module = globals ? PyDict_GetItemString(globals, "__name__") : NULL;
+    const char *name = module && PyUnicode_Check(module) ? PyUnicode_AsUTF8(module) : NULL;
+    if (name && strncmp(name, "scalargrad", 10) == 0 && (name[10] == '.' || name[10] == '\0'))
+        return 0;
+    PyErr_Clear();
     PyObject *done = PyObject_CallFunctionObjArgs(refuse_identity, self, other, NULL);
     Py_XDECREF(done);
     return done == NULL;
@@ -1593,7 +1606,7 @@ static PyObject *compare(PyObject *self, PyObject *other, int relation)
 
 static Py_hash_t hash(PyObject *self)
 {
-    return TRACING && refused_identity(self, NULL) ? -1 : PyBaseObject_Type.tp_hash(self);
+    return TRACING && isnan(((Node *)self)->data) && refused_identity(self, NULL) ? -1 : PyBaseObject_Type.tp_hash(self);
 }
 
 /* cls._restore(data, grad, label, scope, role, operation, partials, parents): what a copy or a pickle recorded. */
@@ -2103,6 +2116,7 @@ static PyMethodDef functions[] = {
     {"_set_mode", set_mode, METH_O, NULL},
     {"_reset_mode", reset_mode, METH_O, NULL},
     {"_after_fork", after_fork, METH_NOARGS, NULL},
+    {"_traces_changed", traces_changed, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -126,7 +126,6 @@ def _within(mode: Mode, name: str) -> Mode:
 # Recording an operation, by its number of arguments: the heart of the engine. A backward closure gets the node
 # that it is stored on as an argument: a closure that held the node would be a cycle, which only the garbage
 # collector can free, and one that held the parents and the partials would give it six objects a node to visit.
-# The parents are set once more: micrograd's own __init__, where a program patches it in, assigns a set, without order.
 
 _OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
 
@@ -144,9 +143,9 @@ def _unary(op: Op) -> Callable[[Value], Value]:
             out = forward(a)
         except _OUTSIDE as error:
             out = op.outside(error, (a,), (x.label,))
-        node = PythonValue(out, (x,), op)
+        node = _made(out, (x,), op)
         if node._parents:  # else under no_grad
-            node._parents, node._partials, node._closure = (x,), (_partial(op, 0, x, out, a),), backward
+            node._partials, node._closure = (_partial(op, 0, x, out, a),), backward
         return node
 
     return record
@@ -166,10 +165,9 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
             out = forward(a, b)
         except _OUTSIDE as error:
             out = op.outside(error, (a, b), (x.label, y.label))
-        node = PythonValue(out, (x, y), op)
+        node = _made(out, (x, y), op)
         if node._parents:
-            node._parents, node._closure = (x, y), backward
-            node._partials = _partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)
+            node._partials, node._closure = (_partial(op, 0, x, out, a, b), _partial(op, 1, y, out, a, b)), backward
         return node
 
     return record
@@ -178,12 +176,46 @@ def _binary(op: Op) -> Callable[[Value, Value], Value]:
 def _general(op: Op) -> Callable[..., Value]:
     def record(*parents: Value) -> Value:
         out, partials = _linearize(op, parents)
-        node = PythonValue(out, parents, op)
+        node = _made(out, parents, op)
         if node._parents:
-            node._parents, node._partials, node._closure = parents, partials, _chain_rule
+            node._partials, node._closure = partials, _chain_rule
         return node
 
     return record
+
+
+def _made(data: float, parents: tuple[Value, ...], op: Op | str) -> Value:
+    if PythonValue.__init__ is _plain_init:
+        return _fill(_new(PythonValue), data, parents, op)
+    # Somebody has patched it, to count nodes or to give each an attribute. From now on what it leaves out has a default:
+    # from the start, that would make every attribute slower.
+    PythonValue.__getattr__ = _unset  # type: ignore[method-assign]
+    node = PythonValue(data, parents, op)
+    if node._parents:
+        node._parents = parents  # in their order: micrograd's own __init__ assigns a set
+    return node
+
+
+def _fill(node: Value, data: float, parents: tuple[Value, ...], op: Op | str) -> Value:
+    mode = _mode.get()
+    node._data = data
+    node.grad = 0.0
+    node.label = ""
+    node._scope = mode.scope
+    node._traced = True if _traces else False  # noqa: SIM210 - quicker than bool()
+    if mode.recording:
+        node._parents, node._role = parents, ""
+    else:
+        node._parents, node._role = _unrecorded(mode, parents)
+    node._operation = op
+    node._partials = None
+    node._closure = None
+    if mode.watch and (op or parents):
+        _check_result(node, parents)
+    return node
+
+
+_new = object.__new__
 
 
 def _chain_rule(node: Value) -> None:
@@ -235,7 +267,7 @@ def apply(op: Op, *operands: Any) -> Value:
 
 
 def _constant(operand: Any, op: Op) -> Value:
-    node = PythonValue(number(operand, f"operand of {op.name}"))
+    node = _made(operand if operand.__class__ is float else number(operand, f"operand of {op.name}"), (), "")
     node._role = "constant"
     return node
 
@@ -292,6 +324,11 @@ class Value:
     are more or fewer local gradients than children.
     """
 
+    _parents: tuple[Value, ...]
+    _partials: Any  # a tuple of floats, in the parents' order
+    _closure: Callable[[Value], None] | None
+    _operation: Op | str
+    _traced: bool  # made while a function is traced, in whichever thread
     __slots__ = (
         *("_data", "grad", "label", "_scope", "_role", "_traced"),
         *("_parents", "_operation", "_partials", "_closure", "__dict__"),
@@ -308,7 +345,6 @@ class Value:
         local_grads: Sequence[Any] | None = None,
         name: str = "",
     ) -> None:
-        mode = _mode.get()
         partials = None
         if _op.__class__ is not Op and (
             _op or _op.__class__ is not str or _children or children or local_grads or name
@@ -316,22 +352,10 @@ class Value:
             _children, _op, label, partials = by_hand(PythonValue, _children, _op, label, children, local_grads, name)
         elif _children.__class__ is not tuple:
             _children = tuple(_children)
-        self._data = data if data.__class__ is float else number(data, "data")
-        self.grad = 0.0
+        _fill(self, data if data.__class__ is float else number(data, "data"), _children, _op)
         self.label = label
-        self._scope = mode.scope
-        self._traced = True if _traces else False  # noqa: SIM210 - quicker than bool(); made while a function is traced, in whichever thread
-        if mode.recording:
-            self._parents, self._role = _children, ""
-        else:
-            self._parents, self._role = _unrecorded(mode, _children)
-        self._operation = _op
-        self._partials: Any = None  # a tuple of floats, in the parents' order
-        self._closure: Callable[[Value], None] | None = None
         if partials and self._parents:
             self._partials, self._closure = partials, _chain_rule
-        if mode.watch and (_op or _children):
-            _check_result(self, _children)
 
     @property
     def data(self) -> float:
@@ -580,10 +604,7 @@ class Value:
             return NotImplemented
         return bool(self.data == other) if is_number(other) else NotImplemented
 
-    def __hash__(self) -> int:
-        if _traces:
-            refuse_identity(self)
-        return object.__hash__(self)
+    __hash__ = object.__hash__  # but for `_hash`, while a function is traced
 
     def __lt__(self, other: Any) -> bool:
         return self.data < (other.data if isinstance(other, PythonValue) else other)
@@ -679,14 +700,16 @@ class Value:
                 memo[id(node)].__dict__.update(copy.deepcopy(node._attributes, memo))
         return memo[id(self)]
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _UNSET:
-            return _UNSET[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    if TYPE_CHECKING:  # every operation of the table is a method, and any attribute may be set
 
-    if TYPE_CHECKING:  # any attribute may be set
-
+        def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def _unset(self: Value, name: str) -> Any:
+    if name in _UNSET:
+        return _UNSET[name]
+    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
 
 # The fields of a Value on which a patched __init__ has not called this one.
@@ -707,6 +730,7 @@ for _op in ops.TABLE.values():
     setattr(Value, _op.name, _method(_op))
 Value._apply = staticmethod(apply)  # type: ignore[attr-defined]
 PythonValue = Value  # this file's own; `Value` becomes the one in use, at the end
+_plain_init = Value.__init__
 
 
 if sys.version_info[:2] == (3, 13):
@@ -810,8 +834,8 @@ def _unrecorded(mode: Mode, children: tuple[Value, ...]) -> tuple[tuple[Value, .
 
 def _lend(twin: Any) -> None:
     """Give the module of the C twin what is not hot: it asks for attributes only, so it works on any Value."""
-    global _set_mode, _reset_mode  # the twin looks the mode up again only where it was changed
-    _set_mode, _reset_mode = twin._set_mode, twin._reset_mode
+    global _set_mode, _reset_mode, _traces_changed  # the twin looks them up again only where they were changed
+    _set_mode, _reset_mode, _traces_changed = twin._set_mode, twin._reset_mode, twin._traces_changed
     for function in (no_grad, detect_anomaly, source_lines, scope):
         setattr(twin, function.__name__, function)
     twin.Value.__signature__ = signature(Value)
@@ -865,13 +889,12 @@ def _set_gradients(node: Value, state: tuple[Any, ...]) -> None:
 def _family(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
     """List what a copy of some Values holds: all that they and the gradients among it that are graphs come from."""
     order: list[Value] = []
-    seen: set[int] = set()
+    seen: set[Value] = set()
     more = list(roots)
     while more:
         found = [node for node in _order(more, seen) if id(node) not in known]
         order += found
-        seen.update(map(id, found))
-        more = [node.grad for node in found if is_value(node.grad) and id(node.grad) not in seen]
+        more = [node.grad for node in found if is_value(node.grad) and node.grad not in seen]
     return order
 
 
@@ -890,18 +913,18 @@ def _ordered(root: Value) -> list[Value]:
     return _order((root,)) if isinstance(root, PythonValue) else topological_order(root)
 
 
-def _order(roots: Iterable[Value], known: Container[int] = ()) -> list[Value]:
+def _order(roots: Iterable[Value], seen: set[Value] | None = None) -> list[Value]:
     order: list[Value] = []
-    seen = set()
     stack: list[Value | None] = [*reversed(tuple(roots))]
+    seen = set() if seen is None else seen
     while stack:
         node = stack.pop()
         if node is None:  # all ancestors of the next on the stack are in
             order.append(stack.pop())  # type: ignore[arg-type]
-        elif (place := id(node)) not in seen and place not in known:
-            seen.add(place)
-            if node._parents:
-                stack += (node, None, *reversed(node._parents))
+        elif node not in seen:
+            seen.add(node)
+            if parents := node._parents:
+                stack += (node, None, *parents[::-1])
             else:
                 order.append(node)
     return order
@@ -1119,8 +1142,13 @@ class Tracing:
 _traces: list[Tracing] = []  # under way, in all threads
 
 
+def _traces_changed() -> None:
+    """Tell the C twin, where it is in use."""
+
+
 def _after_fork() -> None:
     _traces[:] = [trace for trace in _traces if trace.thread == get_ident()]  # the others' threads are not in the child
+    _traces_changed()
 
 
 if hasattr(os, "register_at_fork"):
@@ -1139,11 +1167,16 @@ def tracing() -> Iterator[Tracing]:
     """
     trace = Tracing()
     _traces.append(trace)
+    _traces_changed()
+    PythonValue.__hash__ = _hash  # type: ignore[method-assign, assignment]
     try:
         with ieee(), _changed(recording=True, watch="", scope=(), trace=trace):
             yield trace
     finally:
         _traces.remove(trace)
+        _traces_changed()
+        if not _traces:
+            PythonValue.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
         for node, gradient in trace.gradients.items():
             node.grad = gradient
 
@@ -1189,13 +1222,18 @@ def refuse_traced(value: Value) -> None:
         trace.read.update((node, node._data) for node in trace.outside(value))
 
 
+def _hash(self: Value) -> int:
+    refuse_identity(self)
+    return object.__hash__(self)
+
+
 def refuse_identity(value: Value, other: Value | None = None) -> None:
     """Raise TracingError if a traced function looks a Value up by what it is, where its number may have been meant.
 
     >>> refuse_identity(Value(3.0))
     """
     frame = sys._getframe(1)
-    if frame.f_code in (PythonValue.__eq__.__code__, PythonValue.__hash__.__code__):
+    if frame.f_code in (PythonValue.__eq__.__code__, _hash.__code__):
         frame = frame.f_back or frame
     ours = frame.f_globals.get("__name__", "").partition(".")[0] in ("scalargrad", "viz")
     if not ours and (is_traced(value) or (other is not None and is_traced(other))):

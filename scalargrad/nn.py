@@ -597,10 +597,13 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
     if index is not None and not 0 <= index < len(values):
         raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {index}")
     targets = _paired(values, target)[1] if index is None else []
-    logs = log_softmax(values) if from_logits and index is None else []
+    whole = index is None or (len(values) > 2 and _is_traced(values))  # then one logarithm serves all
+    logs = log_softmax(values) if from_logits and whole else []
     with scope("cross-entropy"):
         if index is None:
             loss = -_sum([t * logs[i] if logs else _times_log(t, values[i]) for i, t in enumerate(targets)])
+        elif logs:
+            loss = -logs[index]
         elif from_logits and len(values) > 1:
             loss = softplus(logsumexp([*values[:index], *values[index + 1 :]]) - values[index])
         else:
