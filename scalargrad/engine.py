@@ -647,6 +647,8 @@ class Value:
     # are set when all nodes are made.
 
     def _state(self) -> tuple[Any, ...]:
+        if _traces:
+            refuse_traced(self)
         if self._by_hand:
             raise TypeError(
                 f"{self!r} has a hand-written _backward, which cannot be copied or pickled: the copy's closure would go "
@@ -1006,7 +1008,7 @@ def cotangents(
     found = dict(seeds)
     with ieee():
         for node in reversed(order):
-            if node._parents and node in found:
+            if node._parents and node in found and node.role != "constant":
                 out, parents = image.get(node, node), [image.get(parent, parent) for parent in node._parents]
                 for i, parent in enumerate(node._parents):
                     if parent in wanted:

@@ -2,6 +2,7 @@
 
 import array
 import collections
+import copy
 import dataclasses
 import enum
 import functools
@@ -36,7 +37,9 @@ from scalargrad import (
     greater,
     hessian,
     ieee,
+    jacfwd,
     jacobian,
+    jacrev,
     jit,
     nn,
     no_grad,
@@ -298,6 +301,8 @@ def test_values_from_outside_are_read_at_each_call():
         (lambda x, w: x * max(w, 1.0), lambda x, w: x * max(w, 1.0)),
         (lambda x, w: x * w.data, lambda x, w: x * w),
         (lambda x, w: x * (w * 2).data, lambda x, w: x * w * 2),
+        (lambda x, w: x * copy.copy(w), lambda x, w: x * w),
+        (lambda x, w: x * copy.deepcopy([w * 2])[0], lambda x, w: x * w * 2),
         (lambda x, w: x * 5.0 if w == 2 else x, lambda x, w: x * 5.0 if w == 2 else x),
         (lambda x, w: x * float(f"{w:.1f}"), lambda x, w: x * w),
         (lambda x, w: x * sorted([w, Value(0.5)])[1], lambda x, w: x * max(w, 0.5)),
@@ -333,7 +338,13 @@ def test_backward_in_a_compiled_function_leaves_no_gradients():
     assert f(3.0) == 18.0
 
 
-@pytest.mark.parametrize("transform", [jit, lambda f: jit(grad(f)), lambda f: jit(value_and_grad(f)), vmap])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        *(jit, lambda f: jit(grad(f)), lambda f: jit(value_and_grad(f)), vmap, lambda f: jit(hessian(f))),
+        *(lambda f: jit(grad(grad(grad(f)))), lambda f: jit(jacfwd(jacfwd(f))), lambda f: jit(jacfwd(jacrev(f)))),
+    ],
+)
 def test_no_grad_and_detach_in_a_compiled_function(transform):
     w = Value(4.0)
 
