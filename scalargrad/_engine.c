@@ -18,6 +18,12 @@
 #error "this engine relies on the GIL: without it, Python's own is used"
 #endif
 
+/* It also relies on what no interface promises: what stands before an object that the collector tracks (Cell.gc), the
+   number of a thread's context (context_ver), _PyType_Lookup. These were looked at up to CPython 3.14. */
+#if PY_VERSION_HEX >= 0x030F0000
+#error "this CPython is newer than any that the engine was tried on: Python's own is used"
+#endif
+
 /* FETCH asks for memory early: a graph is larger than the caches. Nodes lie in the order of their making, so who walks
    down from a root comes to nodes made a little before, and on the way back to those made after; the processor foresees
    that within a page, but not beyond it. RARE code stays out of the way of what is often run. */
