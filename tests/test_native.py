@@ -1332,7 +1332,7 @@ def test_chains_of_any_kind_are_freed_on_a_small_stack(kind):
 
 
 @pytest.mark.skipif(not STATM.exists(), reason="the size of the process is read from /proc")
-def test_scopes_are_forgotten():
+def test_the_memory_of_scopes_comes_back():
     program = """
     from pathlib import Path
     from scalargrad import Value, scope
@@ -1373,7 +1373,7 @@ def test_roles_are_as_many_as_one_likes():
 
 @pytest.mark.skipif(not hasattr(os, "fork") or not STATM.exists(), reason="needs fork and /proc")
 @pytest.mark.parametrize("engine", ["native", "python"])
-def test_a_child_process_goes_on_where_other_threads_were_at_work(engine):
+def test_a_child_process_frees_memory_and_goes_on_where_other_threads_were_at_work(engine):
     program = """
     import os, threading, warnings
     from pathlib import Path
