@@ -456,12 +456,13 @@ INLINE Node *make(double data, uint32_t scope, int operation, Node *x, Node *y, 
     node->operation = (uint8_t)operation;
     node->role = 0;
     node->count = (x != NULL) + (y != NULL);
-    node->flags = (x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | tracing_flag;
+    int inherited = (x ? x->flags : 0) | (y ? y->flags : 0);
+    node->flags = (uint8_t)((x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | tracing_flag | (inherited & TRACED));
     node->partial[0] = dx;
     node->partial[1] = dy;
     node->data = data;
     node->extra = NULL;
-    if (((x ? x->flags : 0) | (y ? y->flags : 0)) & TRACKED)
+    if (inherited & TRACKED)
         track(node);
     return node;
 }
@@ -964,6 +965,8 @@ static int set_partials(Node *node, PyObject *partials)
 static int set_parents(Node *node, PyObject *parents) /* a tuple of Values; the node has none */
 {
     Py_ssize_t count = PyTuple_GET_SIZE(parents);
+    for (Py_ssize_t i = 0; i < count; i++)
+        node->flags |= ((Node *)PyTuple_GET_ITEM(parents, i))->flags & TRACED;
     if (count >= MANY) {
         node->parent[0] = (Node *)Py_NewRef(parents);
         node->count = MANY;

@@ -202,7 +202,8 @@ def _fill(node: Value, data: float, parents: tuple[Value, ...], op: Op | str) ->
     node.grad = 0.0
     node.label = ""
     node._scope = mode.scope
-    node._traced = True if _traces else False  # noqa: SIM210 - quicker than bool()
+    # Of what is made from a traced value later on, only a nan can stand for a number that is not known.
+    node._traced = True if _traces or (data != data and any(x._traced for x in parents)) else False  # noqa: SIM210 - quick
     if mode.recording:
         node._parents, node._role = parents, ""
     else:
@@ -241,7 +242,7 @@ def _partial(op: Op, index: int, parent: Value, out: float, *arguments: float) -
     except _OUTSIDE:
         # A partial never raises: where floats would, Values give what IEEE 754 gives.
         try:
-            with ieee(), _changed(recording=False, watch=""):
+            with ieee(), _changed(recording=False, watch="", trace=None):
                 slope = derivative(PythonValue(out), *map(PythonValue, arguments))
         except (TypeError, *_OUTSIDE):  # a user's, in functions that know no Values
             return nan

@@ -279,6 +279,14 @@ def test_values_made_by_hand_cannot_be_compiled():
         jit(f)(1.0)
 
 
+def test_infinite_slopes_while_tracing():
+    assert math.isinf(jit(lambda x: x / 0.0)(1.0))
+    assert math.isinf(jit(grad(lambda x: x / 0.0))(1.0))
+    zero = Value(0.0)
+    for function in (lambda x: x / zero, lambda x: (x * zero) ** 0.5, lambda x: scalargrad.log(zero) * x):
+        assert not math.isfinite(jit(grad(function))(1.0))
+
+
 def test_values_from_outside_are_read_at_each_call():
     w = Value(2.0)
     early = w * 10  # recorded before: stays what it is
@@ -422,8 +430,11 @@ def test_what_another_thread_computes_is_as_ever_while_a_function_is_traced():
 def test_a_traced_value_must_not_leak():
     leaked = []
     jit(lambda x: (leaked.append(x), x)[1])(1.0)
-    with pytest.raises(TracingError):
-        print(leaked[0].data)
+    later = where(leaked[0] * 2 + 1, leaked[0], leaked[0])  # made outside
+    for value in (leaked[0], leaked[0] * 2, later, -(later + 1.0)):
+        assert "traced" in repr(value)
+        with pytest.raises(TracingError):
+            print(value.data)
     with pytest.raises(TracingError, match="of another function, or of an earlier call"):
         jit(lambda x: x + leaked[0])(1.0)
 
