@@ -507,9 +507,8 @@ def _is_traced(values: Sequence[Value]) -> bool:
 
 
 def _peak(values: Sequence[Value]) -> Value:
-    # It cancels out of what it is taken from; what is infinite would leave a nan there.
-    peak = stop_gradient(reduce(maximum, values))
-    return where(greater(abs(peak), sys.float_info.max), 0.0, peak)
+    # The largest, whichever it is. It cancels out of what it is taken from.
+    return stop_gradient(reduce(maximum, values))
 
 
 def logsumexp(values: Sequence[Any]) -> Value:
@@ -524,7 +523,7 @@ def logsumexp(values: Sequence[Any]) -> Value:
     with scope("logsumexp"):
         if _is_traced(values):
             peak = _peak(values)
-            return peak + _log_rest(values, peak)
+            return peak + where(greater(abs(peak), sys.float_info.max), 0.0, _log_rest(values, peak))
         return reduce(logaddexp, values)
 
 
