@@ -789,7 +789,7 @@ static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
 static PyObject *linearize, *check_result, *check_gradients; /* of engine.py, and these: */
-static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *detached, *backward_as_graph;
+static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *detached, *note_gradient, *backward_as_graph;
 static PyObject *Op; /* ops.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
@@ -1400,10 +1400,18 @@ INLINE int pass_back(Node *node)
     return done ? 0 : -1;
 }
 
-static PyObject *get_grad(PyObject *self, void *Py_UNUSED(name))
+static PyObject *get_raw_grad(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
     return node->flags & GRAD_IS_OBJECT ? Py_NewRef(held(node, GRAD)) : PyFloat_FromDouble(node->grad);
+}
+
+static PyObject *get_grad(PyObject *self, void *name)
+{
+    PyObject *gradient = get_raw_grad(self, name);
+    if (TRACING && gradient && PyFloat_CheckExact(gradient))
+        Py_SETREF(gradient, PyObject_CallFunctionObjArgs(note_gradient, self, gradient, NULL));
+    return gradient;
 }
 
 static void set_gradient(Node *node, double gradient)
@@ -2054,6 +2062,7 @@ static int setattribute(PyObject *self, PyObject *name, PyObject *value)
 static PyGetSetDef attributes[] = {
     {"data", get_data, set_data, "the number", "data"},
     {"_data", get_raw_data, set_data, NULL, "data"},
+    {"_grad", get_raw_grad, NULL, NULL, NULL},
     {"grad", get_grad, set_grad, "after backward(), the derivative of its root with respect to this value", "grad"},
     {"label", get_label, set_label, "its name in messages and pictures", "label"},
     {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
@@ -2175,6 +2184,7 @@ static int execute(PyObject *module)
         {&refuse_traced, "refuse_traced"},
         {&refuse_identity, "refuse_identity"},
         {&detached, "detached"},
+        {&note_gradient, "note_gradient"},
         {&Op, "Op"},
         {&backward_as_graph, "_backward_as_graph"},
         {&check_result, "_check_result"},

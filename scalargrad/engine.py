@@ -1118,14 +1118,14 @@ class TracingError(TypeError):
 class Tracing:
     """A function that is being traced.
 
-    read       the numbers of Values from outside that it asked for: it must be traced again where they have changed
+    read       the numbers (_data, grad) of Values from outside that it asked for: where they have changed, it is traced again
     stand_ins  what stands for a Value from outside while a transform calls a function on it
     gradients  those that Values from outside had
     """
 
     def __init__(self) -> None:
         self.thread = get_ident()
-        self.read: dict[Value, float] = {}
+        self.read: dict[tuple[Value, str], float] = {}
         self.stand_ins: dict[Value, Value] = {}
         self.gradients: dict[Value, Any] = {}
 
@@ -1138,7 +1138,7 @@ class Tracing:
         """Note the gradient that a Value from outside had; say whether it gets its first one of this function."""
         first = not node._traced and node not in self.gradients
         if first:
-            self.gradients[node] = node.grad
+            self.gradients[node] = _unnoted(node)
         return first
 
 
@@ -1158,6 +1158,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _instead(its_hash: Any, gradient: Any) -> None:
+    # Only while a function is traced: at all other times Python's own hash and slot are the quickest.
+    setattr(PythonValue, "__hash__", its_hash)  # noqa: B010 - mypy would not have it assigned
+    setattr(PythonValue, "grad", gradient)  # noqa: B010
+
+
 @contextmanager
 def tracing() -> Iterator[Tracing]:
     """Record a function on leaves that have no number yet.
@@ -1171,7 +1177,7 @@ def tracing() -> Iterator[Tracing]:
     trace = Tracing()
     _traces.append(trace)
     _traces_changed()
-    PythonValue.__hash__ = _hash  # type: ignore[method-assign, assignment]
+    _instead(_hash, _noting)
     try:
         with ieee(), _changed(recording=True, watch="", scope=(), trace=trace):
             yield trace
@@ -1179,7 +1185,7 @@ def tracing() -> Iterator[Tracing]:
         _traces.remove(trace)
         _traces_changed()
         if not _traces:
-            PythonValue.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
+            _instead(object.__hash__, _slot)
         for node, gradient in trace.gradients.items():
             node.grad = gradient
 
@@ -1222,7 +1228,27 @@ def refuse_traced(value: Value) -> None:
             "maximum, minimum or relu in place of a branch"
         )
     if trace := under_way():
-        trace.read.update((node, node._data) for node in trace.outside(value))
+        trace.read.update(((node, "_data"), node._data) for node in trace.outside(value))
+
+
+def note_gradient(value: Value, gradient: float) -> float:
+    """Note that the function which is being traced here has asked for the gradient of a Value, a number, and return it.
+
+    >>> note_gradient(Value(3.0), 2.0)
+    2.0
+    """
+    if (trace := under_way()) and not value._traced and gradient.__class__ is float:
+        trace.read[value, "grad"] = gradient
+    return gradient
+
+
+_slot = vars(PythonValue)["grad"]
+_noting = property(lambda self: note_gradient(self, _slot.__get__(self)), _slot.__set__)
+
+
+def _unnoted(node: Value) -> Any:
+    """Return the gradient of a node, which was not asked for by the function that is traced."""
+    return _slot.__get__(node) if isinstance(node, PythonValue) else node._grad
 
 
 def _hash(self: Value) -> int:

@@ -185,7 +185,10 @@ def array(values: Any) -> Any:
     array, is one too. In a plain np.array of Values, or a list, NumPy does not see the Values: np.maximum, for one,
     compares by `>=` there, and gives all of a tie to one side.
     """
-    import numpy as np
+    try:
+        import numpy as np
+    except ImportError as error:
+        raise ImportError("array() needs the package numpy: pip install numpy") from error
 
     from scalargrad.arrays import as_array
 

@@ -331,6 +331,17 @@ def test_numbers_of_values_from_outside_are_looked_at_in_each_call(backend, func
     assert w.grad == 0.0
 
 
+@pytest.mark.parametrize("backend", ["llvm", "python"])
+def test_gradients_of_values_from_outside_are_looked_at_in_each_call(backend):
+    w, v = Value(2.0), Value(3.0)
+    scaled, norm = jit(lambda x: x * w.grad, backend=backend), jit(lambda: w.grad**2 + v.grad * w, backend=backend)
+    for gradient in (0.0, 5.0, math.nan, 5.0, 7.0):
+        w.grad = v.grad = gradient
+        for _ in range(2):
+            assert str((scaled(3.0), norm())) == str((3.0 * gradient, gradient**2 + gradient * 2.0))
+    assert len(scaled._compiled) == 1
+
+
 def test_backward_in_a_compiled_function_leaves_no_gradients():
     w = Value(2.0)
     w.grad = 5.0

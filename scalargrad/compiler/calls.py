@@ -60,11 +60,12 @@ class Trace(NamedTuple):
     outputs: Structure
     captured: list[Value]
     attributes: AbstractSet[tuple[int, int]] = frozenset()
-    read: Mapping[Value, float] = MappingProxyType({})
+    read: Mapping[tuple[Value, str], float] = MappingProxyType({})
 
     def is_valid(self) -> bool:
         """Say whether what was asked for has not changed since."""
-        return all(value._data == x or (isnan(value._data) and isnan(x)) for value, x in self.read.items())
+        now = ((getattr(value, name), x) for (value, name), x in self.read.items())
+        return all(number == x or (isnan(x) and number != number) for number, x in now)
 
 
 class Compiled:
