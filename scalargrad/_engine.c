@@ -789,7 +789,7 @@ static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
 static PyObject *linearize, *check_result, *check_gradients; /* of engine.py, and these: */
-static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *detached, *note_gradient, *backward_as_graph;
+static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *detached, *note_gradient, *backward_as_graph;
 static PyObject *Op; /* ops.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
@@ -1621,6 +1621,15 @@ static PyObject *compare(PyObject *self, PyObject *other, int relation)
     return result;
 }
 
+static int nb_bool(PyObject *self) /* true, as any object is, but for a traced number */
+{
+    if (!isnan(((Node *)self)->data))
+        return 1;
+    PyObject *done = PyObject_CallOneArg(refuse_truth, self);
+    Py_XDECREF(done);
+    return done ? 1 : -1;
+}
+
 static Py_hash_t hash(PyObject *self)
 {
     return TRACING && isnan(((Node *)self)->data) && refused_identity(self, NULL) ? -1 : PyBaseObject_Type.tp_hash(self);
@@ -2115,6 +2124,7 @@ static PyType_Slot slots[] = {
     {Py_nb_negative, nb_negative},
     {Py_nb_positive, nb_positive},
     {Py_nb_absolute, nb_absolute},
+    {Py_nb_bool, nb_bool},
     {0, NULL},
 };
 
@@ -2183,6 +2193,7 @@ static int execute(PyObject *module)
         {&by_graph, "by_graph"},
         {&refuse_traced, "refuse_traced"},
         {&refuse_identity, "refuse_identity"},
+        {&refuse_truth, "refuse_truth"},
         {&detached, "detached"},
         {&note_gradient, "note_gradient"},
         {&Op, "Op"},

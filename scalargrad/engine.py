@@ -607,6 +607,12 @@ class Value:
 
     __hash__ = object.__hash__  # but for `_hash`, while a function is traced
 
+    def __bool__(self) -> bool:
+        # As any object is: programs write `if self.b:` and `self.b or 0`, and a bias of 0 is one, too.
+        if self._data != self._data:
+            refuse_truth(self)
+        return True
+
     def __lt__(self, other: Any) -> bool:
         return self.data < (other.data if isinstance(other, PythonValue) else other)
 
@@ -1121,6 +1127,7 @@ class Tracing:
     read       the numbers (_data, grad) of Values from outside that it asked for: where they have changed, it is traced again
     stand_ins  what stands for a Value from outside while a transform calls a function on it
     gradients  those that Values from outside had
+    parameters  the leaves that stand for those of Modules
     """
 
     def __init__(self) -> None:
@@ -1128,6 +1135,7 @@ class Tracing:
         self.read: dict[tuple[Value, str], float] = {}
         self.stand_ins: dict[Value, Value] = {}
         self.gradients: dict[Value, Any] = {}
+        self.parameters: set[Value] = set()
 
     def outside(self, value: Value) -> list[Value]:
         """List the Values from outside that a value was computed from."""
@@ -1229,6 +1237,18 @@ def refuse_traced(value: Value) -> None:
         )
     if trace := under_way():
         trace.read.update(((node, "_data"), node._data) for node in trace.outside(value))
+
+
+def refuse_truth(value: Value) -> None:
+    """Raise TracingError where the truth of a traced number is asked for, and not that of a parameter, which is there.
+
+    >>> refuse_truth(Value(3.0))
+    """
+    if is_traced(value) and not any(value in trace.parameters for trace in _traces):
+        raise TracingError(
+            f"{_users_line()}: a branch on a traced value, which is true as any Value is, while the number 0 is not. "
+            "Write where(condition, x, y), or make a flag of it that is no number: True, False or None"
+        )
 
 
 def note_gradient(value: Value, gradient: float) -> float:

@@ -21,6 +21,7 @@ from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
+from scalargrad.engine import under_way
 from scalargrad.nn import Module, attributes_of, is_parameter
 from scalargrad.ops import Op, is_number, number
 from scalargrad.value import Value
@@ -722,6 +723,8 @@ def _parameter(units: list[Any], index: int) -> Any:
         x = units[index] = Value(x._data if isinstance(x, Value) else x)
     if x.role != "traced":
         x.role = "parameter"
+    elif trace := under_way():
+        trace.parameters.add(x)
     return x
 
 

@@ -331,6 +331,25 @@ def test_numbers_of_values_from_outside_are_looked_at_in_each_call(backend, func
     assert w.grad == 0.0
 
 
+@pytest.mark.parametrize("transform", [lambda f: f, jit, lambda f: jit(grad(f)), lambda f: jit(value_and_grad(f, 1))])
+def test_parameters_are_true_and_numbers_are_flags_only_where_they_are_bools(transform):
+    layer = nn.Linear(1, 1, weights=[[2.0]], bias=[0.0])
+    layer.extra, outside = Value(0.0), Value(0.0)
+
+    def f(layer, x):
+        return layer([x]) + (layer.extra or 5.0) * x + (outside or 7.0) + (layer.neurons[0].b or 9.0)
+
+    plain, truth = transform(f), lambda layer, x: layer([x]) + layer.extra * x + outside + layer.neurons[0].b
+    assert repr(plain(layer, 3.0)) == repr(transform(truth)(layer, 3.0))
+    flagged = jit(lambda x, flag: x if flag else -x)
+    assert (flagged(2.0, True), flagged(2.0, False), flagged(2.0, None)) == (2.0, -2.0, -2.0)
+    with pytest.raises(TracingError, match="a branch on a traced value.*a flag of it"):
+        flagged(2.0, 0)
+    for function in (lambda x: 3 * x if x else 1.0, lambda x: (x - 2) or 1.0, lambda x: not x, lambda x: all([x])):
+        with pytest.raises(TracingError, match=r"test_jit\.py:\d+: a branch on a traced value"):
+            jit(function)(2.0)
+
+
 @pytest.mark.parametrize("backend", ["llvm", "python"])
 def test_gradients_of_values_from_outside_are_looked_at_in_each_call(backend):
     w, v = Value(2.0), Value(3.0)
