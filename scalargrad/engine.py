@@ -1037,7 +1037,7 @@ def local_slope(node: Value, index: int, out: Value, parents: Sequence[Value]) -
     """
     op = _rule(node)
     try:
-        slope = op.partials[index](out, *parents)
+        slope = op.partials[index](out, *map(_unwrapped, parents))
     except TypeError as error:
         raise TypeError(f"partial derivative {index + 1} of {op.name} cannot be differentiated: {error}") from error
     value, recorded = slope._data if is_value(slope) else float(slope), node._partials[index]
