@@ -81,15 +81,17 @@
     ROW(maximum, SURE, x >= y || isnan(x) ? x : y, greater(x, y) + equal(x, y) / 2, greater(y, x) + equal(x, y) / 2)   \
     ROW(minimum, SURE, x <= y || isnan(x) ? x : y, greater(y, x) + equal(x, y) / 2, greater(x, y) + equal(x, y) / 2)   \
     ROW(logaddexp, SURE, logaddexp(x, y), logaddexp_slope(x, y), logaddexp_slope(y, x))                                \
-    ROW(logaddexp_slope, SURE, logaddexp_slope(x, y), sigmoid_slope(x - y) * (1 - lost(x, y) * tanh((x - y) / 2)),     \
-        -sigmoid_slope(x - y) * (1 - lost(x, y) * tanh((x - y) / 2)))                                                  \
+    ROW(logaddexp_slope, SURE, logaddexp_slope(x, y),                                                                  \
+        sigmoid_slope(difference(x, y)) * (1 - lost(x, y) * tanh(difference(x, y) / 2)),                               \
+        -sigmoid_slope(difference(x, y)) * (1 - lost(x, y) * tanh(difference(x, y) / 2)))                              \
+    ROW(difference, SURE, difference(x, y), 1.0, -1.0)                                                                 \
     ROW(xlogy, MAY_RAISE, x == 0 && y >= 0 ? 0.0 : x * log(y), log(y + equal(x, 0) * equal(y, 0)),                     \
         x / (y + equal(x, 0) * equal(y, 0)))                                                                           \
     ROW(xlog1py, MAY_RAISE, x == 0 && y >= -1 ? 0.0 : x * log1p(y), log1p(y + equal(x, 0) * equal(y, -1)),             \
         x / (1 + y + equal(x, 0) * equal(y, -1)))                                                                      \
     ROW(greater, SURE, greater(x, y), 0.0, 0.0)                                                                        \
     ROW(equal, SURE, equal(x, y), 0.0, 0.0)                                                                            \
-    ROW(power_rule, SURE, power_rule(x, y), y * power_rule(x, y - 1 + equal(y, 0)),                                    \
+    ROW(power_rule, SURE, power_rule(x, y), power_term(y * (y - 1), x, y - 2),                                         \
         pow(x, y - 1) + out * log(x + equal(x, 0)))
 
 static double two_over_root_pi, log_of_two; /* computed at import, as ops.py computes them */
@@ -98,10 +100,12 @@ static double greater(double x, double y) { return isnan(x) || isnan(y) ? NAN : 
 
 static double equal(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x == y); }
 
+static double difference(double x, double y) { return x != y ? x - y : 0.0; }
+
 static double lost(double x, double y)
 {
-    double difference = x - y, back = difference - x;
-    return isnan(difference) ? NAN : fabs(difference) < 800 ? (x - (difference - back)) - (y + back) : 0.0;
+    double ahead = difference(x, y), back = ahead - x;
+    return isnan(ahead) ? NAN : x != y && fabs(ahead) < 800 ? (x - (ahead - back)) - (y + back) : 0.0;
 }
 
 static double logaddexp(double x, double y)
@@ -146,8 +150,10 @@ static double gaussian(double x)
 
 static double logaddexp_slope(double x, double y)
 {
-    return sigmoid(x - y) + lost(x, y) * sigmoid_slope(x - y);
+    return sigmoid(difference(x, y)) + lost(x, y) * sigmoid_slope(difference(x, y));
 }
+
+static double power_term(double c, double x, double y) { return c != 0 ? c * pow(x, y) : 0.0; }
 
 static double power_rule(double x, double y)
 {

@@ -1037,7 +1037,10 @@ def local_slope(node: Value, index: int, out: Value, parents: Sequence[Value]) -
     """
     op = _rule(node)
     try:
-        slope = op.partials[index](out, *parents)
+        try:
+            slope = op.partials[index](out, *map(_unwrapped, parents))  # constants as floats make the fewest nodes
+        except _OUTSIDE:  # where floats raise, Values give what IEEE 754 gives
+            slope = op.partials[index](out, *parents)
     except TypeError as error:
         raise TypeError(f"partial derivative {index + 1} of {op.name} cannot be differentiated: {error}") from error
     value, recorded = slope._data if is_value(slope) else float(slope), node._partials[index]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
+from math import inf, isinf
 from numbers import Integral
 from operator import add
 from typing import Any, cast
@@ -22,6 +22,7 @@ from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
 from scalargrad.ops import (
     abs,
+    difference,
     equal,
     exp,
     greater,
@@ -523,14 +524,16 @@ def logsumexp(values: Sequence[Any]) -> Value:
     with scope("logsumexp"):
         if _is_traced(values):
             peak = _peak(values)
-            return peak + where(greater(abs(peak), sys.float_info.max), 0.0, _log_rest(values, peak))
+            return peak + _log_rest(values, peak)
         return reduce(logaddexp, values)
 
 
 def _log_rest(values: Sequence[Value], peak: Value) -> Value:
     # logsumexp less the largest, whose exponential is exactly 1 and is taken off again: small losses keep their digits.
     ties = [equal(value, peak) for value in values]
-    return log1p(_sum([exp(v - peak) - tie for v, tie in zip(values, ties, strict=True)]) + (_sum(ties) - 1.0))
+    return log1p(
+        _sum([exp(difference(v, peak)) - tie for v, tie in zip(values, ties, strict=True)]) + (_sum(ties) - 1.0)
+    )
 
 
 def _others(values: Sequence[Value]) -> list[Value]:
@@ -578,7 +581,8 @@ def log_softmax(logits: Sequence[Any]) -> list[Value]:
         if len(values) > 2 and _is_traced(values):
             peak = _peak(values)
             rest = _log_rest(values, peak)
-            return [value - peak - rest for value in values]
+            # The same infinities cancel, but among nothing but -inf there is no largest.
+            return [where(greater(peak, 0.0), difference(value, peak), value - peak) - rest for value in values]
         return [-softplus(others - value) for value, others in zip(values, _others(values), strict=True)]
 
 
@@ -596,19 +600,23 @@ def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = Tr
     if index is not None and not 0 <= index < len(values):
         raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {index}")
     targets = _paired(values, target)[1] if index is None else []
-    whole = index is None or (len(values) > 2 and _is_traced(values))  # then one logarithm serves all
-    logs = log_softmax(values) if from_logits and whole else []
+    logs = log_softmax(values) if from_logits and index is None else []
     with scope("cross-entropy"):
         if index is None:
-            loss = -_sum([t * logs[i] if logs else _times_log(t, values[i]) for i, t in enumerate(targets)])
-        elif logs:
-            loss = -logs[index]
+            loss = -_sum([_times(t, logs[i]) if logs else _times_log(t, values[i]) for i, t in enumerate(targets)])
         elif from_logits and len(values) > 1:
             loss = softplus(logsumexp([*values[:index], *values[index + 1 :]]) - values[index])
         else:
             loss = values[0] - values[0] if from_logits else -log(values[index])
     loss.label = "loss"
     return loss
+
+
+def _times(t: Value, log: Value) -> Value:
+    # A target of 0 asks for nothing, also where the logarithm is infinite, as that of what a mask rules out.
+    if not _is_traced([t, log]) and not (t._data == 0 and isinf(log._data)):
+        return t * log
+    return t * where(equal(t, 0.0) * equal(abs(log), inf), 0.0, log)
 
 
 def _times_log(t: Value, p: Value) -> Value:
@@ -633,7 +641,9 @@ def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True
     values, expected = _paired(outputs, targets)
     with scope("binary cross-entropy"):
         if from_logits:
-            losses = [t * softplus(-z) + (1 - t) * softplus(z) for z, t in zip(values, expected, strict=True)]
+            losses = [
+                _times(t, softplus(-z)) + _times(1 - t, softplus(z)) for z, t in zip(values, expected, strict=True)
+            ]
         else:
             losses = [-(_times_log(t, p) + _times_log1p(1 - t, -p)) for p, t in zip(values, expected, strict=True)]
         return _mean(losses)

@@ -457,14 +457,15 @@ def _gaussian(x: float) -> float:
 
 def _logaddexp_slope(x: Any, y: Any) -> Any:
     # The rounding of x - y alone would cost up to half of |x - y| ulps: it is found, exactly, and made good.
-    return sigmoid(x - y) + _lost(x, y) * sigmoid_slope(x - y)
+    return sigmoid(difference(x, y)) + _lost(x, y) * sigmoid_slope(difference(x, y))
 
 
 def _lost(x: Any, y: Any) -> Any:
     # What the rounding of x - y loses, exactly, and 0 where they are so far apart that nothing depends on it.
-    difference = x - y
-    back = difference - x
-    return where(greater(800, abs(difference)), (x - (difference - back)) - (y + back), 0.0)
+    ahead = x - y
+    back = ahead - x
+    near = greater(800, abs(difference(x, y))) - equal(x, y)
+    return where(near, (x - (ahead - back)) - (y + back), 0.0)
 
 
 def _logaddexp_branchless(x: Any, y: Any) -> Any:
@@ -654,11 +655,23 @@ equal = Op(
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
 power_rule = Op(
     "power_rule", _power_rule,
-    lambda out, x, y: y * power_rule(x, y - 1 + equal(y, 0)),  # 0 where y = 0, not 0 * inf
-    lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
+    lambda out, x, y: power_term(y * (y - 1), x, y - 2), lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
     symbol="yxʸ⁻¹", text="power_rule({}, {})", latex=r"{1:2} \cdot {0:4}^{{{1:1} - 1}}", precedence=PRODUCT,
     branchless=_power_rule_branchless,
     doc="y*x**(y - 1), the derivative of x**y; 0 where y = 0.\n\n>>> power_rule(3.0, 2.0)\n6.0")
+power_term = Op(  # beyond the n-th derivative of x**n the factor is 0, and the power infinite at x = 0
+    "power_term", lambda c, x, y: c * _power(x, y) if c != 0 else 0.0,
+    lambda out, c, x, y: pow(x, y), lambda out, c, x, y: power_term(c * y, x, y - 1),
+    lambda out, c, x, y: out * log(x + equal(x, 0)),
+    needs="what a power needs, or a factor of 0", beyond=lambda c, x, y: c * _power_beyond(x, y),
+    symbol="c·xʸ", text="power_term({}, {}, {})", latex=r"{:2} \cdot {:4}^{{{}}}", precedence=PRODUCT,
+    branchless=lambda c, x, y: where(equal(c, 0), 0.0, c * pow(x, y)),
+    doc="c*x**y, a higher derivative of a power; 0 where c = 0.\n\n>>> power_term(0.0, 0.0, -1.0)\n0.0")
+difference = Op(
+    "difference", lambda x, y: x - y if x != y else 0.0, lambda out, x, y: 1.0, lambda out, x, y: -1.0,
+    symbol="-", text="difference({}, {})", latex="{:1} - {:2}", precedence=SUM,
+    branchless=lambda x, y: where(equal(x, y), 0.0, x - y),
+    doc="x - y, and 0 where both are the same infinity.\n\n>>> difference(float('inf'), float('inf'))\n0.0")
 sech_squared = Op(
     "sech_squared", _sech_squared, lambda out, x: -2 * tanh(x) * out,
     symbol="sech²", latex=r"\operatorname{{sech}}^2\left({}\right)",
@@ -689,8 +702,8 @@ sigmoid_slope = Op(
     doc="sigmoid(x)*sigmoid(-x), the derivative of sigmoid.\n\n>>> sigmoid_slope(0.0)\n0.25")
 logaddexp_slope = Op(
     "logaddexp_slope", _logaddexp_slope,
-    lambda out, x, y: sigmoid_slope(x - y) * (1 - _lost(x, y) * tanh((x - y) / 2)),
-    lambda out, x, y: -sigmoid_slope(x - y) * (1 - _lost(x, y) * tanh((x - y) / 2)),
+    lambda out, x, y: sigmoid_slope(difference(x, y)) * (1 - _lost(x, y) * tanh(difference(x, y) / 2)),
+    lambda out, x, y: -sigmoid_slope(difference(x, y)) * (1 - _lost(x, y) * tanh(difference(x, y) / 2)),
     symbol="σ(x − y)", latex=r"\sigma\left({:1} - {:2}\right)", branchless=_logaddexp_slope,
     doc="sigmoid(x - y), as exp(x)/(exp(x) + exp(y)), the derivative of logaddexp.\n\n>>> logaddexp_slope(1.0, 1.0)\n0.5")
 hypot_slope = Op(

@@ -376,6 +376,12 @@ class _Simplifier:
     def power_rule(self, a: Formula, b: Formula) -> Formula:
         return self(ops.mul, b, self(ops.pow, a, self(ops.sub, b, self.leaf(1.0))))
 
+    def power_term(self, c: Formula, a: Formula, b: Formula) -> Formula:
+        return self(ops.mul, c, self(ops.pow, a, b))
+
+    def difference(self, a: Formula, b: Formula) -> Formula:
+        return self(ops.sub, a, b)
+
     def where(self, condition: Formula, a: Formula, b: Formula) -> Formula | None:
         is_number = condition._is(ops.greater) or condition._is(ops.equal)
         return condition if is_number and (a.head, b.head) == (1, 0) else None

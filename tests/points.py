@@ -99,6 +99,18 @@ ROWS = {
         lambda x, y: y * mp.power(x, y - 1),
         pairs((2.0, 3.0), (0.5, -1.5), (1.7, 0.5), (1e-300, 0.25), (0.999999, 1e5), (3.0, 1e-9), (-2.0, 3.0)),
     ),
+    "power_term": (
+        lambda c, x, y: c * mp.power(x, y),
+        [
+            (6.0, 2.0, 3.0),
+            (-0.25, 0.5, -1.5),
+            (0.0, 1e-300, -2.0),
+            (0.0, 3.0, -1.0),
+            (2.0, -0.7, -2.0),
+            (1e9, 1e-300, 0.25),
+        ],
+    ),
+    "difference": (lambda x, y: x - y, [*ANY_PAIRS, (2.5, 2.5)]),
     "sech_squared": (lambda x: mp.sech(x) ** 2, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 5.0, 19.0, 300.0)),
     "arcsin_slope": (lambda x: 1 / mp.sqrt(1 - x * x), both_signs(0.0, 1e-300, 1e-20, 1e-3, 0.5, 0.9, 0.9999999999)),
     "arctan_slope": (lambda x: 1 / (1 + x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 1e10, 1e100, 1e150)),

@@ -11,7 +11,7 @@ from math import inf, isnan, nan
 import mpmath
 import pytest
 
-from scalargrad import Value, hessian, ieee, jit, nn, optim, topological_order, value_and_grad
+from scalargrad import Value, grad, hessian, ieee, jit, nn, optim, topological_order, value_and_grad
 
 
 def network(**keywords):
@@ -419,6 +419,63 @@ def test_losses_are_right_for_other_data_after_forward(loss):
         truth.backward()
         assert root.data == pytest.approx(truth.data, rel=1e-14, abs=1e-300)
         assert [x.grad for x in z] == pytest.approx([x.grad for x in anew], rel=1e-13, abs=1e-300)
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jit], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    ("logits", "shares"),
+    [
+        ([inf, 1.0], [1.0, 0.0]), ([inf, -inf, 0.0], [1.0, 0.0, 0.0]), ([inf, inf], [0.5, 0.5]), ([-inf, -inf], [0.5, 0.5]),
+        ([-inf, -inf, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]), ([0.0, -inf, -inf, -inf, 0.0], [0.5, 0.0, 0.0, 0.0, 0.5]),
+    ],
+)  # fmt: skip
+def test_gradients_of_logsumexp_at_the_border(way, logits, shares):
+    assert way(grad(nn.logsumexp))(logits) == shares
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jit], ids=["eager", "compiled"])
+@pytest.mark.parametrize("logits", [[-inf, -inf, 0.0, 1.0], [0.0, -inf, -inf, 1.0], [-inf, 0.0, -inf, 1.0]])
+def test_what_a_mask_rules_out_takes_no_part(way, logits):
+    left = [i for i, z in enumerate(logits) if z == 0.0 or z == 1.0]
+    first = left[0]
+    for loss, plain in (
+        (lambda z: nn.cross_entropy(z, first), lambda z: nn.cross_entropy(z, 0)),
+        (
+            lambda z: nn.cross_entropy(z, [0.5 * (i in left) for i in range(4)]),
+            lambda z: nn.cross_entropy(z, [0.5, 0.5]),
+        ),
+        (lambda z: nn.log_softmax(z)[first], lambda z: nn.log_softmax(z)[0]),
+        (nn.logsumexp, nn.logsumexp),
+    ):
+        value, gradient = way(value_and_grad(loss))(logits)
+        truth, slopes = value_and_grad(plain)([0.0, 1.0])
+        assert value == pytest.approx(truth, rel=1e-15)
+        assert [gradient[i] for i in left] == pytest.approx(slopes, rel=1e-15)
+        assert [g for i, g in enumerate(gradient) if i not in left] == [0.0, 0.0]
+        second, curvature = way(hessian(loss))(logits), hessian(plain)([0.0, 1.0])
+        for i, row in enumerate(second):
+            expected = curvature[left.index(i)] if i in left else [0.0, 0.0]
+            assert [row[j] for j in left] == pytest.approx(expected, rel=1e-14)
+            assert [x for j, x in enumerate(row) if j not in left] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jit], ids=["eager", "compiled"])
+def test_a_certain_logit_costs_nothing(way):
+    assert way(value_and_grad(lambda z: nn.cross_entropy(z, 0)))([inf, 0.0, 1.0]) == (0.0, [0.0, 0.0, 0.0])
+    assert way(value_and_grad(lambda z: nn.cross_entropy(z, [1.0, 0.0, 0.0])))([inf, 0.0, 1.0]) == (
+        0.0,
+        [0.0, 0.0, 0.0],
+    )
+    binary = lambda z: nn.binary_cross_entropy(z, [1.0, 0.0])
+    assert way(value_and_grad(binary))([inf, -inf]) == (0.0, [0.0, 0.0])
+    assert way(binary)([-inf, -inf]) == inf
+
+
+@pytest.mark.parametrize("logits, target", [([40.0, 0.0, -3.0], 0), ([-5.0, 60.0, 0.0, 1.0], 1), ([3.0, 700.0], 1)])
+def test_gradients_of_small_losses_keep_their_digits_in_compiled_code_too(logits, target):
+    loss = value_and_grad(lambda z: nn.cross_entropy(z, target))
+    for got, truth in zip(jit(loss)(logits)[1], loss(logits)[1], strict=True):
+        assert got == pytest.approx(truth, rel=1e-14, abs=0)
 
 
 def test_small_losses_keep_the_digits_of_their_gradients():

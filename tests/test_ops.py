@@ -1,7 +1,10 @@
 """The table of operations: value, partial derivatives and printing of every record, against mpmath."""
 
+import contextlib
 import doctest
+import itertools
 import math
+import operator
 import random
 import string
 import sys
@@ -11,29 +14,18 @@ from mpmath import mp, mpf
 from points import POINTS, TRUTH, exact, slope
 
 import scalargrad
+from scalargrad import grad
 from scalargrad.ops import TABLE, Op, Text, ieee
 
 # How many ulps a value may err by; 1 for what is not named.
-TWO_ULPS = (
-    "tanh",
-    "erf",
-    "sinh",
-    "sigmoid",
-    "softplus",
-    "logaddexp",
-    "xlogy",
-    "xlog1py",
-)  # libm's own error, or a composition of two roundings
-HELPERS = (
-    "power_rule",
-    "sech_squared",
-    "gaussian",
-    "arcsin_slope",
-    "arctan_slope",
-    "sigmoid_slope",
-    "hypot_slope",
-    "logaddexp_slope",
-)  # partials of others: they have a partial's tolerance
+TWO_ULPS = (  # libm's own error, or a composition of two roundings
+    *("tanh", "erf", "sinh", "sigmoid", "softplus"),
+    *("logaddexp", "xlogy", "xlog1py"),
+)
+HELPERS = (  # partials of others: they have a partial's tolerance
+    *("power_rule", "power_term", "sech_squared", "gaussian"),
+    *("arcsin_slope", "arctan_slope", "sigmoid_slope", "hypot_slope", "logaddexp_slope"),
+)
 ULPS = dict.fromkeys(TWO_ULPS, 2) | dict.fromkeys(HELPERS, 4)
 PARTIAL_ULPS = 4
 TINY = sys.float_info.min  # subnormal results have fewer digits, so they are excepted
@@ -62,27 +54,10 @@ def value_and_partials(Value, op, point):
     yield "value", node.data, truth, ULPS.get(op.name, 1)
     if not normal(node.data):
         return  # a partial that is made of a subnormal has no more digits than that
-    if op.name == "power_rule":
-        return  # in its own partial, the second derivative of x**y, two terms cancel: see the second order below
+    if op.name in HELPERS:
+        return  # theirs are second derivatives: see below
     for i, got in enumerate(node.local_gradients):
         yield f"partial {i}", got, exact(slope(TRUTH[op.name], i), point), PARTIAL_ULPS
-
-
-def second_partials(Value, op, point):
-    """Where, got, truth and the size of the first partial; nothing at a point where one of the truths overflows."""
-    found = []
-    for i, partial in enumerate(op.partials):
-        values = [Value(x) for x in point]
-        with ieee():
-            first = partial(op(*values), *values)
-        if isinstance(first, Value):  # else a constant, whose derivatives are 0, as are those of what was not touched
-            first.backward()
-        size = abs(first.data if isinstance(first, Value) else first)
-        for j, value in enumerate(values):
-            truth = exact(slope(slope(TRUTH[op.name], i), j), point)
-            if truth is not None:
-                found.append(((i, j), value.grad, truth, size))
-    return found if all(abs(float(truth)) < math.inf for _, _, truth, _ in found) else []
 
 
 def misses(Value, op, points):
@@ -158,18 +133,6 @@ def test_value_and_partials_over_wide_range(op, Value):
     assert not found, f"{len(found)} of {len(points)}"
 
 
-@every_operation
-def test_second_order_partials(op, Value):
-    # Some formulas cancel near 0, as 1 - 2*sigmoid(x) does: the first partial sets what is small there.
-    found = [
-        f"{op.name}{point} second partial {where}: {got!r}, not {mp.nstr(truth, 20)}"
-        for point in POINTS[op.name]
-        for where, got, truth, size in second_partials(Value, op, point)
-        if not (got == float(truth) or abs(got - truth) <= 1e-13 * abs(truth) + 1e-15 * size + TINY)
-    ]
-    assert not found
-
-
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_all_derivatives_of_a_whole_power_at_zero(Value, n):
     # d^k/dx^k x**n at 0 is n! for k = n, and 0 for any other k: no partial may meet log 0 or 0 * inf on the way.
@@ -185,6 +148,86 @@ def test_all_derivatives_of_a_whole_power_at_zero(Value, n):
         factor, exponent = factor * exponent, exponent - 1
         node = TABLE["power_rule"](x, exponent)
     assert derivatives == [math.factorial(n) if k == n else 0.0 for k in range(n + 2)]
+
+
+# Higher derivatives: of what is recorded by the partials, written once, against differences of the value in many digits.
+
+EDGES = (0.0, 1e-100, 1e-20, 1e-9, 0.3, 0.9999999999, 1.0, 2.5, 30.0, 1e10, 1e100)  # with either sign, and near 0 and 1
+STENCILS = (
+    ((0, 1.0),),
+    ((1, 0.5), (-1, -0.5)),
+    ((1, 1.0), (0, -2.0), (-1, 1.0)),
+    ((2, 0.5), (1, -1.0), (-1, 1.0), (-2, -0.5)),
+)
+SMOOTH = [
+    op for op in TABLE.values() if op.name not in ("abs", "maximum", "minimum", "relu", "where", "greater", "equal")
+]
+
+
+def higher_derivative(function, orders, point):
+    """A derivative of so many orders in each argument: differences so near that 150 digits of them are exact.
+
+    None where the point is at the border of the domain.
+    """
+    magnitudes = [math.frexp(float(x))[1] for x in point]
+    steps = [min(0, m if x else min(magnitudes)) - 300 for m, x in zip(magnitudes, point)]
+    with mp.workprec(3400 + 4 * max(0, *(-m for m in magnitudes))):
+        total = mpf(0)
+        for nodes in itertools.product(*(STENCILS[order] for order in orders)):
+            moved = [mpf(x) + mpf(2) ** step * k for x, step, (k, _) in zip(point, steps, nodes)]
+            out = exact(function, moved, mp.prec)
+            if out is None:
+                return None
+            total += out * math.prod(weight for _, weight in nodes)
+        return total / mpf(2) ** sum(map(operator.mul, steps, orders))
+
+
+def higher_misses(op, orders, point):
+    """What is lost of a derivative's digits, beyond what the nearest other points would change."""
+    truth = higher_derivative(TRUTH[op.name], orders, point)
+    if truth is None or abs(float(truth)) == math.inf:
+        return
+    got = op
+    for argument, order in enumerate(orders):
+        for _ in range(order):
+            got = grad(got, argument)
+    with ieee():
+        found = got(*point)
+    near = [higher_derivative(TRUTH[op.name], orders, beside) for beside in neighbours(point)]
+    moved = sum(abs(other - truth) for other in near if other is not None)
+    if moved * 2**52 > sys.float_info.max:
+        return  # it cancels, and what cancels overflows
+    if not abs(found - truth) <= 1e-13 * abs(truth) + 2 * moved + TINY:
+        yield f"{op.name}{point}, derivative {orders}: {found!r}, not {mp.nstr(truth, 20)}"
+
+
+def neighbours(point):
+    for i, x in enumerate(point):
+        if x:
+            yield (*point[:i], mpf(x) * (1 + mpf(2) ** -52), *point[i + 1 :])
+
+
+def edges(op):
+    """Points of all magnitudes within the domain, a few dozen."""
+    axis = [sign * x for x in EDGES[len(op.partials) > 1 :] for sign in (1, -1)]  # zeros of two: kinks and seams
+    grid = list(itertools.product(axis, repeat=len(op.partials)))
+    for point in random.Random(f"edges of {op.name}").sample(grid, min(len(grid), 40)):
+        with contextlib.suppress(ArithmeticError, ValueError):
+            op(*point)
+            yield point
+
+
+@pytest.mark.parametrize("op", SMOOTH, ids=lambda op: op.name)
+def test_second_and_third_derivatives_keep_their_digits(op):
+    arity, taken = len(op.partials), op.name in HELPERS  # a helper is a derivative already
+    found = [
+        miss
+        for point in dict.fromkeys([*POINTS[op.name], *edges(op)])
+        for orders in itertools.product(range(4), repeat=arity)
+        if 2 <= taken + sum(orders) <= (3 if arity == 1 else 2)
+        for miss in higher_misses(op, orders, point)
+    ]
+    assert not found
 
 
 # Printing: random expressions as trees of (operation, operands) and names.

@@ -1035,6 +1035,30 @@ def test_derivatives_of_powers_at_zero(n, way):
         assert way(derived(lambda x, y: x**y, order))(0.0, float(n)) == truth  # an exponent that is not known yet
 
 
+@pytest.mark.parametrize("way", [lambda f: f, jit, lambda f: jit(f, backend="python")], ids=["eager", "llvm", "python"])
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_derivatives_by_an_exponent_that_is_a_whole_number(n, way):
+    # What ends for the number n does not end for the exponents beside it: d/dy of y*(y - 1)*...*x**(y - order) is not 0.
+    for order in range(5):
+        for x in (2.0, 0.75):
+            factors = [n - i for i in range(order)]
+            falling = math.prod(factors)
+            slope = sum(math.prod(factors[:i] + factors[i + 1 :]) for i in range(order))
+            truth = (slope + falling * math.log(x)) * x ** (n - order)
+            for arguments in ([0] * order + [1], [1] + [0] * order):
+                f = lambda x, y: x**y
+                for argument in arguments:
+                    f = grad(f, argument)
+                assert way(f)(x, float(n)) == pytest.approx(truth, rel=1e-13, abs=1e-15)
+
+
+def test_derivatives_of_whole_powers_end_at_tiny_numbers_too():
+    for n in range(4):
+        for order in range(n + 1, n + 4):
+            assert derived(lambda x, n=n: x**n, order)(1e-300) == 0.0
+            assert derived(lambda x, y: x**y, order)(-1e-200, float(n)) == 0.0
+
+
 @pytest.mark.parametrize("way", [lambda f: f, jit])
 def test_derivatives_of_functions_with_powers_at_zero(way):
     polynomial = lambda x: sum(c * x**i for i, c in enumerate([5.0, -4.0, 1.0]))

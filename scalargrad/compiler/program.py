@@ -362,6 +362,13 @@ def _power_rule(build: _Builder, _: Op, x: int, y: int) -> int | None:
     return build.apply(ops.mul, (y, build.apply(ops.pow, (x, build.constant(exponent - 1)))))
 
 
+def _power_term(build: _Builder, _: Op, factor: int, x: int, y: int) -> int | None:
+    known = build.number(factor)
+    if known is None or isnan(known):
+        return None
+    return build.apply(ops.mul, (factor, build.apply(ops.pow, (x, y)))) if known else build.constant(0.0)
+
+
 def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None:
     chosen = build.number(condition)
     if chosen is None:
@@ -371,5 +378,5 @@ def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None
 
 _SIMPLER: dict[Op, Callable[..., int | None]] = {
     ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _abs, ops.pow: _pow,
-    ops.greater: _greater, ops.power_rule: _power_rule, ops.where: _where,
+    ops.greater: _greater, ops.power_rule: _power_rule, ops.power_term: _power_term, ops.where: _where,
 }  # fmt: skip
