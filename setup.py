@@ -4,8 +4,20 @@ Where no C compiler is, the package installs without it: `scalargrad --version` 
 """
 
 import sys
+from pathlib import Path
+from types import ModuleType
 
 from setuptools import Extension, setup
+
+# The rows of the twin's table, and the types of Value's methods, are written from the table of operations. To read that,
+# the package need not be imported as a whole.
+package = ModuleType("scalargrad")
+package.__path__ = [str(Path(__file__).parent / "scalargrad")]
+sys.modules["scalargrad"] = package
+from scalargrad.generate import write  # noqa: E402
+
+write()
+del sys.modules["scalargrad"]
 
 windows = sys.platform == "win32"
 # Results are Python's to the last bit, so no fused multiply-add and no fast mathematics.
@@ -17,6 +29,7 @@ setup(
         Extension(
             "scalargrad._engine",
             ["scalargrad/_engine.c"],
+            depends=["scalargrad/_table.h"],
             extra_compile_args=flags,
             libraries=libraries,
             optional=True,

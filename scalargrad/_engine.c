@@ -1,8 +1,8 @@
 /* The twin of engine.py in C: the same Value, hundreds of times faster, bit for bit the same.
 
-   What is hot is here: the node, recording an operation, the topological order, backward, and freeing. What is not,
-   the type takes from engine.py: printing, copying, pickling, forward(), derivatives as graphs, and every error, which
-   the Python operation raises when this one comes upon something outside its domain.
+   What is hot is here: the node, recording an operation, the topological order, backward, and freeing. All else the type
+   inherits from Node, in node.py: printing, copying, pickling, forward(). Errors are raised by the Python operation when
+   this one comes upon something outside its domain.
 
    A node and its GC header are 96 bytes. Parents are made before their children, so nodes cannot form cycles by
    themselves and the collector does not track them; one that a user gives a closure or an attribute that can hold
@@ -19,7 +19,7 @@
 #endif
 
 /* It also relies on what no interface promises: what stands before an object that the collector tracks (Cell.gc), the
-   number of a thread's context (context_ver), _PyType_Lookup. These were looked at up to CPython 3.14. */
+   number of a thread's context (context_ver), _PyType_Lookup. Tried on CPython 3.10 to 3.13; 3.14 is let through untried. */
 #if PY_VERSION_HEX >= 0x030F0000
 #error "this CPython is newer than any that the engine was tried on: Python's own is used"
 #endif
@@ -38,150 +38,44 @@
 #endif
 #define PAGE 4096
 
-/* The table, one row an operation: its value, and beside it its partial derivatives, as in ops.py. Where a value may
-   raise in Python (MAY_RAISE), a result that is not finite is left to the Python operation. A partial never raises.
-   Operations that are missing here (or that a user adds) are recorded by their Python record. */
+/* The table of operations. Where a value may raise in Python (MAY_RAISE), a result that is not finite is left to the Python
+   operation. A partial derivative never raises. Operations that a user adds are recorded by their Python record. */
 
 #define SURE 0
 #define MAY_RAISE 1
 
-#define UNARY(ROW)                                                                                                     \
-    ROW(neg, SURE, -x, -1.0)                                                                                           \
-    ROW(abs, SURE, fabs(x), greater(x, 0) - greater(0, x))                                                             \
-    ROW(exp, MAY_RAISE, exp(x), out)                                                                                   \
-    ROW(expm1, MAY_RAISE, expm1(x), exp(x))                                                                            \
-    ROW(log, MAY_RAISE, log(x), 1 / x)                                                                                 \
-    ROW(log1p, MAY_RAISE, log1p(x), 1 / (1 + x))                                                                       \
-    ROW(sqrt, MAY_RAISE, sqrt(x), 0.5 / out)                                                                           \
-    ROW(sin, MAY_RAISE, sin(x), cos(x))                                                                                \
-    ROW(cos, MAY_RAISE, cos(x), -sin(x))                                                                               \
-    ROW(tan, MAY_RAISE, tan(x), 1 + out * out)                                                                         \
-    ROW(arcsin, MAY_RAISE, asin(x), arcsin_slope(x))                                                                   \
-    ROW(arccos, MAY_RAISE, acos(x), -arcsin_slope(x))                                                                  \
-    ROW(arctan, SURE, atan(x), arctan_slope(x))                                                                        \
-    ROW(sinh, MAY_RAISE, sinh(x), cosh(x))                                                                             \
-    ROW(cosh, MAY_RAISE, cosh(x), sinh(x))                                                                             \
-    ROW(tanh, SURE, tanh(x), sech_squared(x))                                                                          \
-    ROW(relu, SURE, relu(x), greater(x, 0))                                                                            \
-    ROW(sigmoid, SURE, sigmoid(x), sigmoid_slope(x))                                                                   \
-    ROW(softplus, SURE, relu(x) + log1p(exp(-fabs(x))), sigmoid(x))                                                    \
-    ROW(erf, SURE, erf(x), two_over_root_pi * gaussian(x))                                                             \
-    ROW(sech_squared, SURE, sech_squared(x), -2 * tanh(x) * out)                                                       \
-    ROW(gaussian, SURE, gaussian(x), -2 * x * out)                                                                     \
-    ROW(arcsin_slope, MAY_RAISE, arcsin_slope(x), x * out / one_less_square(x))                                            \
-    ROW(arctan_slope, SURE, arctan_slope(x), -2 * x * out * out)                                                       \
-    ROW(sigmoid_slope, SURE, sigmoid_slope(x), -tanh(x / 2) * out)
-
-#define BINARY(ROW)                                                                                                    \
-    ROW(add, SURE, x + y, 1.0, 1.0)                                                                                    \
-    ROW(sub, SURE, x - y, 1.0, -1.0)                                                                                   \
-    ROW(mul, SURE, x * y, y, x)                                                                                        \
-    ROW(div, MAY_RAISE, x / y, 1 / y, -out / y)                                                                        \
-    ROW(pow, MAY_RAISE, pow(x, y), power_rule(x, y), out * log(x + equal(x, 0)))                                       \
-    ROW(maximum, SURE, x >= y || isnan(x) ? x : y, greater(x, y) + equal(x, y) / 2, greater(y, x) + equal(x, y) / 2)   \
-    ROW(minimum, SURE, x <= y || isnan(x) ? x : y, greater(y, x) + equal(x, y) / 2, greater(x, y) + equal(x, y) / 2)   \
-    ROW(logaddexp, SURE, logaddexp(x, y), logaddexp_slope(x, y), logaddexp_slope(y, x))                                \
-    ROW(logaddexp_slope, SURE, logaddexp_slope(x, y),                                                                  \
-        sigmoid_slope(difference(x, y)) * (1 - lost(x, y) * tanh(difference(x, y) / 2)),                               \
-        -sigmoid_slope(difference(x, y)) * (1 - lost(x, y) * tanh(difference(x, y) / 2)))                              \
-    ROW(difference, SURE, difference(x, y), 1.0, -1.0)                                                                 \
-    ROW(xlogy, MAY_RAISE, x == 0 && y >= 0 ? 0.0 : x * log(y), log(y + equal(x, 0) * equal(y, 0)),                     \
-        x / (y + equal(x, 0) * equal(y, 0)))                                                                           \
-    ROW(xlog1py, MAY_RAISE, x == 0 && y >= -1 ? 0.0 : x * log1p(y), log1p(y + equal(x, 0) * equal(y, -1)),             \
-        x / (1 + y + equal(x, 0) * equal(y, -1)))                                                                      \
-    ROW(greater, SURE, greater(x, y), 0.0, 0.0)                                                                        \
-    ROW(equal, SURE, equal(x, y), 0.0, 0.0)                                                                            \
-    ROW(power_rule, SURE, power_rule(x, y), power_term(y * (y - 1), x, y - 2),                                         \
-        pow(x, y - 1) + out * log(x + equal(x, 0)))
-
-static double two_over_root_pi, log_of_two; /* computed at import, as ops.py computes them */
-
-static double greater(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x > y); }
-
-static double equal(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x == y); }
-
-static double difference(double x, double y) { return x != y ? x - y : 0.0; }
-
-static double lost(double x, double y)
-{
-    double ahead = difference(x, y), back = ahead - x;
-    return isnan(ahead) ? NAN : x != y && fabs(ahead) < 800 ? (x - (ahead - back)) - (y + back) : 0.0;
-}
-
-static double logaddexp(double x, double y)
-{
-    if (x == y)
-        return x + log_of_two;
-    double high = x < y ? y : x, low = x < y ? x : y, e = exp(low - high);
-    return high + log1p(e - e * lost(high, low));
-}
-
-static double relu(double x) { return x > 0 || isnan(x) ? x : 0.0; }
-
-static double sigmoid(double x)
-{
-    if (x >= 0)
-        return 1 / (1 + exp(-x));
-    double e = exp(x);
-    return e / (1 + e);
-}
-
-static double one_less_square(double x) { return fabs(x) < 0.5 ? 1 - x * x : (1 - x) * (1 + x); }
-
-static double arcsin_slope(double x) { return 1 / sqrt(one_less_square(x)); }
-
-static double arctan_slope(double x) { return 1 / (1 + x * x); }
-
-static double sigmoid_slope(double x) { return sigmoid(x) * sigmoid(-x); }
-
-static double sech_squared(double x)
-{
-    double e = exp(-2 * fabs(x));
-    return 4 * e / ((1 + e) * (1 + e));
-}
-
-static double gaussian(double x)
-{
-    if (fabs(x) > 28)
-        return 0.0;
-    double carry = 134217729.0 * x, high = carry - (carry - x);
-    return exp(-high * high) * exp((high - x) * (high + x));
-}
-
-static double logaddexp_slope(double x, double y)
-{
-    return sigmoid(difference(x, y)) + lost(x, y) * sigmoid_slope(difference(x, y));
-}
-
-static double power_term(double c, double x, double y) { return c != 0 ? c * pow(x, y) : 0.0; }
-
-static double power_rule(double x, double y)
-{
-    if (y == 0)
-        return 0.0;
-    int exact = x == 0 || (fabs(y) < 9007199254740992.0 && (y - 1) + 1 == y);
-    double out = pow(x, exact ? y - 1 : y);
-    return exact ? y * out : y * (out / x);
-}
+#ifdef __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* a partial takes the result and all arguments */
+#endif
+#include "_table.h"
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
 
 enum {
     NO_OPERATION,
-#define ROW(name, ...) OP_##name,
-    UNARY(ROW) BINARY(ROW)
+#define ROW(name, raises) OP_##name,
+    UNARY_ROWS(ROW) BINARY_ROWS(ROW) MANY_ROWS(ROW)
 #undef ROW
         OPERATIONS
 };
 
 static const struct {
     const char *name;
-    int arity;
+    int arity, raises;
+    double (*value)(const double *); /* of operations of more than two arguments, as is the next */
+    void (*slopes)(double, const double *, double *);
 } rows[OPERATIONS] = {
-    {"", 0},
-#define ROW(name, ...) {#name, 1},
-    UNARY(ROW)
+    {"", 0, 0, NULL, NULL},
+#define ROW(name, raises) {#name, 1, raises, NULL, NULL},
+    UNARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, ...) {#name, 2},
-        BINARY(ROW)
+#define ROW(name, raises) {#name, 2, raises, NULL, NULL},
+        BINARY_ROWS(ROW)
+#undef ROW
+#define ROW(name, raises) {#name, arity_of_##name, raises, value_of_##name, slopes_of_##name},
+            MANY_ROWS(ROW)
 #undef ROW
 };
 
@@ -189,7 +83,7 @@ static PyObject *records[OPERATIONS]; /* the Python records of the rows */
 
 /* Numbers in. Return -1 with an exception set. */
 
-static PyObject *number_function, *is_number_function; /* ops.number, ops.is_number */
+static PyObject *number_function, *is_number_function; /* op.number, op.is_number */
 
 /* what and name: for errors, after which *out is as it was */
 static int number(PyObject *object, const char *what, const char *name, double *out)
@@ -252,7 +146,7 @@ typedef struct {
     PyObject *held[EXTRAS];
 } Extra;
 
-#define MANY 3 /* parents: as many as the tuple says */
+#define MANY 3 /* parents: as many as the block says */
 
 /* What the topological order and backward look at comes first: in one line of the cache. */
 typedef struct Node {
@@ -261,27 +155,42 @@ typedef struct Node {
         double grad;
         struct Node *next; /* in a list of free or dying nodes */
     };
-    struct Node *parent[2]; /* where there are many: a tuple of them, and one of the partials */
-    uint32_t scope;         /* a place in scopes */
-    uint8_t operation, role, count, flags; /* role: a place in roles, or OTHER_ROLE; count: of parents, or MANY */
+    union {
+        struct Node *parent[2];
+        struct Block *block; /* where there are many */
+    };
+    uint32_t scope; /* a place in scopes */
+    uint8_t operation;
+    unsigned role : 4, kind : 2, count : 2; /* role: a place in roles, or OTHER_ROLE; count: of parents, or MANY */
+    uint8_t flags;
     double partial[2];
     double data;
     Extra *extra;
 } Node;
+
+typedef struct Block {
+    Py_ssize_t count;
+    struct {
+        Node *parent;
+        double partial;
+    } of[];
+} Block;
 
 static PyTypeObject *Value;
 static PyObject *empty_string, *empty_tuple, *one;
 
 #define Node_Check(object) (Py_IS_TYPE(object, Value) || PyType_IsSubtype(Py_TYPE(object), Value))
 
-static inline Py_ssize_t count_parents(Node *node)
-{
-    return node->count < MANY ? node->count : PyTuple_GET_SIZE(node->parent[0]);
-}
+static inline Py_ssize_t count_parents(Node *node) { return node->count < MANY ? node->count : node->block->count; }
 
 static inline Node *parent_at(Node *node, Py_ssize_t i)
 {
-    return node->count < MANY ? node->parent[i] : (Node *)PyTuple_GET_ITEM(node->parent[0], i);
+    return node->count < MANY ? node->parent[i] : node->block->of[i].parent;
+}
+
+static inline double *partial_at(Node *node, Py_ssize_t i)
+{
+    return node->count < MANY ? &node->partial[i] : &node->block->of[i].partial;
 }
 
 static PyObject *held(Node *node, int what) { return node->extra ? node->extra->held[what] : NULL; }
@@ -308,21 +217,16 @@ RARE static void track(Node *node)
     }
 }
 
-/* Roles that have a number, the usual one first. */
+/* Roles that have a number, and kinds, the usual ones first. */
 
-enum { NO_ROLE, CONSTANT, INPUT, PARAMETER, TARGET, TRACED_LEAF, OTHER_ROLE };
-static const char *const role_names[OTHER_ROLE] = {"", "constant", "input", "parameter", "target", "traced"};
-static PyObject *roles[OTHER_ROLE];
+enum { NO_ROLE, INPUT, PARAMETER, TARGET, OTHER_ROLE };
+enum { VARIABLE, CONSTANT, TRACED_LEAF, KINDS };
+static const char *const role_names[OTHER_ROLE] = {"", "input", "parameter", "target"};
+static const char *const kind_names[KINDS] = {"variable", "constant", "traced"};
+static PyObject *roles[OTHER_ROLE], *kinds[KINDS];
 
-static PyObject *traces;       /* engine._traces: the functions that are being traced, in all threads */
-static uint8_t tracing_flag; /* TRACED while there are some */
-#define TRACING (tracing_flag != 0)
-
-static PyObject *traces_changed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
-{
-    tracing_flag = PyList_GET_SIZE(traces) > 0 ? TRACED : 0;
-    Py_RETURN_NONE;
-}
+static PyObject *traces; /* traced.traces: the functions that are being traced, in all threads */
+#define TRACING (PyList_GET_SIZE(traces) > 0)
 
 /* Memory. A graph is made and freed as a whole, again and again. Slabs keep its nodes together and in the order of
    their making, for a slab that has become empty starts anew at its first node: a plain free list is soon shuffled, and
@@ -460,10 +364,11 @@ INLINE Node *make(double data, uint32_t scope, int operation, Node *x, Node *y, 
     node->parent[1] = (Node *)Py_XNewRef(y);
     node->scope = scope;
     node->operation = (uint8_t)operation;
-    node->role = 0;
-    node->count = (x != NULL) + (y != NULL);
+    node->role = NO_ROLE;
+    node->kind = VARIABLE;
+    node->count = (unsigned)((x != NULL) + (y != NULL));
     int inherited = (x ? x->flags : 0) | (y ? y->flags : 0);
-    node->flags = (uint8_t)((x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | tracing_flag | (inherited & TRACED));
+    node->flags = (uint8_t)((x ? IN_SLAB | DIFFERENTIABLE : IN_SLAB) | (TRACING ? TRACED : 0) | (inherited & TRACED));
     node->partial[0] = dx;
     node->partial[1] = dy;
     node->data = data;
@@ -517,7 +422,7 @@ OF_THIS_THREAD int walking_here;
 static void start_walk(void) { walking++, walking_here++; }
 static void end_walk(void) { walking--, walking_here--; }
 
-static PyObject *after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+static PyObject *after_fork(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
     draining = draining_here;
     walking = walking_here;
@@ -531,19 +436,44 @@ static void drop(Extra *extra)
     PyMem_Free(extra);
 }
 
-static int node_clear(PyObject *self)
+/* The parents of a node, while it has others already, or none. */
+typedef struct {
+    unsigned count;
+    Node *parent[2];
+    Block *block;
+} Parents;
+
+static Parents take_parents(Node *node)
 {
-    Node *node = (Node *)self, *x = node->parent[0], *y = node->parent[1];
-    Extra *extra = node->extra;
-    node->extra = NULL; /* first: what is dropped may run the user's code */
+    Parents taken = {node->count, {node->parent[0], node->parent[1]}, node->block};
     node->parent[0] = node->parent[1] = NULL;
     node->count = 0;
+    return taken;
+}
+
+static void drop_parents(Parents taken)
+{
+    if (taken.count < MANY) {
+        Py_XDECREF(taken.parent[0]);
+        Py_XDECREF(taken.parent[1]);
+        return;
+    }
+    for (Py_ssize_t i = 0; i < taken.block->count; i++)
+        Py_DECREF(taken.block->of[i].parent);
+    PyMem_Free(taken.block);
+}
+
+static int node_clear(PyObject *self)
+{
+    Node *node = (Node *)self;
+    Parents parents = take_parents(node);
+    Extra *extra = node->extra;
+    node->extra = NULL; /* first: what is dropped may run the user's code */
     if (node->role == OTHER_ROLE)
         node->role = NO_ROLE;
     node->flags &= (uint8_t)~(BY_HAND | GRAD_IS_OBJECT | DIFFERENTIABLE);
     drop(extra);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
+    drop_parents(parents);
     return 0;
 }
 
@@ -568,8 +498,15 @@ static void drain(void)
         dying = node->next;
         if (node->extra)
             drop(node->extra);
-        let_go(node->parent[0]);
-        let_go(node->parent[1]);
+        if (node->count < MANY) {
+            let_go(node->parent[0]);
+            let_go(node->parent[1]);
+        }
+        else {
+            for (Py_ssize_t i = 0; i < node->block->count; i++)
+                let_go(node->block->of[i].parent);
+            PyMem_Free(node->block);
+        }
         if (node->flags & IN_SLAB)
             give_back(node);
         else { /* made as one of a subclass, whose own dealloc is done */
@@ -603,8 +540,8 @@ static int node_traverse(PyObject *self, visitproc visit, void *arg)
     Node *node = (Node *)self;
     if (Py_TYPE(self) != Value)
         Py_VISIT(Py_TYPE(self));
-    Py_VISIT(node->parent[0]);
-    Py_VISIT(node->parent[1]);
+    for (Py_ssize_t i = 0; i < count_parents(node); i++)
+        Py_VISIT(parent_at(node, i));
     for (int i = 0; node->extra && i < EXTRAS; i++)
         Py_VISIT(node->extra->held[i]);
     return 0;
@@ -628,6 +565,9 @@ typedef struct {
 
 static PyObject *constant(PyObject *operand, const char *name);
 static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
+static PyObject *operate_on(int row, PyObject *op, PyObject *const *operands, Py_ssize_t count);
+static PyObject *nb_add(PyObject *x, PyObject *y);
+static PyObject *nb_multiply(PyObject *x, PyObject *y);
 static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
 static void unmark(Order *order, Py_ssize_t count);
 static PyObject *own_dict(Node *node);
@@ -636,6 +576,7 @@ static int hold(Node *node, int what, PyObject *value, int flag);
 static int set_label(PyObject *self, PyObject *value, void *name);
 static int set_scope(PyObject *self, PyObject *value, void *name);
 static int set_role(PyObject *self, PyObject *value, void *name);
+static int set_kind(PyObject *self, PyObject *value, void *name);
 static int set_ancestors(PyObject *self, PyObject *parents, void *name);
 
 /* The scopes that nodes were made in are numbered: a list of them, and a dict of their places in it; () is the first.
@@ -643,6 +584,7 @@ static int set_ancestors(PyObject *self, PyObject *parents, void *name);
 
 static PyObject *scopes, *places, *vacant; /* vacant: places in the list where none stands */
 static Py_ssize_t look_at = 1024; /* scopes */
+static uint32_t looks;            /* how many there were */
 static uint32_t *kept;            /* for each place: nodes in no slab that have it */
 static size_t kept_room;
 
@@ -678,7 +620,7 @@ static int give_scope(Node *node, uint32_t place)
     return 0;
 }
 
-static uint64_t known_thread, known_context; /* see get_mode */
+static char *mode_changed; /* see get_mode */
 
 RARE static int forget_scopes(void)
 {
@@ -703,8 +645,9 @@ RARE static int forget_scopes(void)
         if (!failed)
             PyList_SetItem(scopes, i, Py_NewRef(Py_None));
     }
+    looks++;
     look_at = 2 * used + 1024;
-    known_context = 0; /* the mode may have had one */
+    *mode_changed = 1; /* it may have had one */
     PyMem_Free(seen);
     Py_XDECREF(gone);
     return failed ? -1 : 0;
@@ -738,65 +681,60 @@ static int place_of_scope(PyObject *scope, uint32_t *place)
     return failed ? -1 : 0;
 }
 
-/* What is in force around an operation: engine.Mode(recording, watch, scope, tracing), held by the context. */
+/* What is in force around an operation: modes.Mode, held by the context. */
 
 typedef struct {
     int recording, watch;
     uint32_t scope;
-    int tracing;
 } Mode;
 
-static PyObject *mode_variable; /* engine._mode */
+static PyObject *current_mode; /* modes.current */
 
 /* To ask the context at every operation would take a third of the operation's time: ask again only in another thread or
-   context, or where the mode was changed since. */
+   context, or where the mode was changed since. Whoever changes it says so in a byte, modes.changed. */
 static Mode last_mode;
+static uint64_t known_thread, known_context;
+
+static int truth_of(PyObject *object, const char *name)
+{
+    PyObject *value = PyObject_GetAttrString(object, name);
+    int truth = value ? PyObject_IsTrue(value) : -1;
+    Py_XDECREF(value);
+    return truth;
+}
 
 RARE static int find_mode(const PyThreadState *thread)
 {
-    PyObject *found;
-    if (PyContextVar_Get(mode_variable, NULL, &found) < 0)
-        return -1;
-    Mode mode = {PyObject_IsTrue(PyTuple_GET_ITEM(found, 0)), PyObject_IsTrue(PyTuple_GET_ITEM(found, 1)), 0,
-                 PyObject_IsTrue(PyTuple_GET_ITEM(found, 3))};
-    int failed = place_of_scope(PyTuple_GET_ITEM(found, 2), &mode.scope);
+    PyObject *found = PyObject_CallNoArgs(current_mode), *scope = found ? PyObject_GetAttrString(found, "scope") : NULL;
+    Mode mode = {0, 0, 0};
+    int failed = scope == NULL || (mode.recording = truth_of(found, "recording")) < 0 ||
+                 (mode.watch = truth_of(found, "watch")) < 0 || place_of_scope(scope, &mode.scope) < 0;
     if (!failed) {
         last_mode = mode;
         known_thread = thread->id;
         known_context = thread->context_ver;
+        *mode_changed = 0;
     }
-    Py_DECREF(found);
-    return failed;
+    Py_XDECREF(scope);
+    Py_XDECREF(found);
+    return failed ? -1 : 0;
 }
 
 INLINE int get_mode(Mode *mode)
 {
     const PyThreadState *thread = PyThreadState_Get();
-    if ((thread->id != known_thread || thread->context_ver != known_context) && find_mode(thread) < 0)
+    if ((*mode_changed || thread->id != known_thread || thread->context_ver != known_context) && find_mode(thread) < 0)
         return -1;
     *mode = last_mode;
     return 0;
 }
 
-static PyObject *set_mode(PyObject *Py_UNUSED(module), PyObject *mode)
-{
-    PyObject *token = PyContextVar_Set(mode_variable, mode);
-    known_context = 0; /* there is none of this number */
-    return token;
-}
-
-static PyObject *reset_mode(PyObject *Py_UNUSED(module), PyObject *token)
-{
-    int failed = PyContextVar_Reset(mode_variable, token);
-    known_context = 0;
-    return failed ? NULL : Py_NewRef(Py_None);
-}
-
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
-static PyObject *linearize, *check_result, *check_gradients; /* of engine.py, and these: */
-static PyObject *by_hand, *is_traced, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *detached, *note_gradient, *backward_as_graph;
-static PyObject *Op; /* ops.Op */
+/* Functions of op.py, node.py, micrograd.py, traced.py and derivatives.py: see `wanted`, below. */
+static PyObject *linearize, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere;
+static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *note_gradient, *backward_as_graph;
+static PyObject *Op; /* op.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
 static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
@@ -804,17 +742,23 @@ static int replace_parents(Node *node, PyObject *parents);
 
 static PyObject *pair(PyObject *x, PyObject *y) { return y ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, x); }
 
-RARE static int outside(int operation, Node *x, Node *y, double *out)
+/* The Python operation says what happens outside the domain: it raises, or gives what IEEE 754 gives. */
+RARE static int outside(int operation, PyObject *parents, double *out)
 {
-    /* The Python operation says what happens outside the domain: it raises, or gives what IEEE 754 gives. */
-    PyObject *parents = pair((PyObject *)x, (PyObject *)y);
     PyObject *answer = parents ? PyObject_CallFunctionObjArgs(linearize, records[operation], parents, NULL) : NULL;
-    Py_XDECREF(parents);
     if (answer == NULL)
         return -1;
     *out = PyFloat_AsDouble(PyTuple_GET_ITEM(answer, 0));
     Py_DECREF(answer);
     return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+RARE static int outside_of_two(int operation, Node *x, Node *y, double *out)
+{
+    PyObject *parents = pair((PyObject *)x, (PyObject *)y);
+    int failed = outside(operation, parents, out);
+    Py_XDECREF(parents);
+    return failed;
 }
 
 RARE static PyObject *checked(Node *node, PyObject *parents)
@@ -829,16 +773,13 @@ RARE static PyObject *checked(Node *node, PyObject *parents)
     return (PyObject *)node;
 }
 
-/* While a function is traced, what is computed under no_grad() is recorded, as a constant: see engine._unrecorded. */
-static int is_unknown(Mode mode, PyObject *parents)
+/* While a function is traced, what is computed under no_grad() is recorded, as a constant. */
+static int is_unknown(PyObject *parents)
 {
-    int unknown = mode.tracing;
-    for (Py_ssize_t i = 0; TRACING && i < PyTuple_GET_SIZE(parents) && !unknown; i++) {
-        PyObject *answer = PyObject_CallOneArg(is_traced, PyTuple_GET_ITEM(parents, i));
-        unknown = answer ? PyObject_IsTrue(answer) : -1;
-        Py_XDECREF(answer);
-    }
-    return unknown;
+    PyObject *answer = TRACING ? PyObject_CallOneArg(is_unrecorded, parents) : Py_NewRef(Py_True);
+    int unrecorded = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return unrecorded < 0 ? -1 : !unrecorded;
 }
 
 /* Somebody may have patched Value.__init__, to count nodes or to give each an attribute: then it makes them. The operation
@@ -878,7 +819,7 @@ RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y,
         Py_DECREF(parents);
         return (PyObject *)node;
     }
-    int as_constant = mode.recording || parents == NULL ? 0 : is_unknown(mode, parents);
+    int as_constant = mode.recording || parents == NULL ? 0 : is_unknown(parents);
     if (parents == NULL || as_constant < 0) {
         Py_XDECREF(parents);
         return NULL;
@@ -886,7 +827,7 @@ RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y,
     Node *node = mode.recording || as_constant ? make(out, mode.scope, operation, x, y, dx, dy)
                                                : make(out, mode.scope, operation, NULL, NULL, 0.0, 0.0);
     if (node && as_constant)
-        node->role = CONSTANT;
+        node->kind = CONSTANT;
     if (mode.watch && node)
         return checked(node, parents);
     Py_DECREF(parents);
@@ -894,34 +835,31 @@ RARE static PyObject *record_in_mode(Mode mode, int operation, Node *x, Node *y,
 }
 
 /* Inlined, so that each operator and method has the one row that it needs, and no switch. */
-INLINE PyObject *record(int operation, Node *px, Node *py)
+INLINE PyObject *record_in(Mode mode, int operation, Node *px, Node *py)
 {
-    Mode mode;
-    if (get_mode(&mode) < 0)
-        return NULL;
     double x = px->data, y = py ? py->data : 0, out, dx = 0, dy = 0;
     switch (operation) {
-#define ROW(name, raises, value, slope)                                                                                \
+#define ROW(name, raises)                                                                                              \
     case OP_##name:                                                                                                    \
-        out = (value);                                                                                                 \
-        if (raises && !isfinite(out) && outside(operation, px, py, &out) < 0)                                          \
+        out = value_##name(x);                                                                                         \
+        if (raises && !isfinite(out) && outside_of_two(operation, px, NULL, &out) < 0)                                 \
             return NULL;                                                                                               \
-        if (px->role != CONSTANT)                                                                                      \
-            dx = (slope);                                                                                              \
+        if (px->kind != CONSTANT)                                                                                      \
+            dx = slope_##name##_x(out, x);                                                                             \
         break;
-        UNARY(ROW)
+        UNARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, raises, value, slope_x, slope_y)                                                                     \
+#define ROW(name, raises)                                                                                              \
     case OP_##name:                                                                                                    \
-        out = (value);                                                                                                 \
-        if (raises && !isfinite(out) && outside(operation, px, py, &out) < 0)                                          \
+        out = value_##name(x, y);                                                                                      \
+        if (raises && !isfinite(out) && outside_of_two(operation, px, py, &out) < 0)                                   \
             return NULL;                                                                                               \
-        if (px->role != CONSTANT)                                                                                      \
-            dx = (slope_x);                                                                                            \
-        if (py->role != CONSTANT)                                                                                      \
-            dy = (slope_y);                                                                                            \
+        if (px->kind != CONSTANT)                                                                                      \
+            dx = slope_##name##_x(out, x, y);                                                                          \
+        if (py->kind != CONSTANT)                                                                                      \
+            dy = slope_##name##_y(out, x, y);                                                                          \
         break;
-        BINARY(ROW)
+        BINARY_ROWS(ROW)
 #undef ROW
     default:
         Py_UNREACHABLE();
@@ -931,72 +869,85 @@ INLINE PyObject *record(int operation, Node *px, Node *py)
     return (PyObject *)make(out, mode.scope, operation, px, py, dx, dy);
 }
 
+INLINE PyObject *record(int operation, Node *x, Node *y)
+{
+    Mode mode;
+    return get_mode(&mode) < 0 ? NULL : record_in(mode, operation, x, y);
+}
+
 static PyObject *record_row(int operation, Node *x, Node *y) { return record(operation, x, y); }
 
 static int set_partials(Node *node, PyObject *partials)
 {
-    double values[2] = {0.0, 0.0};
-    if (!PyTuple_Check(partials)) {
+    Py_ssize_t count = count_parents(node);
+    if (!PyTuple_Check(partials) || PyTuple_GET_SIZE(partials) != count) {
         PyErr_Format(PyExc_TypeError, "_partials must be a tuple, one for each parent, got %R", partials);
+        return -1;
+    }
+    double few[2], *numbers = count < MANY ? few : PyMem_Malloc((size_t)count * sizeof *numbers);
+    if (numbers == NULL) {
+        PyErr_NoMemory();
         return -1;
     }
     /* All numbers first: to ask for them may run the user's code, which may make the node anew. */
-    PyObject *numbers = PyTuple_New(PyTuple_GET_SIZE(partials));
-    for (Py_ssize_t i = 0; numbers && i < PyTuple_GET_SIZE(partials); i++) {
-        double value = PyFloat_AsDouble(PyTuple_GET_ITEM(partials, i));
-        PyObject *number = value == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(value);
-        if (number == NULL) {
-            Py_CLEAR(numbers);
-            break;
+    int failed = 0;
+    for (Py_ssize_t i = 0; i < count && !failed; i++) {
+        numbers[i] = PyFloat_AsDouble(PyTuple_GET_ITEM(partials, i));
+        failed = numbers[i] == -1.0 && PyErr_Occurred();
+    }
+    if (!failed && count_parents(node) != count) {
+        PyErr_SetString(PyExc_RuntimeError, "a Value was made anew while its local gradients were read");
+        failed = 1;
+    }
+    for (Py_ssize_t i = 0; i < count && !failed; i++)
+        *partial_at(node, i) = numbers[i];
+    if (numbers != few)
+        PyMem_Free(numbers);
+    if (!failed)
+        node->flags |= DIFFERENTIABLE;
+    return failed ? -1 : 0;
+}
+
+static int set_parents(Node *node, Node *const *parents, Py_ssize_t count) /* the node has none */
+{
+    Block *block = NULL;
+    if (count >= MANY) {
+        if ((block = PyMem_Malloc(sizeof(Block) + (size_t)count * sizeof block->of[0])) == NULL) {
+            PyErr_NoMemory();
+            return -1;
         }
-        PyTuple_SET_ITEM(numbers, i, number);
-        values[i > 0] = value;
+        block->count = count;
     }
-    if (numbers == NULL)
-        return -1;
-    if (PyTuple_GET_SIZE(numbers) != count_parents(node)) {
-        PyErr_Format(PyExc_TypeError, "_partials must be a tuple, one for each parent, got %R", partials);
-        Py_DECREF(numbers);
-        return -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Node *parent = (Node *)Py_NewRef(parents[i]);
+        if (block) {
+            block->of[i].parent = parent;
+            block->of[i].partial = 0.0;
+        }
+        else
+            node->parent[i] = parent;
+        node->flags |= parent->flags & TRACED;
     }
-    memcpy(node->partial, values, sizeof values);
-    node->flags |= DIFFERENTIABLE;
-    if (node->count == MANY)
-        Py_XSETREF(node->parent[1], (Node *)numbers);
-    else
-        Py_DECREF(numbers);
+    if (block)
+        node->block = block;
+    node->count = (unsigned)(block ? MANY : count);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (parents[i]->flags & TRACKED)
+            track(node);
     return 0;
 }
 
-static int set_parents(Node *node, PyObject *parents) /* a tuple of Values; the node has none */
+static int set_parents_from(Node *node, PyObject *parents) /* a tuple of Values */
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(parents);
-    for (Py_ssize_t i = 0; i < count; i++)
-        node->flags |= ((Node *)PyTuple_GET_ITEM(parents, i))->flags & TRACED;
-    if (count >= MANY) {
-        node->parent[0] = (Node *)Py_NewRef(parents);
-        node->count = MANY;
-        track(node); /* a tuple may be part of anything */
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        node->parent[i] = (Node *)Py_NewRef(PyTuple_GET_ITEM(parents, i));
-        if (node->parent[i]->flags & TRACKED)
-            track(node);
-    }
-    node->count = (uint8_t)count;
-    return 0;
+    return set_parents(node, (Node *const *)((PyTupleObject *)parents)->ob_item, PyTuple_GET_SIZE(parents));
 }
 
 static int replace_parents(Node *node, PyObject *parents)
 {
-    Node *x = node->parent[0], *y = node->parent[1]; /* dropped when all is set: that may run the user's code */
-    node->parent[0] = node->parent[1] = NULL;
-    node->count = 0;
+    Parents before = take_parents(node); /* dropped when all is set: that may run the user's code */
     node->flags &= (uint8_t)~DIFFERENTIABLE;
-    int failed = set_parents(node, parents);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
+    int failed = set_parents_from(node, parents);
+    drop_parents(before);
     return failed;
 }
 
@@ -1024,7 +975,7 @@ static PyObject *general(PyObject *op, PyObject *parents)
     double out;
     if (get_mode(&mode) < 0)
         return NULL;
-    int as_constant = mode.recording ? 0 : is_unknown(mode, parents);
+    int as_constant = mode.recording ? 0 : is_unknown(parents);
     PyObject *answer = as_constant < 0 ? NULL : PyObject_CallFunctionObjArgs(linearize, op, parents, NULL);
     if (answer == NULL)
         return NULL;
@@ -1034,11 +985,11 @@ static PyObject *general(PyObject *op, PyObject *parents)
         node = plain ? leaf(out, mode.scope) : construct(out, op, parents);
     int recorded = plain ? mode.recording || as_constant : node && node->count > 0;
     if (node && ((plain && set_operation(node, op) < 0) ||
-                 (plain && recorded && set_parents(node, parents) < 0) ||
+                 (plain && recorded && set_parents_from(node, parents) < 0) ||
                  (recorded && set_partials(node, PyTuple_GET_ITEM(answer, 1)) < 0)))
         Py_CLEAR(node);
     if (node && as_constant)
-        node->role = CONSTANT;
+        node->kind = CONSTANT;
     Py_DECREF(answer);
     return plain && mode.watch && node ? checked(node, Py_NewRef(parents)) : (PyObject *)node;
 }
@@ -1048,9 +999,9 @@ INLINE int chain_rule(Node *node)
     if (!(node->flags & DIFFERENTIABLE))
         return 0;
     if (node->count == MANY) {
-        for (Py_ssize_t i = 0; i < count_parents(node); i++)
-            parent_at(node, i)->grad += PyFloat_AsDouble(PyTuple_GET_ITEM(node->parent[1], i)) * node->grad;
-        return PyErr_Occurred() ? -1 : 0;
+        for (Py_ssize_t i = 0; i < node->block->count; i++)
+            node->block->of[i].parent->grad += node->block->of[i].partial * node->grad;
+        return 0;
     }
     if (node->count > 0)
         node->parent[0]->grad += node->partial[0] * node->grad;
@@ -1059,91 +1010,135 @@ INLINE int chain_rule(Node *node)
     return 0;
 }
 
-static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+/* An operation of more than two arguments. */
+static PyObject *record_many(int operation, PyObject *parents)
+{
+    Mode mode;
+    Py_ssize_t count = PyTuple_GET_SIZE(parents);
+    double in[MOST_ARGUMENTS], slopes[MOST_ARGUMENTS], out;
+    if (get_mode(&mode) < 0)
+        return NULL;
+    if (!mode.recording || mode.watch || !is_plain())
+        return general(records[operation], parents);
+    for (Py_ssize_t i = 0; i < count; i++)
+        in[i] = ((Node *)PyTuple_GET_ITEM(parents, i))->data;
+    out = rows[operation].value(in);
+    if (rows[operation].raises && !isfinite(out) && outside(operation, parents, &out) < 0)
+        return NULL;
+    rows[operation].slopes(out, in, slopes);
+    Node *node = leaf(out, mode.scope);
+    if (node == NULL || set_parents_from(node, parents) < 0) {
+        Py_XDECREF(node);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        *partial_at(node, i) = parent_at(node, i)->kind == CONSTANT ? 0.0 : slopes[i];
+    node->operation = (uint8_t)operation;
+    node->flags |= DIFFERENTIABLE;
+    return (PyObject *)node;
+}
+
+static PyObject *apply(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t count)
 {
     if (count < 2)
         return PyErr_Format(PyExc_TypeError, "apply() needs an operation and its operands");
-    PyObject *op = arguments[0], *parents = PyTuple_New(--count), *result = NULL, *name = NULL;
-    if (parents == NULL)
+    PyObject *op = arguments[0];
+    int row = 1;
+    while (row < OPERATIONS && records[row] != op)
+        row++;
+    return row < OPERATIONS && rows[row].arity == count - 1 ? operate_on(row, NULL, arguments + 1, count - 1)
+                                                            : operate_on(NO_OPERATION, op, arguments + 1, count - 1);
+}
+
+static PyObject *constant_in(Mode mode, PyObject *operand, const char *name)
+{
+    double data;
+    if (number(operand, "operand of ", name, &data) < 0)
         return NULL;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *operand = arguments[i + 1];
-        if (Node_Check(operand))
-            Py_INCREF(operand);
-        else {
-            if (name == NULL && (name = PyObject_GetAttrString(op, "name")) == NULL)
-                goto done;
-            const char *text = PyUnicode_AsUTF8(name);
-            operand = text ? constant(operand, text) : NULL;
-            if (operand == NULL)
-                goto done;
-        }
-        PyTuple_SET_ITEM(parents, i, operand);
-    }
-    for (int row = 1; row < OPERATIONS; row++)
-        if (records[row] == op && rows[row].arity == count) {
-            result = record_row(row, (Node *)PyTuple_GET_ITEM(parents, 0),
-                                count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
-            goto done;
-        }
-    result = general(op, parents);
-done:
-    Py_XDECREF(name);
-    Py_DECREF(parents);
-    return result;
+    Node *node = is_plain() ? leaf(data, mode.scope) : construct(data, NULL, NULL);
+    if (node)
+        node->kind = CONSTANT;
+    return (PyObject *)node;
 }
 
 static PyObject *constant(PyObject *operand, const char *name)
 {
     Mode mode;
-    double data;
-    if (number(operand, "operand of ", name, &data) < 0 || get_mode(&mode) < 0)
-        return NULL;
-    Node *node = is_plain() ? leaf(data, mode.scope) : construct(data, NULL, NULL);
-    if (node)
-        node->role = CONSTANT;
-    return (PyObject *)node;
+    return get_mode(&mode) < 0 ? NULL : constant_in(mode, operand, name);
 }
 
-/* The method of each row. With a wrong number of arguments, or what is no number, the Python operation is called, which
-   raises, or knows what to do. */
-
-static PyObject *misused(int operation, PyObject *self, PyObject *const *others, Py_ssize_t count)
+/* One door: an operation on operands of which some may be numbers. `op` is one that has no row. */
+RARE static PyObject *operate_on(int row, PyObject *op, PyObject *const *operands, Py_ssize_t count)
 {
-    PyObject *operands = PyTuple_New(count + 1), *result = NULL;
-    if (operands == NULL)
-        return NULL;
-    PyTuple_SET_ITEM(operands, 0, Py_NewRef(self));
-    for (Py_ssize_t i = 0; i < count; i++)
-        PyTuple_SET_ITEM(operands, i + 1, Py_NewRef(others[i]));
-    result = PyObject_CallObject(records[operation], operands);
-    Py_DECREF(operands);
+    PyObject *parents = PyTuple_New(count), *name = NULL, *result = NULL;
+    for (Py_ssize_t i = 0; parents && i < count; i++) {
+        PyObject *operand = Node_Check(operands[i]) ? Py_NewRef(operands[i]) : NULL;
+        if (operand == NULL) {
+            if (op && name == NULL)
+                name = PyObject_GetAttrString(op, "name");
+            const char *text = op == NULL ? rows[row].name : name ? PyUnicode_AsUTF8(name) : NULL;
+            operand = text ? constant(operands[i], text) : NULL;
+        }
+        if (operand == NULL)
+            Py_CLEAR(parents);
+        else
+            PyTuple_SET_ITEM(parents, i, operand);
+    }
+    if (parents && row == NO_OPERATION)
+        result = general(op, parents);
+    else if (parents && count >= MANY)
+        result = record_many(row, parents);
+    else if (parents)
+        result = record_row(row, (Node *)PyTuple_GET_ITEM(parents, 0), count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
+    Py_XDECREF(name);
+    Py_XDECREF(parents);
     return result;
 }
 
-#define ROW(name, ...)                                                                                                 \
+/* The method of each operation. With a wrong number of arguments, or what is no number, the Python operation is called,
+   which raises, or knows what to do. */
+
+RARE static PyObject *call(int row, PyObject *self, PyObject *const *others, Py_ssize_t count)
+{
+    PyObject *operands[MOST_ARGUMENTS] = {self};
+    if (count + 1 == rows[row].arity) {
+        memcpy(operands + 1, others, (size_t)count * sizeof *others);
+        PyObject *result = operate_on(row, NULL, operands, count + 1);
+        if (result || !PyErr_ExceptionMatches(PyExc_TypeError)) /* an array, for one */
+            return result;
+        PyErr_Clear();
+    }
+    PyObject *all = PyTuple_New(count + 1), *result = NULL;
+    for (Py_ssize_t i = 0; all && i <= count; i++)
+        PyTuple_SET_ITEM(all, i, Py_NewRef(i ? others[i - 1] : self));
+    if (all)
+        result = PyObject_CallObject(records[row], all);
+    Py_XDECREF(all);
+    return result;
+}
+
+#define METHOD(name)                                                                                                   \
     static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        return count ? misused(OP_##name, self, others, count) : record(OP_##name, (Node *)self, NULL);                \
+        return count ? call(OP_##name, self, others, count) : record(OP_##name, (Node *)self, NULL);                   \
     }
-UNARY(ROW)
-#undef ROW
-#define ROW(name, ...)                                                                                                 \
+UNARY_METHODS(METHOD)
+#undef METHOD
+#define METHOD(name)                                                                                                   \
     static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
     {                                                                                                                  \
-        if (count != 1)                                                                                                \
-            return misused(OP_##name, self, others, count);                                                            \
-        PyObject *y = Node_Check(others[0]) ? Py_NewRef(others[0]) : constant(others[0], #name);                       \
-        if (y == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) { /* an array, for one */                            \
-            PyErr_Clear();                                                                                             \
-            return misused(OP_##name, self, others, count);                                                            \
-        }                                                                                                              \
-        PyObject *result = y ? record(OP_##name, (Node *)self, (Node *)y) : NULL;                                      \
-        Py_XDECREF(y);                                                                                                 \
-        return result;                                                                                                 \
+        return count == 1 && Node_Check(others[0]) ? record(OP_##name, (Node *)self, (Node *)others[0])                \
+                                                   : call(OP_##name, self, others, count);                             \
     }
-BINARY(ROW)
-#undef ROW
+BINARY_METHODS(METHOD)
+#undef METHOD
+#define METHOD(name)                                                                                                   \
+    static PyObject *method_##name(PyObject *self, PyObject *const *others, Py_ssize_t count)                          \
+    {                                                                                                                  \
+        return call(OP_##name, self, others, count);                                                                   \
+    }
+MANY_METHODS(METHOD)
+#undef METHOD
 
 /* A binary operator and its reflection. */
 INLINE PyObject *operate(int operation, PyObject *left, PyObject *right)
@@ -1155,20 +1150,119 @@ INLINE PyObject *operate(int operation, PyObject *left, PyObject *right)
 
 RARE static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right)
 {
-    PyObject *operands[] = {left, right}, *result = NULL;
+    PyObject *operands[] = {left, right};
     for (int i = 0; i < 2; i++) {
         /* What is neither a Value nor a number may know how to work with Values: an array does, for one. */
-        int known = Node_Check(operands[i]) ? 2 : is_number(operands[i]);
+        int known = Node_Check(operands[i]) ? 1 : is_number(operands[i]);
         if (known <= 0)
             return known ? NULL : Py_NewRef(Py_NotImplemented);
     }
-    PyObject *x = Node_Check(left) ? Py_NewRef(left) : constant(left, rows[operation].name);
-    PyObject *y = Node_Check(right) ? Py_NewRef(right) : constant(right, rows[operation].name);
-    if (x && y)
-        result = record_row(operation, (Node *)x, (Node *)y);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
-    return result;
+    return operate_on(operation, NULL, operands, 2);
+}
+
+/* bias + w1*x1 + w2*x2 + ..., added in that order, in a scope of a name: what a neuron does, by one call. */
+
+static PyObject *scope_block; /* modes.scope */
+
+static int within(Mode *mode, PyObject *name) /* the mode that is in force in a scope of this name */
+{
+    static struct {
+        PyObject *name;
+        uint32_t outer, inner, look;
+    } known[256];
+    size_t at = ((uintptr_t)name / 16 + mode->scope) % Py_ARRAY_LENGTH(known);
+    if (known[at].name != name || known[at].outer != mode->scope || known[at].look != looks) {
+        PyObject *names = PyTuple_Pack(1, name), *outer = PyList_GET_ITEM(scopes, mode->scope);
+        PyObject *scope = names ? PySequence_Concat(outer, names) : NULL;
+        uint32_t place;
+        int failed = scope == NULL || place_of_scope(scope, &place) < 0;
+        Py_XDECREF(names);
+        Py_XDECREF(scope);
+        if (failed)
+            return -1;
+        Py_INCREF(name);
+        Py_XSETREF(known[at].name, name);
+        known[at].outer = mode->scope;
+        known[at].inner = place;
+        known[at].look = looks;
+    }
+    mode->scope = known[at].inner;
+    return 0;
+}
+
+static PyObject *sum_by_operators(PyObject *bias, PyObject *weights, PyObject *inputs)
+{
+    PyObject *sum = Py_NewRef(bias);
+    for (Py_ssize_t i = 0; sum && i < PySequence_Fast_GET_SIZE(weights); i++) {
+        PyObject *term = PyNumber_Multiply(PySequence_Fast_GET_ITEM(weights, i), PySequence_Fast_GET_ITEM(inputs, i));
+        PyObject *next = term ? PyNumber_Add(sum, term) : NULL;
+        Py_XDECREF(term);
+        Py_SETREF(sum, next);
+    }
+    return sum;
+}
+
+static PyObject *sum_in_block(PyObject *name, PyObject *bias, PyObject *weights, PyObject *inputs)
+{
+    PyObject *block = PyObject_CallOneArg(scope_block, name);
+    PyObject *entered = block ? PyObject_CallMethod(block, "__enter__", NULL) : NULL;
+    PyObject *sum = entered ? sum_by_operators(bias, weights, inputs) : NULL;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *left = entered ? PyObject_CallMethod(block, "__exit__", "OOO", Py_None, Py_None, Py_None) : NULL;
+    Py_XDECREF(left);
+    if (type)
+        PyErr_Restore(type, value, traceback);
+    Py_XDECREF(entered);
+    Py_XDECREF(block);
+    return sum;
+}
+
+static PyObject *sum_of_products(Mode mode, PyObject *bias, PyObject *weights, PyObject *inputs)
+{
+    PyObject *sum = Py_NewRef(bias);
+    for (Py_ssize_t i = 0; sum && i < PySequence_Fast_GET_SIZE(weights); i++) {
+        PyObject *w = PySequence_Fast_GET_ITEM(weights, i), *x = PySequence_Fast_GET_ITEM(inputs, i);
+        x = Node_Check(x) ? Py_NewRef(x) : constant_in(mode, x, "mul");
+        PyObject *term = x ? record_in(mode, OP_mul, (Node *)w, (Node *)x) : NULL;
+        Py_XDECREF(x);
+        PyObject *next = term ? record_in(mode, OP_add, (Node *)sum, (Node *)term) : NULL;
+        Py_XDECREF(term);
+        Py_SETREF(sum, next);
+    }
+    return sum;
+}
+
+static PyObject *weighted_sum(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 4)
+        return PyErr_Format(PyExc_TypeError, "weighted_sum() takes bias, weights, inputs and a name, got %zd arguments", count);
+    PyObject *bias = arguments[0], *name = arguments[3], *sum = NULL;
+    PyObject *weights = PySequence_Fast(arguments[1], "weights must be a sequence");
+    PyObject *inputs = weights ? PySequence_Fast(arguments[2], "inputs must be a sequence") : NULL;
+    Mode mode;
+    if (inputs == NULL || get_mode(&mode) < 0)
+        goto done;
+    if (PySequence_Fast_GET_SIZE(weights) != PySequence_Fast_GET_SIZE(inputs)) {
+        PyErr_Format(PyExc_ValueError, "weights and inputs must be as many, got %zd and %zd",
+                     PySequence_Fast_GET_SIZE(weights), PySequence_Fast_GET_SIZE(inputs));
+        goto done;
+    }
+    /* What somebody has patched, or derived, does what it does. */
+    int quick = is_plain() && mode.recording && !mode.watch && Py_IS_TYPE(bias, Value) && PyUnicode_Check(name) &&
+                Value->tp_as_number->nb_add == nb_add && Value->tp_as_number->nb_multiply == nb_multiply;
+    for (Py_ssize_t i = 0; quick && i < PySequence_Fast_GET_SIZE(weights); i++) {
+        PyObject *x = PySequence_Fast_GET_ITEM(inputs, i);
+        quick = Py_IS_TYPE(PySequence_Fast_GET_ITEM(weights, i), Value) && (Py_IS_TYPE(x, Value) || PyFloat_CheckExact(x));
+    }
+    if (!quick)
+        sum = sum_in_block(name, bias, weights, inputs);
+    else if (within(&mode, name) == 0)
+        sum = sum_of_products(mode, bias, weights, inputs);
+done:
+    Py_XDECREF(weights);
+    Py_XDECREF(inputs);
+    return sum;
 }
 
 /* Value. */
@@ -1257,29 +1351,28 @@ static int fill(Node *node, Made *made)
     Mode mode;
     if (get_mode(&mode) < 0)
         return -1;
-    int as_constant = mode.recording || !PyTuple_GET_SIZE(made->parents) ? 0 : is_unknown(mode, made->parents);
+    int as_constant = mode.recording || !PyTuple_GET_SIZE(made->parents) ? 0 : is_unknown(made->parents);
     if (as_constant < 0)
         return -1;
     if (walking && node->count) {
         PyErr_SetString(PyExc_RuntimeError, "a Value cannot be made anew while backward() runs");
         return -1;
     }
-    Node *x = node->parent[0], *y = node->parent[1]; /* dropped when all is set: that may run the user's code */
+    Parents before = take_parents(node); /* dropped when all is set: that may run the user's code */
     Extra *extra = node->extra;
-    node->parent[0] = node->parent[1] = NULL;
     node->extra = NULL;
     node->data = made->data;
     node->grad = 0.0;
-    node->operation = node->count = 0;
-    node->role = as_constant ? CONSTANT : NO_ROLE;
-    node->flags = (uint8_t)((node->flags & (TRACKED | IN_SLAB)) | tracing_flag);
+    node->operation = NO_OPERATION;
+    node->role = NO_ROLE;
+    node->kind = as_constant ? CONSTANT : VARIABLE;
+    node->flags = (uint8_t)((node->flags & (TRACKED | IN_SLAB)) | (TRACING ? TRACED : 0));
     int recorded = mode.recording || as_constant;
-    int failed = give_scope(node, mode.scope) < 0 || (recorded && set_parents(node, made->parents) < 0) ||
+    int failed = give_scope(node, mode.scope) < 0 || (recorded && set_parents_from(node, made->parents) < 0) ||
                  set_operation(node, made->op) < 0 || set_label((PyObject *)node, made->label, NULL) < 0 ||
                  (recorded && made->partials && set_partials(node, made->partials) < 0);
     drop(extra);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
+    drop_parents(before);
     int watch = failed || !mode.watch ? 0 : PyTuple_GET_SIZE(made->parents) || PyObject_IsTrue(made->op);
     if (watch > 0) {
         PyObject *done = PyObject_CallFunctionObjArgs(check_result, node, made->parents, NULL);
@@ -1562,7 +1655,7 @@ static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
     Mode mode;
     double data;
     if (TRACING)
-        return PyObject_CallOneArg(detached, self);
+        return PyObject_CallOneArg(detach_anywhere, self);
     if (read_number(self, &data) < 0 || get_mode(&mode) < 0)
         return NULL;
     PyObject *label = held((Node *)self, LABEL);
@@ -1641,19 +1734,19 @@ static Py_hash_t hash(PyObject *self)
     return TRACING && isnan(((Node *)self)->data) && refused_identity(self, NULL) ? -1 : PyBaseObject_Type.tp_hash(self);
 }
 
-/* cls._restore(data, grad, label, scope, role, operation, partials, parents): what a copy or a pickle recorded. */
+/* cls._restore(data, grad, label, scope, role, kind, operation, partials, parents): what a copy or a pickle recorded. */
 
 static PyObject *restore(PyObject *type, PyObject *args)
 {
-    PyObject *data, *grad, *label, *scope, *role, *operation, *partials, *parents;
-    if (!PyArg_ParseTuple(args, "OOOOOOOO!:_restore", &data, &grad, &label, &scope, &role, &operation, &partials,
-                          &PyTuple_Type, &parents))
+    PyObject *data, *grad, *label, *scope, *role, *kind, *operation, *partials, *parents;
+    if (!PyArg_ParseTuple(args, "OOOOOOOOO!:_restore", &data, &grad, &label, &scope, &role, &kind, &operation,
+                          &partials, &PyTuple_Type, &parents))
         return NULL;
     PyObject *self = node_new((PyTypeObject *)type, NULL, NULL);
     Node *node = (Node *)self;
     if (node && (number(data, "data", "", &node->data) < 0 || set_grad(self, grad, NULL) < 0 ||
                  set_label(self, label, NULL) < 0 || set_scope(self, scope, NULL) < 0 || set_role(self, role, NULL) < 0 ||
-                 set_operation(node, operation) < 0 || set_ancestors(self, parents, NULL) < 0 ||
+                 set_kind(self, kind, NULL) < 0 || set_operation(node, operation) < 0 || set_ancestors(self, parents, NULL) < 0 ||
                  (partials != Py_None && set_partials(node, partials) < 0)))
         Py_CLEAR(self);
     if (self)
@@ -1765,6 +1858,8 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
     return list;
 }
 
+static PyObject *order_of_one(PyObject *self, PyObject *Py_UNUSED(none)) { return topological_order(NULL, &self, 1); }
+
 /* Attributes. An attribute or a closure can lead to nodes that were built on its own: a cycle, which the collector finds
    only if it sees every node on the way. So what comes to hold references is tracked, as is what is built on it from
    then on, and what led up to the nodes that it holds. */
@@ -1870,10 +1965,24 @@ static int set_scope(PyObject *self, PyObject *value, void *name)
     return place_of_scope(value, &place) < 0 ? -1 : give_scope((Node *)self, place);
 }
 
-static PyObject *get_role(PyObject *self, void *Py_UNUSED(name))
+static PyObject *get_own_role(PyObject *self, void *Py_UNUSED(name))
 {
     Node *node = (Node *)self;
     return Py_NewRef(node->role == OTHER_ROLE ? held(node, ROLE) : roles[node->role]);
+}
+
+static PyObject *get_role(PyObject *self, void *name)
+{
+    Node *node = (Node *)self;
+    return node->role == NO_ROLE && node->kind == CONSTANT ? Py_NewRef(kinds[CONSTANT]) : get_own_role(self, name);
+}
+
+static int place_of(PyObject *name, const char *const *names, int count)
+{
+    int place = 0;
+    while (place < count && !(PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, names[place]) == 0))
+        place++;
+    return place;
 }
 
 static int set_role(PyObject *self, PyObject *value, void *name)
@@ -1885,14 +1994,29 @@ static int set_role(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "role must be a string, got %R", value);
         return -1;
     }
-    for (int role = 0; role < OTHER_ROLE; role++)
-        if (PyUnicode_CompareWithASCIIString(value, role_names[role]) == 0) {
-            node->role = (uint8_t)role;
-            return 0;
-        }
-    if (hold(node, ROLE, value, 0) < 0)
+    if (place_of(value, kind_names, KINDS) < KINDS) {
+        PyErr_Format(PyExc_ValueError, "role says how a leaf is painted; %R is a kind of number: set `kind`", value);
         return -1;
-    node->role = OTHER_ROLE;
+    }
+    int role = place_of(value, role_names, OTHER_ROLE);
+    if (role == OTHER_ROLE && hold(node, ROLE, value, 0) < 0)
+        return -1;
+    node->role = (unsigned)role;
+    return 0;
+}
+
+static PyObject *get_kind(PyObject *self, void *Py_UNUSED(name)) { return Py_NewRef(kinds[((Node *)self)->kind]); }
+
+static int set_kind(PyObject *self, PyObject *value, void *name)
+{
+    if (deleted(value, name))
+        return -1;
+    int kind = place_of(value, kind_names, KINDS);
+    if (kind == KINDS) {
+        PyErr_Format(PyExc_ValueError, "kind must be one of variable, constant, traced, got %R", value);
+        return -1;
+    }
+    ((Node *)self)->kind = (unsigned)kind;
     return 0;
 }
 
@@ -1901,7 +2025,10 @@ static PyObject *get_parents(PyObject *self, void *Py_UNUSED(name))
     Node *node = (Node *)self;
     if (node->count == 0)
         return Py_NewRef(empty_tuple);
-    return node->count == MANY ? Py_NewRef(node->parent[0]) : pair((PyObject *)node->parent[0], (PyObject *)node->parent[1]);
+    PyObject *parents = PyTuple_New(count_parents(node));
+    for (Py_ssize_t i = 0; parents && i < count_parents(node); i++)
+        PyTuple_SET_ITEM(parents, i, Py_NewRef(parent_at(node, i)));
+    return parents;
 }
 
 static int set_ancestors(PyObject *self, PyObject *parents, void *name)
@@ -1969,10 +2096,15 @@ static PyObject *get_partials(PyObject *self, void *Py_UNUSED(name))
     Node *node = (Node *)self;
     if (!(node->flags & DIFFERENTIABLE))
         Py_RETURN_NONE;
-    if (node->count == MANY)
-        return Py_NewRef(node->parent[1]);
-    const char *format = node->count == 2 ? "(dd)" : node->count == 1 ? "(d)" : "()";
-    return Py_BuildValue(format, node->partial[0], node->partial[1]);
+    PyObject *partials = PyTuple_New(count_parents(node));
+    for (Py_ssize_t i = 0; partials && i < count_parents(node); i++) {
+        PyObject *partial = PyFloat_FromDouble(*partial_at(node, i));
+        if (partial)
+            PyTuple_SET_ITEM(partials, i, partial);
+        else
+            Py_CLEAR(partials);
+    }
+    return partials;
 }
 
 static int assign_partials(PyObject *self, PyObject *value, void *name)
@@ -2081,8 +2213,9 @@ static PyGetSetDef attributes[] = {
     {"grad", get_grad, set_grad, "after backward(), the derivative of its root with respect to this value", "grad"},
     {"label", get_label, set_label, "its name in messages and pictures", "label"},
     {"scope", get_scope, set_scope, "the names of the scopes it was made in, outermost first", "scope"},
-    {"role", get_role, set_role, "input, parameter, target or constant, for pictures", "role"},
-    {"_role", get_role, NULL, NULL, NULL},
+    {"role", get_role, set_role, "how a picture paints a leaf: input, parameter, target or constant", "role"},
+    {"_role", get_own_role, NULL, NULL, NULL},
+    {"kind", get_kind, set_kind, "variable, constant or traced", "kind"},
     {"_parents", get_parents, set_ancestors, NULL, "_parents"},
     {"_operation", get_operation, assign_operation, NULL, "_operation"},
     {"parents", get_parents, NULL, "what this value was computed from, in the operands' order", NULL},
@@ -2101,16 +2234,18 @@ static PyMethodDef methods[] = {
      "Add the derivative of this value with respect to every leaf to that leaf's grad."},
     {"zero_grad", zero_grad, METH_NOARGS, "Set the gradient of this value, and of all that it was computed from, to zero."},
     {"detach", detach, METH_NOARGS, "Return a leaf with the same data and label: no gradient passes through it."},
-    {"_apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL | METH_STATIC, NULL},
+    {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL | METH_STATIC, NULL},
     {"_restore", restore, METH_VARARGS | METH_CLASS, NULL},
     {"_forget", forget, METH_NOARGS, NULL},
-#define ROW(name, ...) {#name, (PyCFunction)(void (*)(void))method_##name, METH_FASTCALL, "See scalargrad." #name "."},
-    UNARY(ROW) BINARY(ROW)
-#undef ROW
+    {"_order", order_of_one, METH_NOARGS, NULL},
+#define METHOD(name) {#name, (PyCFunction)(void (*)(void))method_##name, METH_FASTCALL, "See scalargrad." #name "."},
+    UNARY_METHODS(METHOD) BINARY_METHODS(METHOD) MANY_METHODS(METHOD)
+#undef METHOD
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
+    {Py_tp_doc, "Value(data, _children=(), _op='', label='', *, children=None, local_grads=None, name='')\n--\n\n"},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_traverse, node_traverse},
     {Py_tp_clear, node_clear},
@@ -2141,31 +2276,24 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-/* The module. What is not hot, engine._lend adds. */
+/* The module. */
 
 static PyMethodDef functions[] = {
-    {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL, "Apply an operation to Values and numbers: see engine.py."},
     {"topological_order", (PyCFunction)(void (*)(void))topological_order, METH_FASTCALL,
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
-    {"_set_mode", set_mode, METH_O, NULL},
-    {"_reset_mode", reset_mode, METH_O, NULL},
-    {"_after_fork", after_fork, METH_NOARGS, NULL},
-    {"_traces_changed", traces_changed, METH_NOARGS, NULL},
+    {"weighted_sum", (PyCFunction)(void (*)(void))weighted_sum, METH_FASTCALL,
+     "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name: see engine.py."},
     {NULL, NULL, 0, NULL},
 };
 
-static int fill_table(PyObject *ops)
+static int start_table(PyObject *table)
 {
-    PyObject *table = PyObject_GetAttrString(ops, "TABLE");
-    for (int row = 1; table && row < OPERATIONS; row++)
+    for (int row = 1; row < OPERATIONS; row++)
         if ((records[row] = Py_XNewRef(PyDict_GetItemString(table, rows[row].name))) == NULL) {
-            PyErr_Format(PyExc_ImportError, "the table of operations has no %s", rows[row].name);
-            Py_CLEAR(table);
+            PyErr_Format(PyExc_ImportError, "the table of operations has no %s: build the package again", rows[row].name);
+            return -1;
         }
-    Py_XDECREF(table); /* the module ops holds it */
-    two_over_root_pi = 2 / sqrt(3.141592653589793);
-    log_of_two = log(2);
-    return table ? 0 : -1;
+    return 0;
 }
 
 static int start_scopes(void)
@@ -2177,62 +2305,102 @@ static int start_scopes(void)
     return scopes && places && vacant && empty_tuple ? place_of_scope(empty_tuple, &place) : -1;
 }
 
-static int start_roles(void)
+static int start_names(PyObject **to, const char *const *names, int count)
 {
-    for (int role = 0; role < OTHER_ROLE; role++)
-        if ((roles[role] = PyUnicode_InternFromString(role_names[role])) == NULL)
+    for (int i = 0; i < count; i++)
+        if ((to[i] = PyUnicode_InternFromString(names[i])) == NULL)
             return -1;
+    return 0;
+}
+
+static int watch_mode(PyObject *changed) /* its bytes stay where they are while they are looked at */
+{
+    static Py_buffer view;
+    if (changed == NULL || PyObject_GetBuffer(changed, &view, PyBUF_WRITABLE) < 0)
+        return -1;
+    mode_changed = view.buf;
+    return 0;
+}
+
+static int watch_forks(void)
+{
+    static PyMethodDef method = {"after_fork", after_fork, METH_NOARGS, NULL};
+    PyObject *os = PyImport_ImportModule("os"), *function = os ? PyCFunction_New(&method, NULL) : NULL, *done = NULL;
+    if (function && !PyObject_HasAttrString(os, "register_at_fork"))
+        done = Py_NewRef(Py_None); /* where there are no forks */
+    else if (function) {
+        PyObject *keywords = Py_BuildValue("{sO}", "after_in_child", function);
+        PyObject *at_fork = keywords ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+        done = at_fork ? PyObject_Call(at_fork, empty_tuple, keywords) : NULL;
+        Py_XDECREF(at_fork);
+        Py_XDECREF(keywords);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(os);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static int start_type(PyObject *base)
+{
+    PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
+    Value = bases ? (PyTypeObject *)PyType_FromSpecWithBases(&spec, bases) : NULL;
+    Py_XDECREF(bases);
+    if (Value == NULL || (detach_anywhere = PyObject_GetAttrString(base, "detach")) == NULL)
+        return -1;
+    Value->tp_vectorcall = node_vectorcall;
+    Value->tp_getattro = PyObject_GenericGetAttr; /* until there is an attribute: the interpreter knows short cuts */
+    Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
     return 0;
 }
 
 static int execute(PyObject *module)
 {
+    PyObject *base = NULL, *changed = NULL, *table = NULL;
     const struct {
         PyObject **to;
-        const char *name;
+        const char *module, *name;
     } wanted[] = {
-        {&mode_variable, "_mode"},
-        {&linearize, "_linearize"},
-        {&traces, "_traces"},
-        {&by_hand, "by_hand"},
-        {&is_traced, "is_traced"},
-        {&by_graph, "by_graph"},
-        {&refuse_traced, "refuse_traced"},
-        {&refuse_identity, "refuse_identity"},
-        {&refuse_truth, "refuse_truth"},
-        {&detached, "detached"},
-        {&note_gradient, "note_gradient"},
-        {&Op, "Op"},
-        {&backward_as_graph, "_backward_as_graph"},
-        {&check_result, "_check_result"},
-        {&check_gradients, "_check_gradients"},
-        {&number_function, "number"},
-        {&is_number_function, "is_number"},
+        {&Op, "scalargrad.op", "Op"},
+        {&number_function, "scalargrad.op", "number"},
+        {&is_number_function, "scalargrad.op", "is_number"},
+        {&table, "scalargrad.ops", "TABLE"},
+        {&current_mode, "scalargrad.modes", "current"},
+        {&changed, "scalargrad.modes", "changed"},
+        {&scope_block, "scalargrad.modes", "scope"},
+        {&by_hand, "scalargrad.micrograd", "by_hand"},
+        {&base, "scalargrad.node", "Node"},
+        {&linearize, "scalargrad.node", "linearize"},
+        {&is_unrecorded, "scalargrad.node", "is_unrecorded"},
+        {&check_result, "scalargrad.node", "check_result"},
+        {&check_gradients, "scalargrad.node", "check_gradients"},
+        {&traces, "scalargrad.traced", "traces"},
+        {&by_graph, "scalargrad.traced", "by_graph"},
+        {&refuse_traced, "scalargrad.traced", "refuse_traced"},
+        {&refuse_identity, "scalargrad.traced", "refuse_identity"},
+        {&refuse_truth, "scalargrad.traced", "refuse_truth"},
+        {&note_gradient, "scalargrad.traced", "note_gradient"},
+        {&backward_as_graph, "scalargrad.derivatives", "backward_as_graph"},
     };
     if (PyInterpreterState_Get() != PyInterpreterState_Main() || Value) {
         PyErr_SetString(PyExc_ImportError, "scalargrad._engine works in the main interpreter only, and loads once");
         return -1;
     }
-    PyObject *engine = PyImport_ImportModule("scalargrad.engine"), *ops = PyImport_ImportModule("scalargrad.ops");
-    int failed = engine == NULL || ops == NULL;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(wanted) && !failed; i++)
-        failed = (*wanted[i].to = PyObject_GetAttrString(engine, wanted[i].name)) == NULL;
+    int failed = 0;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(wanted) && !failed; i++) {
+        PyObject *from = PyImport_ImportModule(wanted[i].module);
+        failed = from == NULL || (*wanted[i].to = PyObject_GetAttrString(from, wanted[i].name)) == NULL;
+        Py_XDECREF(from);
+    }
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
     one = PyFloat_FromDouble(1.0);
-    failed = failed || one == NULL || start_scopes() < 0 || start_roles() < 0 || fill_table(ops) < 0 || (Value = (PyTypeObject *)PyType_FromSpec(&spec)) == NULL;
-    if (!failed) {
-        Value->tp_vectorcall = node_vectorcall;
-        Value->tp_getattro = PyObject_GenericGetAttr; /* until there is an attribute: the interpreter knows short cuts */
-        Py_SET_REFCNT(Value, Py_REFCNT(Value) + (1 << 20)); /* for all the nodes that do not count for it */
-        PyObject *done = PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0
-                             ? NULL
-                             : PyObject_CallMethod(engine, "_lend", "O", module);
-        failed = done == NULL;
-        Py_XDECREF(done);
-    }
-    Py_XDECREF(engine);
-    Py_XDECREF(ops);
+    failed = failed || one == NULL || watch_mode(changed) < 0 || start_scopes() < 0 || start_table(table) < 0 ||
+             start_names(roles, role_names, OTHER_ROLE) < 0 || start_names(kinds, kind_names, KINDS) < 0 ||
+             start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0;
+    Py_XDECREF(base);
+    Py_XDECREF(changed);
+    Py_XDECREF(table);
     return failed ? -1 : 0;
 }
 

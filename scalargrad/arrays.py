@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from scalargrad import engine, ops
-from scalargrad.engine import TracingError, is_value
-from scalargrad.ops import Op
+from scalargrad.node import Node
+from scalargrad.op import Op, Operand
+from scalargrad.traced import TracingError
 
 
-class Array(np.ndarray):
+class Array(np.ndarray, Operand):
     """An array of Values, and of numbers among them.
 
     >>> from scalargrad import Value, array
@@ -61,7 +62,7 @@ class Array(np.ndarray):
         return super().astype(dtype, *more, **keywords)
 
     @staticmethod
-    def _apply(op: Op, *arguments: Any) -> Any:
+    def apply(op: Op, *arguments: Any) -> Any:
         return apply(op, *arguments)
 
 
@@ -106,11 +107,13 @@ def data_of(array: Any) -> Any:
 
     Raises TracingError where a Value has no number.
     """
-    if is_value(array):
+    if isinstance(array, Node):
         return array.data
     plain = _plain(array)
     if isinstance(plain, np.ndarray) and plain.dtype.hasobject:
-        return np.array([x.data if is_value(x) else x for x in plain.ravel().tolist()], float).reshape(plain.shape)
+        return np.array([x.data if isinstance(x, Node) else x for x in plain.ravel().tolist()], float).reshape(
+            plain.shape
+        )
     return plain
 
 
@@ -187,7 +190,7 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
 def _elementwise(function: Op | Callable[..., Any]) -> Any:
     """Make the ufunc of an operation; one of two arguments reduces in any order, too."""
     if isinstance(function, Op):
-        apply_one = partial(engine.Value._apply, function)  # type: ignore[attr-defined] # of the Value in use
+        apply_one = partial(engine.Value.apply, function)  # type: ignore[attr-defined] # of the Value in use
         apply_one.__name__ = function.name  # type: ignore[attr-defined] # for messages
         return np.frompyfunc(apply_one, len(function.partials), 1, identity=None)
     return np.frompyfunc(function, function.__code__.co_argcount, 1, identity=None)
@@ -227,7 +230,7 @@ def call_with_value(ufunc: Any, method: str, inputs: Sequence[Any], keywords: di
     >>> call_with_value(np.exp, "__call__", (Value(0.0),), {})
     Value(data=1.0, grad=0.0)
     """
-    if method == "__call__" and not keywords and all(is_value(x) or isinstance(x, float) for x in inputs):
+    if method == "__call__" and not keywords and all(isinstance(x, (Node, float)) for x in inputs):
         function = FUNCTIONS.get(ufunc.__name__)
         if function:
             return function(*inputs)
@@ -305,14 +308,14 @@ def _refusal(name: str) -> str:
 
 
 def _holds_objects(thing: Any) -> bool:
-    return is_value(thing) or (isinstance(thing, np.ndarray) and thing.dtype.hasobject)
+    return isinstance(thing, Node) or (isinstance(thing, np.ndarray) and thing.dtype.hasobject)
 
 
 def _plain(thing: Any) -> Any:
     """Return what NumPy itself deals with: a plain array of an array or a Value."""
     if thing.__class__ is Array:
         return thing.view(np.ndarray)
-    if is_value(thing):
+    if isinstance(thing, Node):
         lone = np.empty((), object)
         lone[()] = thing
         return lone

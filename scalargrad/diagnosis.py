@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, isfinite, isinf, isnan, log10
 
-from scalargrad.ops import Op, describe
+from scalargrad.op import Op, describe
 from scalargrad.value import Value, topological_order
 
 Edge = tuple[Value, Value, float]  # a result, an operand, and the derivative of the one with respect to the other
@@ -132,7 +132,7 @@ def explain(value: Value, root: Value) -> Explanation:
     for name, argument in (("value", value), ("root", root)):
         if not isinstance(argument, Value):
             raise TypeError(f"{name} must be a Value, got {argument!r} ({type(argument).__name__})")
-    if value.role == "constant":
+    if value.kind == "constant":
         return Explanation(value, root, 0.0, "constant")
     order = topological_order(root)
     reached = {value}
@@ -170,7 +170,7 @@ class _Flow:
         self.received: dict[Value, list[float]] = {node: [] for node in reached}
         for child in reversed(order):
             for parent, local in zip(child.parents, child.local_gradients, strict=True):
-                if parent.role == "constant":
+                if parent.kind == "constant":
                     continue
                 passed = local * self.gradients[child]
                 self.gradients[parent] += passed

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.ops import Op, Text
+from scalargrad.op import Op, Text
 
 _BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
 CONSTANTS = {"pi": math.pi}

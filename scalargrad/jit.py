@@ -25,8 +25,8 @@ from weakref import WeakValueDictionary
 from scalargrad.compiler.calls import Compiled, Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import Program, record
-from scalargrad.engine import TracingError, tracing
-from scalargrad.ops import Op, number
+from scalargrad.op import Op, number
+from scalargrad.traced import TracingError, tracing
 from scalargrad.transforms import _active, _here, active, is_active
 from scalargrad.tree import Reads, Shape, Structure, is_array, is_object, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
@@ -375,7 +375,7 @@ def _trace(function: Function, arguments: Sequence[Any], keywords: dict[str, Any
         made = []
         for i in range(sum(sizes)):
             leaf = Value(nan, label=name if len(own) == 1 and own[0] is None else f"{name}[{i}]")
-            leaf.role = "traced"
+            leaf.kind = "traced"
             made.append(leaf)
         leaves.extend(made)
         numbers.extend(_numbers(units, name, axis == 0))
@@ -437,7 +437,7 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
 
     def inside(node: Value) -> bool:
         own = not node.parents and node.role in ("", "parameter")
-        return node.role == "traced" or (node._traced and not own)
+        return node.kind == "traced" or (node._traced and not own)
 
     found: dict[Value, None] = {}
     values = [x for x in results if isinstance(x, Value)]

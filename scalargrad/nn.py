@@ -18,8 +18,10 @@ from operator import add
 from typing import Any, cast
 
 from scalargrad import ops
-from scalargrad.engine import is_traced, scope, under_way
 from scalargrad.expression import Expression
+from scalargrad.micrograd import one_module
+from scalargrad.modes import scope
+from scalargrad.op import Op, is_number, number
 from scalargrad.ops import (
     abs,
     difference,
@@ -30,7 +32,6 @@ from scalargrad.ops import (
     log1p,
     logaddexp,
     maximum,
-    number,
     relu,
     sigmoid,
     softplus,
@@ -39,9 +40,10 @@ from scalargrad.ops import (
     xlog1py,
     xlogy,
 )
+from scalargrad.traced import is_traced, under_way
 from scalargrad.value import Value
 
-ops.one_module(__name__)
+one_module(__name__)
 
 Activation = str | Callable[[Value], Value] | None
 
@@ -125,7 +127,9 @@ def is_parameter(thing: Any) -> bool:
     >>> is_parameter(Value(1.0)), is_parameter(1.0)
     (True, False)
     """
-    return isinstance(thing, Value) and (thing.role in ("parameter", "traced") or not (thing.role or thing.parents))
+    return isinstance(thing, Value) and (
+        thing.kind == "traced" or thing.role == "parameter" or not (thing.role or thing.parents)
+    )
 
 
 def _leaves(thing: Any, path: _Path = None, above: tuple[Any, ...] = ()) -> Iterator[tuple[_Path, Value]]:
@@ -210,7 +214,7 @@ class _InZ:
         return out
 
 
-def _applied(op: ops.Op, x: Any) -> Any:
+def _applied(op: Op, x: Any) -> Any:
     # By the method, as micrograd's neurons do it: programs patch it.
     return getattr(x, op.name)() if isinstance(x, Value) and ops.TABLE.get(op.name) is op else op(x)
 
@@ -270,7 +274,7 @@ class Neuron(Module):
         if self._function is None or not self.nonlin:
             return z
         with scope(self.name):
-            if isinstance(self._function, ops.Op):
+            if isinstance(self._function, Op):
                 h = _applied(self._function, z)
             else:  # several operations, which deserve a frame
                 with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
@@ -421,7 +425,7 @@ class Elementwise(Module):
     [0.0, 2.0]
     """
 
-    operation: ops.Op
+    operation: Op
 
     def __call__(self, x: Any) -> Any:
         return _applied(self.operation, x) if isinstance(x, Value) else [_applied(self.operation, xi) for xi in x]
@@ -685,9 +689,9 @@ def _nonempty(values: Sequence[Any], label: str, role: str) -> list[Value]:
 
 def _paired(outputs: Any, targets: Any) -> tuple[list[Value], list[Value]]:
     """Return outputs and targets as lists of Values of one length; a lone one of each is a list of one."""
-    lone = isinstance(outputs, Value) or ops.is_number(outputs)
+    lone = isinstance(outputs, Value) or is_number(outputs)
     values = _nonempty([outputs] if lone else outputs, "y", "input")
-    targets = [targets] if isinstance(targets, Value) or ops.is_number(targets) else targets
+    targets = [targets] if isinstance(targets, Value) or is_number(targets) else targets
     if len(targets) != len(values):
         raise ValueError(f"target: expected {len(values)}, as many as there are outputs, got {len(targets)}")
     return values, as_values(targets, "t", "target")

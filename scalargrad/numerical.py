@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf, isfinite, nan, ulp
 from typing import Any
 
-from scalargrad.engine import no_grad
+from scalargrad.modes import no_grad
 from scalargrad.transforms import jacfwd, jacrev
 from scalargrad.tree import flatten
 from scalargrad.value import Value

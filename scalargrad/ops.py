@@ -1,10 +1,13 @@
-"""The table of operations: one record says everything the project knows about one operation.
+"""The table of operations.
 
-A partial derivative is written once, over operators and other operations only, so that the very same line
-runs on floats (a backward pass), on Values (a derivative that can be differentiated again) and on whatever
-else knows how to apply an operation. In its scope: `out`, the result, and the arguments in their order.
+A partial derivative is written once, over operators and other operations only, so that the very same line runs on floats
+(a backward pass), on Values (a derivative that can be differentiated again) and on every other operand. In its scope:
+`out`, the result, and the arguments in their order. See op.py for the fields of a record.
 
-Adding an operation is one record here and one row of test points in `tests/points.py`.
+Adding an operation is one record here and one row of test points in `tests/points.py`: the C twin's table, the methods of
+Value and their types are written from here when the package is built.
+
+Read on in engine.py, where Values record operations.
 """
 
 # mypy: disable-error-code="has-type"
@@ -12,378 +15,19 @@ Adding an operation is one record here and one row of test points in `tests/poin
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import math
 import operator
-import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial, wraps
-from itertools import zip_longest
+from builtins import abs as abs_of_complex
+from collections.abc import Callable
 from math import copysign, inf, isnan, nan
-from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
-Node = TypeVar("Node")  # a Value, or whatever else operations can be applied to
+from scalargrad.micrograd import one_module
+from scalargrad.op import ATOM as ATOM  # noqa: PLC0414 - for those who print
+from scalargrad.op import POWER, PRODUCT, SUM, Op
+from scalargrad.op import TABLE as TABLE
 
-# How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
-SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
-
-
-class Text(str):
-    """A printed expression that puts itself in parentheses where its surroundings bind more tightly.
-
-    >>> "{:2}*{:3}".format(Text("a + b", SUM), Text("c"))
-    '(a + b)*c'
-    """
-
-    __slots__ = ("precedence",)
-    precedence: int
-
-    def __new__(cls, text: str, precedence: int = ATOM) -> Text:  # noqa: PYI034 - Self is for Python 3.11
-        self = super().__new__(cls, text)
-        self.precedence = precedence
-        return self
-
-    def __format__(self, minimum: str) -> str:
-        return f"({self!s})" if minimum and self.precedence < int(minimum) else str(self)
-
-
-_ieee: ContextVar[bool] = ContextVar("scalargrad.ieee", default=False)
-
-
-class Setting:
-    """What holds inside a `with` block, or, as a decorator, whenever the body of a function runs.
-
-    >>> @ieee()
-    ... def logarithms(x):
-    ...     yield log(x)
-    >>> next(logarithms(0.0))
-    -inf
-
-    A generator or a coroutine, which stops and goes on, is in it between its stops only.
-    """
-
-    def __init__(self, enter: Callable[[], AbstractContextManager[None]]) -> None:
-        self._enter = enter
-        self._entered: list[Any] = []
-
-    def __enter__(self) -> None:
-        block = self._enter()
-        block.__enter__()
-        self._entered.append(block)
-
-    def __exit__(self, *raised: object) -> None:
-        self._entered.pop().__exit__(*raised)
-
-    def __call__(self, function: Any) -> Any:
-        """Let it hold whenever the body of a function runs."""
-        return held(self._enter, function)
-
-
-def setting(block: Callable[..., AbstractContextManager[None]]) -> Callable[..., Setting]:
-    """Make a decorator, too, of a function that makes a context manager.
-
-    >>> setting(ieee)()(log)(0.0)
-    -inf
-    """
-
-    @wraps(block)
-    def make(*arguments: Any) -> Setting:
-        return Setting(partial(block, *arguments))
-
-    return make
-
-
-def held(enter: Callable[[], AbstractContextManager[None]], function: Any) -> Any:
-    """Return a function whose body runs inside a block that is entered each time that it starts or goes on.
-
-    >>> held(ieee, log)(0.0)
-    -inf
-    """
-    if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(held(enter, function.__func__))
-
-    def generator(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
-        return (yield from _Steps(enter, function(*arguments, **keywords)))
-
-    async def coroutine(*arguments: Any, **keywords: Any) -> Any:
-        return await _Awaited(enter, function(*arguments, **keywords))
-
-    async def asynchronous_generator(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
-        inner = function(*arguments, **keywords)
-        step = inner.__anext__()
-        while True:
-            try:
-                item = await _Awaited(enter, step)
-            except StopAsyncIteration:
-                return
-            try:
-                step = inner.asend((yield item))
-            except GeneratorExit:
-                await _Awaited(enter, inner.aclose())
-                raise
-            except BaseException as error:  # noqa: BLE001 - which the body may be waiting for
-                step = inner.athrow(error)
-
-    def plain(*arguments: Any, **keywords: Any) -> Any:
-        with enter():
-            return function(*arguments, **keywords)
-
-    kinds: dict[Callable[[Any], bool], Callable[..., Any]] = {
-        inspect.isgeneratorfunction: generator,
-        inspect.iscoroutinefunction: coroutine,
-        inspect.isasyncgenfunction: asynchronous_generator,
-    }
-    return wraps(function)(next((wrapper for is_kind, wrapper in kinds.items() if is_kind(function)), plain))
-
-
-class _Steps(Generator[Any, Any, Any]):
-    """A generator, or what a coroutine waits for, each step of which is inside a block."""
-
-    def __init__(self, enter: Callable[[], AbstractContextManager[None]], inner: Any) -> None:
-        self.enter, self.inner = enter, inner
-
-    def send(self, value: Any) -> Any:
-        with self.enter():
-            return self.inner.send(value)
-
-    def throw(self, *raised: Any) -> Any:
-        with self.enter():
-            return self.inner.throw(*raised)
-
-
-class _Awaited(_Steps):
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self
-
-
-@setting
-@contextmanager
-def ieee() -> Iterator[None]:
-    """Follow IEEE 754 instead of raising: log 0 is -inf, 1/0 is inf, log -1 is nan.
-
-    >>> with ieee():
-    ...     log(0.0), div(1.0, 0.0), exp(710.0), log(-1.0)
-    (-inf, inf, inf, nan)
-    """
-    token = _ieee.set(True)
-    try:
-        yield
-    finally:
-        _ieee.reset(token)
-
-
-def one_module(name: str) -> None:
-    """See to it that a module which is imported by another package's name is the one that is there already.
-
-    >>> one_module("scalargrad.ops")
-
-    Programs for micrograd run after `sys.modules["micrograd"] = scalargrad`, but then `import micrograd.engine` would
-    execute the file once more, and make a second Value, unlike the first.
-    """
-    first = f"{__package__}.{name.rpartition('.')[2]}"
-    if name != first:
-        sys.modules[name] = importlib.import_module(first)
-
-
-def is_number(value: Any) -> bool:
-    """Say whether a value can enter the graph: a real number that becomes a float.
-
-    >>> is_number(3), is_number("3")
-    (True, False)
-    """
-    if isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_"):  # NumPy's bool
-        return True
-    return (
-        getattr(value, "shape", None) == () and hasattr(value, "item") and is_number(value.item())
-    )  # an array or tensor without dimensions
-
-
-def number(value: Any, name: str = "value") -> float:
-    """Return a real number as a float: int, bool, Fraction and NumPy's real scalars included.
-
-    >>> number(3, "x")
-    3.0
-
-    Raises TypeError for anything else: a string, None, a complex, a Decimal, an array, a Value.
-    """
-    if type(value) is float:
-        return value
-    if is_number(value):
-        try:
-            return float(value if isinstance(value, (float, int, Real)) else value.item())
-        except OverflowError:
-            raise OverflowError(f"{name} is too large for a float") from None
-    raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
-
-
-def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) -> str:
-    """Name an operation with its arguments, for a message.
-
-    >>> describe("log", [-0.3], ["p"])
-    'log(p = -0.3)'
-    """
-    named = (f"{label} = {x!r}" if label else repr(x) for x, label in zip_longest(arguments, labels))
-    return f"{name}({', '.join(named)})"
-
-
-apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py: arrays hold Values, which stand below
-
-
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class Op:
-    """An operation, and the function that applies it to numbers or to Values.
-
-    >>> cube = Op("cube", lambda x: x * x * x, lambda out, x: 3 * x * x)
-    >>> cube(2.0)
-    8.0
-
-    name      NumPy's name for it, where NumPy has one
-    forward   its value: floats to a float, raising where Python's own function raises
-    partials  one function `(out, *arguments)` an argument: the partial derivative with respect to it
-    needs     its domain in words, for error messages (the arguments are called x and y)
-    beyond    what IEEE 754 gives where `forward` raises
-    symbol    how a picture shows it
-    text      how it prints as an expression that `scalargrad eval` reads; fields state a minimal precedence
-    latex     the same in LaTeX
-    precedence  of what was printed
-    libm      for the compiler: C's name for it, where its mathematical library has it
-    branchless  for the compiler: its value, written like a partial, over other operations
-    doc       one sentence and an example
-    """
-
-    name: str
-    forward: Callable[..., float]
-    partials: tuple[Callable[..., Any], ...]
-    needs: str
-    beyond: Callable[..., float]
-    symbol: str
-    text: str
-    latex: str
-    precedence: int
-    libm: str
-    branchless: Callable[..., Any] | None
-
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., float],
-        *partials: Callable[..., Any],
-        needs: str = "",
-        beyond: Callable[..., float] = lambda *arguments: nan,
-        symbol: str = "",
-        text: str = "",
-        latex: str = "",
-        precedence: int = ATOM,
-        libm: str = "",
-        branchless: Callable[..., Any] | None = None,
-        doc: str = "",
-    ) -> None:
-        if not partials:
-            raise TypeError(f"Op {name!r} needs one partial derivative for each argument, got none")
-        fields = ", ".join("{}" for _ in partials)
-        self.__dict__.update(
-            name=name,
-            forward=forward,
-            partials=partials,
-            needs=needs,
-            beyond=beyond,
-            symbol=symbol or name,
-            text=text or f"{name}({fields})",
-            latex=latex or rf"\operatorname{{{{{name}}}}}\left({fields}\right)",
-            precedence=precedence,
-            libm=libm,
-            branchless=branchless,
-            __doc__=doc,
-            __module__=sys._getframe(1).f_globals.get("__name__"),
-        )
-
-    @overload
-    def __call__(self, *arguments: float) -> float: ...
-    @overload
-    def __call__(self, *arguments: Node | float) -> Node: ...
-    def __call__(self, *arguments: Any) -> Any:
-        if len(arguments) != len(self.partials):
-            raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
-        try:
-            for argument in arguments:
-                if type(argument) is not float and hasattr(argument, "_apply"):
-                    return argument._apply(self, *arguments)
-            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
-        except TypeError:
-            numpy = sys.modules.get("numpy")
-            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
-                raise
-            return apply_to_arrays(self, *arguments)
-        try:
-            return self.forward(*floats)
-        except (ArithmeticError, ValueError) as error:
-            return self.outside(error, floats)
-
-    def outside(self, error: Exception, arguments: Sequence[float], labels: Sequence[str] = ()) -> float:
-        """Answer for `forward`, which raised `error`: what IEEE 754 gives, or the error with names and numbers."""
-        if _ieee.get():
-            return self.beyond(*arguments)
-        if isinstance(error, OverflowError):
-            reason = "the result is too large for a float"
-        else:
-            reason = f"needs {self.needs}" if self.needs else str(error)
-        raise type(error)(f"{describe(self.name, arguments, labels)}: {reason}") from None
-
-    def print(self, *operands: str, style: str = "text") -> Text:
-        """Print the operation on printed operands, in a style ("text" or "latex").
-
-        >>> mul.print(add.print("a", "b"), "c")
-        '(a + b)*c'
-        """
-        template: str = getattr(self, style)
-        return Text(template.format(*(o if isinstance(o, Text) else Text(o) for o in operands)), self.precedence)
-
-    def __repr__(self) -> str:
-        return f"<operation {self.name}>"
-
-    def __reduce__(self) -> str:
-        # By name, as pickle treats functions: the record itself is full of lambdas. Pickle looks whether it is found.
-        names = vars(sys.modules.get(self.__module__, operator))
-        return next((name for name in (self.name, *names) if names.get(name) is self), self.name)
-
-
-def operation(function: Callable[..., tuple[Any, Any]]) -> Op:
-    """Make an operation of a function that returns the value and the tuple of its partial derivatives.
-
-    >>> @operation
-    ... def scaled_square(x, y):
-    ...     return x * y * y, (y * y, 2 * x * y)
-    >>> scaled_square(3.0, 2.0)
-    12.0
-
-    Written with operators and scalargrad's functions (not `math`'s), it can be differentiated to any order.
-    """
-    arity = len(inspect.signature(function).parameters)
-
-    def evaluate(*arguments: Any) -> tuple[Any, tuple[Any, ...]]:
-        value, partials = function(*arguments)
-        partials = partials if isinstance(partials, (tuple, list)) else (partials,)
-        if len(partials) != arity:
-            raise TypeError(f"{op.name} must return its value and {arity} partial derivatives, got {partials!r}")
-        return value, tuple(partials)
-
-    def partial(index: int) -> Callable[..., Any]:
-        return lambda out, *arguments: evaluate(*arguments)[1][index]
-
-    op = Op(
-        function.__name__,
-        lambda *arguments: evaluate(*arguments)[0],
-        *map(partial, range(arity)),
-        doc=function.__doc__ or "",
-    )
-    op.__dict__["__module__"] = function.__module__
-    return op
-
+one_module(__name__)
 
 # Forward functions that Python's math module has not, or has otherwise.
 
@@ -412,6 +56,14 @@ def _power_rule(x: float, y: float) -> float:
     except (ArithmeticError, ValueError):
         out = _power_beyond(x, exponent)
     return y * out if exact else y * (out / x)
+
+
+def _hypot(x: float, y: float) -> float:
+    # By C's function, as in the twin and in compiled code: math.hypot has digits of its own.
+    try:
+        return abs_of_complex(complex(x, y))
+    except OverflowError:  # CPython raises it for nan, too, after an operation that did overflow
+        return nan if isnan(x) or isnan(y) else inf
 
 
 def _logaddexp(x: float, y: float) -> float:
@@ -451,7 +103,7 @@ def _gaussian(x: float) -> float:
     # The rounding of x*x alone would cost up to x*x ulps: split x so that the large square is exact.
     if math.fabs(x) > 28:
         return 0.0
-    high = (carry := 134217729 * x) - (carry - x)
+    high = (x + 1.5 * 2**32) - 1.5 * 2**32  # a multiple of 2**-20
     return math.exp(-high * high) * math.exp((high - x) * (high + x))
 
 
@@ -584,7 +236,7 @@ arctan2 = Op(
     lambda out, x, y: hypot_slope(y, x) / hypot(x, y), lambda out, x, y: -hypot_slope(x, y) / hypot(x, y),
     libm="atan2", doc="Angle in radians of the point with ordinate x and abscissa y.\n\n>>> arctan2(0.0, 1.0)\n0.0")
 hypot = Op(
-    "hypot", math.hypot, lambda out, x, y: hypot_slope(x, y), lambda out, x, y: hypot_slope(y, x),
+    "hypot", _hypot, lambda out, x, y: hypot_slope(x, y), lambda out, x, y: hypot_slope(y, x),
     latex=r"\sqrt{{{:4}^2 + {:4}^2}}",
     libm="hypot", doc="Square root of x*x + y*y, without overflow.\n\n>>> hypot(3.0, 4.0)\n5.0")
 
@@ -644,7 +296,7 @@ where = Op(
     symbol="where", latex=r"\left({1} \text{{ if }} {0} \text{{ else }} {2}\right)",
     doc="y where the condition x is not 0, else z; nan where x is nan.\n\n>>> where(greater(2.0, 1.0), 3.0, 4.0)\n3.0")
 
-# Helpers of the partials above: conditions as numbers, and what plain formulas would compute inaccurately.
+# Conditions as numbers.
 greater = Op(
     "greater", _compare(operator.gt), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
     symbol=">", latex="[{} > {}]",
@@ -653,6 +305,12 @@ equal = Op(
     "equal", _compare(operator.eq), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
     symbol="=", latex="[{} = {}]",
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
+
+OPERATIONS: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
+
+# What is left are helpers of the partials above, no operations that people ask for: what plain formulas would compute
+# inaccurately, and derivatives whose own derivatives, as the quotient and product rules give them, are differences in
+# which all digits or the whole range may be lost.
 power_rule = Op(
     "power_rule", _power_rule,
     lambda out, x, y: power_term(y * (y - 1), x, y - 2), lambda out, x, y: pow(x, y - 1) + out * log(x + equal(x, 0)),
@@ -682,8 +340,6 @@ gaussian = Op(
     symbol="exp −x²", latex="e^{{-{:4}^2}}",
     branchless=_gaussian_branchless,
     doc="exp(-x*x).\n\n>>> gaussian(0.0)\n1.0")
-# Derivatives whose own derivatives, as the quotient and product rules give them, are differences in which all digits or the
-# whole range may be lost: theirs are written down.
 arcsin_slope = Op(
     "arcsin_slope", lambda x: 1 / math.sqrt(_one_less_square(x)), lambda out, x: x * out / _one_less_square(x),
     needs="-1 < x < 1", beyond=lambda x: inf if math.fabs(x) == 1 else nan,
@@ -707,7 +363,7 @@ logaddexp_slope = Op(
     symbol="σ(x − y)", latex=r"\sigma\left({:1} - {:2}\right)", branchless=_logaddexp_slope,
     doc="sigmoid(x - y), as exp(x)/(exp(x) + exp(y)), the derivative of logaddexp.\n\n>>> logaddexp_slope(1.0, 1.0)\n0.5")
 hypot_slope = Op(
-    "hypot_slope", lambda x, y: x / math.hypot(x, y),
+    "hypot_slope", lambda x, y: x / _hypot(x, y),
     lambda out, x, y: hypot_slope(y, x) * (hypot_slope(y, x) / hypot(x, y)),
     lambda out, x, y: -out * (hypot_slope(y, x) / hypot(x, y)),
     needs="x and y that are not both 0",
@@ -716,7 +372,7 @@ hypot_slope = Op(
     doc="x/hypot(x, y), the derivative of hypot.\n\n>>> hypot_slope(3.0, 4.0)\n0.6")
 # fmt: on
 
-TABLE: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
+TABLE.update((name, record) for name, record in list(globals().items()) if isinstance(record, Op))
 
 # Beside the table, because its partial is not the derivative of its value.
 stop_gradient = Op(
@@ -728,4 +384,4 @@ stop_gradient = Op(
 )
 
 if not TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
-    __all__ = ["Op", "ieee", "operation", "stop_gradient", *TABLE]  # noqa: PLE0604 - its keys are names
+    __all__ = ["stop_gradient", *OPERATIONS]  # noqa: PLE0604 - its keys are names

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf, sqrt
 from typing import Any
 
-from scalargrad.ops import number
+from scalargrad.op import number
 from scalargrad.value import Value
 
 

@@ -10,13 +10,12 @@ import ast
 import math
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.engine import _order
 from scalargrad.expression import CONSTANTS, Expression
-from scalargrad.ops import PRODUCT, SUM, Op, Text, number
+from scalargrad.op import ATOM, PRODUCT, SUM, Op, Operand, Text, number
+from scalargrad.order import ordered
 
 _LONGEST = 100_000  # characters: what a graph shares, its text repeats, doubling at every step in the worst case
 
@@ -43,11 +42,7 @@ _LATIN_CAPITALS = {
 }  # TeX has no others
 
 
-def _reflected(op: Op) -> Callable[[Formula, Any], Formula]:
-    return lambda self, other: op(other, self)
-
-
-class Formula:
+class Formula(Operand):
     """A name, a number, or an operation on formulas: to print, to differentiate, and to call with numbers.
 
     >>> f = parse("relu(z) + sin(z)")
@@ -162,24 +157,8 @@ class Formula:
     def _is(self, op: Op) -> bool:
         return self.head is op
 
-    __add__, __sub__, __mul__, __truediv__, __pow__ = (
-        lambda self, other, op=op: op(self, other) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.pow)
-    )
-    __radd__, __rsub__, __rmul__, __rtruediv__, __rpow__ = map(
-        _reflected, (ops.add, ops.sub, ops.mul, ops.div, ops.pow)
-    )
-
-    def __neg__(self) -> Formula:
-        return ops.neg(self)
-
-    def __pos__(self) -> Formula:
-        return self
-
-    def __abs__(self) -> Formula:
-        return ops.abs(self)
-
     @staticmethod
-    def _apply(op: Op, *operands: Any) -> Formula:
+    def apply(op: Op, *operands: Any) -> Formula:
         return Formula(op, *operands)
 
     def __repr__(self) -> str:
@@ -214,14 +193,14 @@ def printed_number(x: float, style: str = "text") -> Text:
     """
     if abs(x) in _NAMED:
         text = _NAMED[abs(x)][style == "latex"]
-        text, precedence = ("-" + text, SUM) if x < 0 else (text, PRODUCT if "/" in text else ops.ATOM)
+        text, precedence = ("-" + text, SUM) if x < 0 else (text, PRODUCT if "/" in text else ATOM)
         return Text(text, precedence)
     text = repr(x).removesuffix(".0")
     mantissa, e, exponent = text.partition("e")
     if style == "latex" and e:
         power = f"10^{{{int(exponent)}}}"
         text = power if mantissa == "1" else "-" + power if mantissa == "-1" else rf"{mantissa} \cdot {power}"
-    return Text(text, SUM if x < 0 else PRODUCT if e and style == "latex" else ops.ATOM)
+    return Text(text, SUM if x < 0 else PRODUCT if e and style == "latex" else ATOM)
 
 
 def _printed_name(name: str, style: str) -> str:
@@ -261,8 +240,7 @@ def steps(formula: Formula) -> list[Formula]:
     >>> steps(parse("sin(x)"))
     [x, sin(x)]
     """
-    order: Any = _order
-    return order((formula,))  # which needs no more of a node than `_parents`
+    return ordered([formula])
 
 
 def _is_negative(formula: Formula) -> bool:

@@ -14,8 +14,11 @@ from functools import partial
 from operator import index
 from typing import Any, SupportsIndex
 
-from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product, under_way
-from scalargrad.ops import ieee, number
+from scalargrad.derivatives import cotangents, local_slope, product
+from scalargrad.modes import Block, ieee
+from scalargrad.node import again
+from scalargrad.op import number
+from scalargrad.traced import is_traced, under_way
 from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
 from scalargrad.value import Value, topological_order
 
@@ -69,13 +72,13 @@ class _Record:
         fresh = list(arguments)
         for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
             fresh[pick] = argument
-        with active(self.leaves), _changed(recording=True):
+        with active(self.leaves), Block(recording=True):
             result = function(*fresh, **keywords)
         numbers_out, self.outputs = flatten(result, "the function's result", "result")
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
-        self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n.parents))
+        self.wanted.update(n for n in self.order if n.kind != "constant" and any(p in self.wanted for p in n.parents))
         # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or is_active(self.results)
         if not isinstance(picks, Iterable):
@@ -91,8 +94,7 @@ class _Record:
                     parents = [image.get(parent, parent) for parent in node.parents]
                     image[node] = copied = again(node, parents)
                     copied.label, copied.scope = node.label, node.scope
-                    if node.role == "constant":
-                        copied.role = node.role
+                    copied.kind = node.kind
         return image
 
     def gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value] | None = None) -> list[Any]:
@@ -166,7 +168,9 @@ def _fresh(x: Any) -> Value:
         leaf.role = "input"
         return leaf
     leaf = Value(x._data, label=x.label)
-    leaf.role = "traced" if is_traced(x) else "parameter" if x.role == "parameter" else "input"
+    if is_traced(x):
+        leaf.kind = "traced"
+    leaf.role = "parameter" if x.role == "parameter" else "input"
     if trace := under_way():
         trace.stand_ins[leaf] = x
     return leaf
@@ -174,7 +178,7 @@ def _fresh(x: Any) -> Value:
 
 def _constant(x: Any) -> Value:
     value = Value(x)
-    value.role = "constant"
+    value.kind = "constant"
     return value
 
 

@@ -21,9 +21,9 @@ from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
-from scalargrad.engine import under_way
 from scalargrad.nn import Module, attributes_of, is_parameter
-from scalargrad.ops import Op, is_number, number
+from scalargrad.op import Op, is_number, number
+from scalargrad.traced import under_way
 from scalargrad.value import Value
 
 Shape = tuple[int, ...] | None  # of an array; None for a lone number
@@ -719,9 +719,9 @@ def _parameter(units: list[Any], index: int) -> Any:
     x = units[index]
     if not isinstance(x, Value) and not is_number(x):  # a row of a second derivative
         return x
-    if not isinstance(x, Value) or x.role == "constant":
+    if not isinstance(x, Value) or x.kind == "constant":
         x = units[index] = Value(x._data if isinstance(x, Value) else x)
-    if x.role != "traced":
+    if x.kind != "traced":
         x.role = "parameter"
     elif trace := under_way():
         trace.parameters.add(x)

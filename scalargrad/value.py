@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scalargrad import ops
+from scalargrad import op
 from scalargrad.engine import Value as Value
 from scalargrad.engine import engine_name as engine_name
 from scalargrad.engine import topological_order as topological_order
@@ -27,11 +27,11 @@ def _array_function(_: Value, function: Any, types: Any, arguments: Any, keyword
     return scalargrad.arrays.call_function(function, arguments, keywords)
 
 
-def _apply_to_arrays(op: ops.Op, *arguments: Any) -> Any:
+def _apply_to_arrays(operation: op.Op, *arguments: Any) -> Any:
     import scalargrad.arrays
 
-    return scalargrad.arrays.apply(op, *arguments)
+    return scalargrad.arrays.apply(operation, *arguments)
 
 
 Value.__array_ufunc__, Value.__array_function__ = _array_ufunc, _array_function  # type: ignore[attr-defined]
-ops.apply_to_arrays = _apply_to_arrays
+op.apply_to_arrays = _apply_to_arrays

@@ -19,8 +19,9 @@ from types import FunctionType
 
 import scalargrad
 from scalargrad import Value, ieee, no_grad, scope
-from scalargrad.engine import tracing
-from scalargrad.ops import TABLE, Op
+from scalargrad.op import Op
+from scalargrad.ops import TABLE
+from scalargrad.traced import tracing
 
 ACTS = 250  # in a program
 DEPTH = 3  # of acts within acts
@@ -276,9 +277,7 @@ def run(seed):
     y = x * x
     y.backward()
     y.__init__(1.0, (x,))  # no walk is thought to be under way
-    assert (x.grad, scalargrad.engine._mode.get(), scalargrad.engine._traces) == (6.0, scalargrad.engine.Mode(), []), (
-        seed
-    )
+    assert (x.grad, scalargrad.modes.current(), scalargrad.traced.traces) == (6.0, scalargrad.modes.PLAIN, []), seed
 
 
 def main():

@@ -410,7 +410,7 @@ def test_gradients_reach_the_values_of_an_array():
 # The functions of the table, called with arrays.
 
 
-@pytest.mark.parametrize("name", ops.TABLE)
+@pytest.mark.parametrize("name", ops.OPERATIONS)
 def test_operations_map_over_arrays(name):
     op = ops.TABLE[name]
     rows = [[0.3, 0.6][:2], [0.2, 0.9], [0.4, 0.1]][: len(op.partials)]

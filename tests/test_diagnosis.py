@@ -158,7 +158,7 @@ def test_unconnected():
         cut = x * w
     assert why(w, cut * x).startswith("d the root / d w = 0: the root was not computed from it")
     assert explain(w, (x * w).detach() + x).verdict == "unconnected"
-    w.role = "constant"
+    w.kind = "constant"
     assert why(w, x * w).endswith("takes no gradient")
 
 

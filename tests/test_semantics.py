@@ -27,8 +27,10 @@ from points import POINTS
 
 import scalargrad
 from scalargrad import TracingError
-from scalargrad.engine import tracing
-from scalargrad.ops import TABLE, Op, ieee, operation
+from scalargrad.modes import ieee
+from scalargrad.op import Op, operation
+from scalargrad.ops import OPERATIONS, TABLE
+from scalargrad.traced import tracing
 
 inf, nan = math.inf, math.nan
 every_operation = pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
@@ -293,7 +295,7 @@ def marked(engine, root):
     for node in engine.topological_order(root):
         node.marker = Marker()
         references.append((node, weakref.ref(node.marker)))
-    leaves = {id(node) for node, _ in references if not node._prev and node.role != "constant"}
+    leaves = {id(node) for node, _ in references if not node._prev and node.kind != "constant"}
     return {kind: [ref for node, ref in references if (id(node) in leaves) == kind] for kind in (True, False)}
 
 
@@ -586,7 +588,7 @@ def test_copies_keep_what_is_shared(Value, twin):
     assert z2._prev[0] is x2 is z2._prev[1]._prev[1]
     assert x2 is not x
     assert z2._op == "three"
-    assert z2._prev[2].role == "constant"
+    assert z2._prev[2].kind == "constant"
     for root in (h, h2):
         root.backward()
     assert (x2.grad.hex(), h2.data.hex(), x2.label) == (x.grad.hex(), h.data.hex(), "x")
@@ -710,7 +712,7 @@ def test_numbers_on_either_side_of_an_operator(Value, name, number):
             assert [p.grad for p in node._prev if p is not v] == [0.0], "a number takes no gradient"
 
 
-@pytest.mark.parametrize("name", [name for name, op in TABLE.items() if len(op.partials) == 2])
+@pytest.mark.parametrize("name", [name for name, op in OPERATIONS.items() if len(op.partials) == 2])
 def test_numbers_on_either_side_of_a_function(Value, name):
     op = TABLE[name]
     for point in ((0.7, 1.5), (1.5, 0.7)):
@@ -774,7 +776,7 @@ def test_float_of_a_value_says_why_not_and_what_instead(Value, f):
 
 def traced(Value):
     x = Value(nan)
-    x.role = "traced"
+    x.kind = "traced"
     return x
 
 
@@ -1025,7 +1027,7 @@ def test_a_trace_leaves_the_gradients_of_values_from_outside_as_they_were(Value)
         (w * x).backward()
         assert w.grad is x
         (w * x).backward()
-        assert [node._op for node in scalargrad.engine._order((w.grad,))] == ["", "+"]
+        assert [node._op for node in scalargrad.order.ordered((w.grad,))] == ["", "+"]
         (w * w).backward()
     assert w.grad == 5.0
 
@@ -1034,7 +1036,7 @@ def test_reading_a_nan_does_not_walk_the_graph(Value, monkeypatch):
     x = Value(nan)
     for _ in range(10):
         x = x * 2
-    monkeypatch.setattr(scalargrad.engine, "_ordered", lambda root: pytest.fail("a walk"))
+    monkeypatch.setattr(scalargrad.node, "ordered", lambda roots: pytest.fail("a walk"))
     assert isnan(x.data) and not x > 1 and x != 1 and f"{x:.1f}" == "nan"
 
 
@@ -1116,7 +1118,7 @@ def test_gradients_as_graphs_are_all_or_nothing(Value):
 def test_gradients_as_graphs_hold_no_empty_steps(Value):
     x, y = Value(1.5), Value(0.5)
     ((x + y) * x - y).backward(create_graph=True)
-    assert [node._op for node in scalargrad.engine._order((x.grad,))] == ["", "", "+", "+"]
+    assert [node._op for node in scalargrad.order.ordered((x.grad,))] == ["", "", "+", "+"]
 
 
 # Domain errors: where a float would. The float's side is Python's own.
@@ -1473,7 +1475,7 @@ def test_backward_can_be_wrapped(Value):
 
 def test_a_constant_takes_no_gradient_from_any_operation(Value):
     x = Value(3.0)
-    x.role = "constant"
+    x.kind = "constant"
     three = scalargrad.Op("three", lambda x, y, z: x * y * z, *[lambda out, x, y, z: y * z] * 3)
     for y in (x.sin(), x * 2, x / Value(2.0), three(x, Value(1.0), x)):
         y.backward()

@@ -35,7 +35,7 @@ from scalargrad import (
     value_and_grad,
     vjp,
 )
-from scalargrad.engine import is_value
+from scalargrad.node import Node
 from scalargrad.ops import TABLE
 
 ON_VALUES = SimpleNamespace(**TABLE)
@@ -242,17 +242,19 @@ def test_backward_with_create_graph_gives_the_same_to_third_order():
         first, second, third = grad(function)(point), hessian(function)(point), jacobian(hessian(function))(point)
         root.backward(create_graph=True)
         gradients = [leaf.grad for leaf in leaves]
-        assert [g.data if is_value(g) else g for g in gradients] == first
+        assert [g.data if isinstance(g, Node) else g for g in gradients] == first
         for leaf in leaves:
             leaf.grad = 0.0
-        if not is_value(gradients[0]):
+        if not isinstance(gradients[0], Node):
             continue
         gradients[0].backward(create_graph=True)
         row = [leaf.grad for leaf in leaves]
-        assert [float(g.data) if is_value(g) else g for g in row] == pytest.approx(second[0], rel=1e-12, abs=1e-12)
+        assert [float(g.data) if isinstance(g, Node) else g for g in row] == pytest.approx(
+            second[0], rel=1e-12, abs=1e-12
+        )
         for leaf in leaves:
             leaf.grad = 0.0
-        if is_value(row[1]):
+        if isinstance(row[1], Node):
             row[1].backward()
             assert [leaf.grad for leaf in leaves] == pytest.approx(third[0][1], rel=1e-10, abs=1e-10)
 
@@ -261,11 +263,11 @@ def test_backward_with_create_graph_gives_the_same_to_third_order():
 
 
 def parents(node):
-    return [p.data if p.role == "constant" else None for p in node._prev]
+    return [p.data if p.kind == "constant" else None for p in node._prev]
 
 
 def superfluous(roots):
-    for node in topological_order(*(r for r in roots if is_value(r))):
+    for node in topological_order(*(r for r in roots if isinstance(r, Node))):
         name = node._operation.name if isinstance(node._operation, Op) else ""
         if name in ("add", "sub") and 0 in parents(node):
             yield f"{name} of a zero: {node}"

@@ -86,7 +86,7 @@ class Blocks:
         if len(block.values) > LISTED and (not listed or len(block.values) > MANY):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
-            gradients = [abs(v.grad) for v in block.parameters or block.values if v.role != "constant"]
+            gradients = [abs(v.grad) for v in block.parameters or block.values if v.kind != "constant"]
             largest = max((g for g in gradients if not isnan(g)), default=0.0)
             shown = f"RMS ∂ {number(rms(gradients), self.digits)}, max |∂| {number(largest, self.digits)}"
             rows.append(font(shown, 11, self.theme.muted))
@@ -117,7 +117,7 @@ class Blocks:
         for value in values:
             cells = f'<TD ALIGN="LEFT">{font(f"<B>{html(name(value.label))}</B>", 12)}</TD>'
             cells += f'<TD ALIGN="RIGHT">{font(number(value.data, self.digits), 12)}</TD>'
-            if self.summary.after_backward and value.role != "constant":
+            if self.summary.after_backward and value.kind != "constant":
                 text = f"∂ {number(value.grad, self.digits, signed=True)}"
                 cells += f'<TD ALIGN="RIGHT">{font(text, 10, self.theme.signs[sign(value.grad)])}</TD>'
             rows += f"<TR>{cells}</TR>"
@@ -170,7 +170,7 @@ def grid(block: Block) -> list[list[Value]]:
         for parameter in block.parameters:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
-    values = block.parameters or [value for value in block.values if value.role != "constant"] or block.values
+    values = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
     columns = min(max(round(sqrt(1.4 * len(values))), 1), SIDE)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
 

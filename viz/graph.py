@@ -204,7 +204,7 @@ class Graph:
         for child in self.order:
             if child.parents:
                 for parent, local in zip(child.parents, child.local_gradients, strict=True):
-                    flows = self.after_backward and parent.role != "constant"
+                    flows = self.after_backward and parent.kind != "constant"
                     yield Edge(parent, child, local, local * child.grad if flows else None)
 
     def _is_seen(self, edge: Edge) -> bool:

@@ -80,7 +80,7 @@ class Labels:
         return f"<TR>{cells}</TR>"
 
     def _has_gradient(self, value: Value) -> bool:
-        return self.graph.after_backward and value.role != "constant"
+        return self.graph.after_backward and value.kind != "constant"
 
     def _gradient(self, gradient: float) -> str:
         return font(f"∂ {number(gradient, self.digits, signed=True)}", 10, self.theme.signs[sign(gradient)])

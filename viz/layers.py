@@ -122,14 +122,14 @@ class Summary:
                 after[value] = max(after.get(parent, -1) for parent in value.parents)
                 keys[value] = ("stage", str(after[value]))
                 stages[keys[value]].append(value)
-            elif value.role != "constant":
+            elif value.kind != "constant":
                 keys[value] = ("leaves", OF_LEAVES.get(value.role, unknown))
         for stage in stages.values():
             if len(stage) > len(self.values) / 3:  # one block would tell too little
                 keys.update(_by_depth(stage))
         for child in self.values:
             for parent in child.parents:
-                if parent.role == "constant" and child in keys:
+                if parent.kind == "constant" and child in keys:
                     keys.setdefault(parent, keys[child])
         return {value: keys.get(value, ("leaves", "constants")) for value in self.values}
 
@@ -166,7 +166,7 @@ class Summary:
             locals_ = None
             for i, parent in enumerate(child.parents):
                 source = self.block_of.get(parent)
-                if source is not None and source is not into and parent.role != "constant":
+                if source is not None and source is not into and parent.kind != "constant":
                     locals_ = locals_ or child.local_gradients
                     shares[source, into][parent] += locals_[i] * child.grad
         return [

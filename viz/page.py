@@ -315,7 +315,7 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
             "row": named or text.symbol(text.operation(value)),
             "data": story.number(value.data),
             "role": role(value),
-            "constant": value.role == "constant",
+            "constant": value.kind == "constant",
             "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value.parents else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
@@ -325,7 +325,7 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
                 [story.names[value.parents[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
-            "check": "" if value.parents or value.role == "constant" or len(story.order) > WELL else story.check(value),
+            "check": "" if value.parents or value.kind == "constant" or len(story.order) > WELL else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
 

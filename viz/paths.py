@@ -147,7 +147,7 @@ class Paths:
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:
     if child.parents:
         for parent, local in zip(child.parents, child.local_gradients, strict=True):
-            if parent.role != "constant":  # it takes no gradient
+            if parent.kind != "constant":  # it takes no gradient
                 yield parent, local
 
 

@@ -15,7 +15,9 @@ from math import isfinite
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from scalargrad.ops import ATOM, Op, ieee, mul, neg
+from scalargrad.modes import ieee
+from scalargrad.op import ATOM, Op
+from scalargrad.ops import mul, neg
 from viz.deck import role
 from viz.graph import LEAVES
 from viz.text import number
@@ -144,7 +146,7 @@ class Story:
         elif value is self.root:
             taken = {node.label for node in self.order}
             name = Typeset(next(name for name in ("y", "out", "result", "root", "y*") if name not in taken))
-        elif value.role == "constant":
+        elif value.kind == "constant":
             name = constant(value.data)
         else:
             name = self.formulas.get(value, Typeset(""))
@@ -190,7 +192,7 @@ class Story:
         """
         operands = [self.names[parent] for parent in value.parents]
         for index, local in enumerate(value.local_gradients):
-            if value.parents[index].role != "constant":
+            if value.parents[index].kind != "constant":
                 yield index, local_derivative(value, index, self.names[value], operands), local
 
     def check(self, leaf: Value) -> str:
@@ -243,7 +245,7 @@ class Story:
         return self.equation(value), f"= {numbers} = {self.number(value.data)}"
 
     def _operand(self, value: Value) -> Typeset:
-        return self.names[value] if value.role == "constant" and not value.label else rounded(value.data, self.digits)
+        return self.names[value] if value.kind == "constant" and not value.label else rounded(value.data, self.digits)
 
     def _shares(self, value: Value) -> Iterator[Share]:
         gradient = self.gradients[value]
@@ -267,7 +269,7 @@ class Story:
             words.append(CHAIN_RULE.format(root=self.names[value]))
         for parent in dict.fromkeys(value.parents):
             waiting[parent] -= value.parents.count(parent)
-            if self.uses[parent] > 1 and parent.role != "constant":
+            if self.uses[parent] > 1 and parent.kind != "constant":
                 times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
                 left = (
                     f"{waiting[parent]} more to come" if waiting[parent] else "this was the last, the sum is complete"
@@ -279,14 +281,14 @@ class Story:
 def _applied(value: Value, operands: list[Typeset]) -> Typeset:
     op = value.operation
     if isinstance(op, Op):
-        return Typeset._apply(op, *operands)
+        return Typeset.apply(op, *operands)
     return Typeset(f"{label(op or 'f')}({', '.join(operands)})")
 
 
 def _product(gradient: Typeset, slope: Typeset) -> Typeset:
     if slope == "1":
         return gradient
-    return Typeset._apply(neg, gradient) if slope == "−1" else Typeset._apply(mul, gradient, slope)
+    return Typeset.apply(neg, gradient) if slope == "−1" else Typeset.apply(mul, gradient, slope)
 
 
 def _rule(value: Value) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from scalargrad import Value, ops
-from scalargrad.ops import ATOM, SUM, Op, Text
+from scalargrad.op import ATOM, SUM, Op, Operand, Text
 from scalargrad.symbolic import Formula
 from viz import text
 
@@ -40,7 +40,7 @@ _SUPERSCRIPTS = {str(exponent): power for exponent, power in enumerate("⁰¹²�
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
-class Typeset(Text):
+class Typeset(Text, Operand):
     """A typeset expression: an operation applied to it typesets the result.
 
     >>> from scalargrad import add, sin
@@ -51,7 +51,7 @@ class Typeset(Text):
     __slots__ = ()
 
     @staticmethod
-    def _apply(op: Op, *operands: Any) -> Typeset:
+    def apply(op: Op, *operands: Any) -> Typeset:
         texts = [operand if isinstance(operand, Text) else constant(operand) for operand in operands]
         if op is ops.pow and texts[1] in _SUPERSCRIPTS:
             return Typeset(f"{texts[0]:4}{_SUPERSCRIPTS[texts[1]]}", op.precedence)
@@ -103,7 +103,7 @@ def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[
     op = value.operation
     if not isinstance(op, Op) or value._by_hand:
         return None
-    numbers = tuple(x.data if x.role == "constant" and not x.label else None for x in value.parents)
+    numbers = tuple(x.data if x.kind == "constant" and not x.label else None for x in value.parents)
     formula = _partial(op, index, numbers)
     if formula is None:
         return None

@@ -97,7 +97,7 @@ class _Finder:
                 stack += [(operand, node) for operand in reversed(node.parents)]
             elif (weight := self.weight(node, head)) is not None:
                 weights.append(Row(weight, node))
-            elif not node.parents and node.role == "constant" and node.data == 0:
+            elif not node.parents and node.kind == "constant" and node.data == 0:
                 zeros.append(node)  # what `sum` starts from
             elif not node.parents and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
                 leaves.append(Row(node, child))

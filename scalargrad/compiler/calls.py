@@ -23,7 +23,7 @@ from scalargrad.compiler.machine import Kernel, compiling
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.nn import is_parameter
-from scalargrad.ops import number
+from scalargrad.op import number
 from scalargrad.tree import (
     Contents,
     Fixed,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
-from scalargrad.ops import Op
+from scalargrad.op import Op
 
 PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
 BINARY = {ops.add: "fadd contract", ops.sub: "fsub contract", ops.mul: "fmul contract", ops.div: "fdiv"}

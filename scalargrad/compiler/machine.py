@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scalargrad import ops
 from scalargrad.compiler.instructions import vector_name
 from scalargrad.compiler.llvm import QUICK, Layout, to_llvm
+from scalargrad.op import Op
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
@@ -57,7 +58,7 @@ def _mathematics() -> Any:
     return ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
 
 
-def _add_function(op: ops.Op) -> None:
+def _add_function(op: Op) -> None:
     """Tell LLVM where a function of C's library is; it would jump to nowhere."""
     if not hasattr(_mathematics(), op.libm):
         raise TypeError(f"the operation {op.name} cannot be compiled: C's library has no function {op.libm!r}")

@@ -17,8 +17,9 @@ from scalargrad import ops
 from scalargrad.compiler.instructions import Instruction
 from scalargrad.compiler.llvm import Layout
 from scalargrad.compiler.source import printed_number, to_source
-from scalargrad.engine import TracingError
-from scalargrad.ops import Op, Text, ieee
+from scalargrad.modes import ieee
+from scalargrad.op import Op, Operand, Text, number
+from scalargrad.traced import TracingError
 from scalargrad.value import Value, topological_order
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
@@ -112,7 +113,7 @@ class Program:
         with ieee():
             for op, operands, constant in self.instructions:
                 if op is not None:
-                    values.append(Value(nan)._apply(op, *(values[i] for i in operands)))
+                    values.append(Value(nan).apply(op, *(values[i] for i in operands)))
                 elif operands:
                     values.append(Value(self.numbers[operands[0]], label=self.names[operands[0]]))
                 else:
@@ -140,39 +141,22 @@ def record(inputs: Sequence[Value], results: Sequence[Any]) -> Program:
     return builder.program([place[x] if isinstance(x, Value) else builder.constant(x) for x in results])
 
 
-class _Symbol:
+class _Symbol(Operand):
     """What stands for an instruction's result in a rule written over other operations."""
 
     def __init__(self, builder: _Builder, index: int) -> None:
         self.builder, self.index = builder, index
 
-    def _apply(self, op: Op, *operands: Any) -> _Symbol:
-        builder = self.builder
-        places = [x.index if isinstance(x, _Symbol) else builder.constant(ops.number(x)) for x in operands]
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> _Symbol:
+        builder: _Builder = next(x.builder for x in operands if isinstance(x, _Symbol))
+        places = [x.index if isinstance(x, _Symbol) else builder.constant(number(x)) for x in operands]
         return _Symbol(builder, builder.apply(op, places))
-
-    def __neg__(self) -> _Symbol:
-        return self._apply(ops.neg, self)
-
-    def __pos__(self) -> _Symbol:
-        return self
-
-    def __abs__(self) -> _Symbol:
-        return self._apply(ops.abs, self)
 
     def __bool__(self, *_: Any) -> bool:
         raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
 
     __float__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __bool__
-
-
-def _operators(op: Op) -> tuple[Callable[[_Symbol, Any], _Symbol], Callable[[_Symbol, Any], _Symbol]]:
-    return lambda x, y: x._apply(op, x, y), lambda x, y: x._apply(op, y, x)
-
-
-for _name, _op in {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.pow}.items():
-    for _prefix, _method in zip(("__", "__r"), _operators(_op), strict=True):
-        setattr(_Symbol, f"{_prefix}{_name}__", _method)
 
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[\w+\])*")  # of a variable, or of a part of one: layers[0].w[1]
@@ -213,7 +197,7 @@ class _Builder:
     def node(self, node: Value, place: Mapping[Value, int]) -> int:
         parents = node.parents
         if not parents:
-            if node.role == "traced":
+            if node.kind == "traced":
                 raise TracingError("a traced value of another function, or of an earlier call, was used")
             return self.constant(node._data)
         if node._by_hand or not isinstance(node._operation, Op):
@@ -244,7 +228,7 @@ class _Builder:
                 f"the compiler cannot express the operation {op.name}: {error}. Write its function with operators and "
                 "scalargrad's functions, or give it `branchless`"
             ) from error
-        return out.index if isinstance(out, _Symbol) else self.constant(ops.number(out))
+        return out.index if isinstance(out, _Symbol) else self.constant(number(out))
 
     def program(self, results: Sequence[int]) -> Program:
         """Keep what the results need, and number it anew."""

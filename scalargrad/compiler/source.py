@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler.llvm import to_llvm
-from scalargrad.ops import Text
+from scalargrad.op import ATOM, SUM, Op, Text
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
@@ -17,6 +17,7 @@ _PYTHON = '''\
 
 from math import inf, nan
 
+from scalargrad.modes import ieee
 from scalargrad.ops import {imports}
 
 
@@ -90,7 +91,7 @@ def to_source(program: Program, language: str) -> str:
     return _PRINTERS[language](program)
 
 
-def _known(op: ops.Op) -> ops.Op:
+def _known(op: Op) -> Op:
     if ops.TABLE.get(op.name) is not op:
         raise TypeError(
             f"the operation {op.name} is a function of C's library only ({op.libm}): not to be written here"
@@ -101,14 +102,14 @@ def _known(op: ops.Op) -> ops.Op:
 def _python(program: Program) -> str:
     used = {_known(op).name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
     lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], lambda op: op.name, "{} = {}")
-    return _filled(_PYTHON, program, lines, names, imports=", ".join(["ieee", *sorted(used)]))
+    return _filled(_PYTHON, program, lines, names, imports=", ".join(sorted(used) or ["add"]))
 
 
 _NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
 
 
 def _numpy(program: Program) -> str:
-    def name(op: ops.Op) -> str:
+    def name(op: Op) -> str:
         own = op in (ops.greater, ops.equal, ops.where, ops.erf)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
@@ -132,9 +133,9 @@ _PRINTERS: dict[str, Callable[[Program], str]] = {"python": _python, "numpy": _n
 def _statements(
     program: Program,
     inputs: list[str],
-    name: Callable[[ops.Op], str],
+    name: Callable[[Op], str],
     statement: str,
-    infix: tuple[ops.Op, ...] = _INFIX,
+    infix: tuple[Op, ...] = _INFIX,
 ) -> tuple[list[str], list[str]]:
     """Write a line for each operation; return the lines and the names of the results."""
     lines: list[str] = []
@@ -157,14 +158,14 @@ def printed_number(number: float) -> Text:
     '(-2)**x'
     """
     text = repr(number).removesuffix(".0")
-    return Text(text, ops.SUM if text.startswith("-") else ops.ATOM)
+    return Text(text, SUM if text.startswith("-") else ATOM)
 
 
 def _literal(number: float, c: bool) -> Text:
     text = repr(number)
     if c:
         text = text.replace("nan", "NAN").replace("inf", "INFINITY")
-    return Text(text, ops.SUM if text.startswith("-") else ops.ATOM)
+    return Text(text, SUM if text.startswith("-") else ATOM)
 
 
 def _title(program: Program) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.ops import Op, Text
+from scalargrad.modes import ieee
+from scalargrad.op import Op, Text
 from scalargrad.value import Value, topological_order
 
 Function = Callable[[Any], Any]
@@ -78,7 +79,7 @@ def misreadings(function: Function, *, of_derivative: bool = False) -> list[tupl
     sin is left out of sin(z)
     relu is left out of relu(z)
     """
-    with ops.ieee():  # any number will do to see the operations
+    with ieee():  # any number will do to see the operations
         z = Value(0.5, label="z")
         root = function(z)
     order = topological_order(root) if isinstance(root, Value) else []
@@ -153,7 +154,7 @@ def _units(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
 
 def _inner(node: Value, texts: Sequence[Text], root: Value) -> _Changes:
     op = _op(node)
-    if op is ops.mul and not any(parent.role == "constant" for parent in node.parents):
+    if op is ops.mul and not any(parent.kind == "constant" for parent in node.parents):
         yield f"the product rule without the derivative of {texts[1]}", lambda z, a, b: a * b.detach()
         yield f"the product rule without the derivative of {texts[0]}", lambda z, a, b: a.detach() * b
     if len(texts) == 1 and node.parents[0].parents:

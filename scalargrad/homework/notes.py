@@ -6,7 +6,7 @@ import re
 
 from scalargrad import ops
 from scalargrad.expression import Expression
-from scalargrad.ops import Text
+from scalargrad.op import Text
 
 _TOKEN = re.compile(
     r"\s+|(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<command>\\[A-Za-z]+|\\.)|(?P<word>[^\W\d_]+)|(?P<sign>\*\*|.)",

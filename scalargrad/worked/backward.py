@@ -8,7 +8,7 @@ from math import prod
 from typing import NamedTuple
 
 from scalargrad import ops
-from scalargrad.ops import Text
+from scalargrad.op import Text
 from scalargrad.worked.document import WIDEST, Side, Table, chain
 from scalargrad.worked.forward import summed
 from scalargrad.worked.notation import box

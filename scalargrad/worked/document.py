@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from math import isclose, isfinite
 from typing import Any, NamedTuple
 
-from scalargrad import ops
-from scalargrad.ops import PRODUCT, SUM, Text
+from scalargrad.op import ATOM, PRODUCT, SUM, Text
 from scalargrad.worked.notation import box
 from scalargrad.worked.solution import fixed
 
@@ -237,7 +236,7 @@ class Numbers:
             shown = {"1": power, "-1": f"-{power}"}.get(_short(mantissa), rf"{_short(mantissa)} \cdot {power}")
             return Text(shown, SUM if negative else PRODUCT)
         shown = shown.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
-        return Text(shown, SUM if negative else ops.ATOM)
+        return Text(shown, SUM if negative else ATOM)
 
 
 LARGE = 8  # rows or columns: of a larger matrix the corners are shown

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.ops import Op, Text
+from scalargrad.op import Op, Text
 from scalargrad.symbolic import Formula, name_in_latex
 from scalargrad.value import Value, topological_order
 from scalargrad.worked.document import Document, Equation, Heading, Line, Numbers, Paragraph, Picture, chain
@@ -55,7 +55,7 @@ class _Explanation:
         self.order = topological_order(root)
         self.names = self._names()
         self.steps = [node for node in self.order if node.parents]
-        self.leaves = [node for node in self.order if not node.parents and node.role != "constant"]
+        self.leaves = [node for node in self.order if not node.parents and node.kind != "constant"]
         self.formula = formula or self._formula()
 
     def _names(self) -> dict[Value, str]:
@@ -64,7 +64,7 @@ class _Explanation:
         taken = {label for label in labels if labels.count(label) == 1}
         names, count = {}, 0
         for node in self.order:
-            if node.role == "constant":
+            if node.kind == "constant":
                 continue
             if node.label and node.label in taken:
                 names[node] = node.label

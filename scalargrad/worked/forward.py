@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.ops import ATOM, PRODUCT, Text
+from scalargrad.op import ATOM, PRODUCT, SUM, Text
 from scalargrad.worked.document import Line, Side, Table, chain
 from scalargrad.worked.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
 from scalargrad.worked.solution import Sample, Solution, is_textbook, weights_and_bias
@@ -252,7 +252,7 @@ def _loss_substituted(sheet: Sheet, sample: Sample) -> list[Side]:
     one = Text("1", ATOM)
     if sheet.problem.loss == "cross-entropy":
         terms = summed([printed(ops.mul, y, printed(ops.log, p)) for y, p in pairs])
-        return [n.side(printed(ops.neg, Text(terms, ops.SUM if len(pairs) > 1 else PRODUCT)))]
+        return [n.side(printed(ops.neg, Text(terms, SUM if len(pairs) > 1 else PRODUCT)))]
     if sheet.problem.loss == "mse":
         terms = summed([printed(ops.pow, printed(ops.sub, p, y), "2") for y, p in pairs])
     else:

@@ -7,7 +7,7 @@ from sys import float_info
 from typing import NamedTuple
 
 from scalargrad import ops
-from scalargrad.ops import Op, Text
+from scalargrad.op import Op, Text
 from scalargrad.value import Value, topological_order
 
 CONVENTIONS: dict[Op, str] = {
@@ -51,7 +51,7 @@ def kinks(*roots: Value) -> Iterator[Kink]:
     """
     for node in topological_order(*roots):
         op = node._operation
-        if isinstance(op, Op) and op in CONVENTIONS and any(x.role != "constant" for x in node.parents):
+        if isinstance(op, Op) and op in CONVENTIONS and any(x.kind != "constant" for x in node.parents):
             x, *others = node.parents
             distance = abs(x.data - (others[0].data if others else 0.0))
             if distance <= 4 * float_info.epsilon * max(map(_scale, node.parents)):

@@ -12,7 +12,7 @@ from scalargrad.worked.sheet import Sheet, column, data, derivative, grads, prin
 from scalargrad.worked.solution import Sample, Solution, error_factor, is_textbook
 
 if TYPE_CHECKING:
-    from scalargrad.ops import Op
+    from scalargrad.op import Op
 
 
 # The loss of one output p with the target y, up to means.

@@ -13,7 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scalargrad import files, nn, ops
+from scalargrad import files, nn
+from scalargrad.op import is_number
 from scalargrad.value import Value
 
 # Each loss, and the activation that its output layer must have (None: any but softmax).
@@ -232,7 +233,7 @@ def _plain(numbers: Any) -> Any:
     """Return nested sequences as lists of numbers: Values by their data, arrays by their entries."""
     if isinstance(numbers, Value):
         return numbers.data
-    if ops.is_number(numbers):
+    if is_number(numbers):
         return float(numbers)
     iterable = hasattr(numbers, "__iter__") and not isinstance(numbers, (str, bytes))
     return [_plain(entry) for entry in numbers] if iterable else numbers

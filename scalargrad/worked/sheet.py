@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
-from scalargrad.ops import Op, Text
+from scalargrad.op import Op, Text
 from scalargrad.symbolic import Formula, parse
 from scalargrad.value import Value
 from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side

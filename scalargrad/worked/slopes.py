@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.ops import Op
+from scalargrad.modes import ieee
+from scalargrad.op import Op
 from scalargrad.symbolic import Formula, steps
 from scalargrad.worked.document import Side, chain
 from scalargrad.worked.kinks import kinks
@@ -96,7 +97,7 @@ def _evaluated(sheet: Sheet, solution: Solution, i: int) -> None:
             if slope is not None and slope.names:
                 sides.append(sheet.side(slope.print("latex", {"z": sheet.n(z.data)})))
                 if isinstance(slope.head, Op) and any(isinstance(x.head, Op) for x in slope.operands):
-                    with ops.ieee():
+                    with ieee():
                         values = [sheet.n(x(z=z.data)) for x in slope.operands]
                     sides.append(sheet.side(printed(slope.head, *values)))
             chains.append(chain(sheet.df(i, sheet.z(i, r)), *sides, sheet.result(number)))

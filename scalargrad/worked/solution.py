@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 
 from scalargrad import nn
-from scalargrad.engine import scope
+from scalargrad.modes import scope
 from scalargrad.optim import SGD
 from scalargrad.value import Value
 from scalargrad.worked.kinks import Kink, kinks

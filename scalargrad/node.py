@@ -1,0 +1,493 @@
+"""What a Value of either engine is once it is recorded: what it says of itself, and how its graph is copied or run again.
+
+`Node` is the base class of the Value in engine.py and of its twin in C. Each of these has the fields (`_data`, `_parents`,
+`_operation`, `_partials`, ...) and whatever must be fast; all else stands here once, and asks for the fields only.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Container, Iterable, Sequence
+from math import isfinite, nan
+from typing import Any, ClassVar
+
+from scalargrad.methods import Methods
+from scalargrad.micrograd import Parents, values
+from scalargrad.modes import Block, current, no_grad, users_line
+from scalargrad.op import Op, Operand, describe, is_number, number
+from scalargrad.ops import pow, stop_gradient
+from scalargrad.order import ordered
+from scalargrad.traced import by_graph, is_traced, refuse_identity, refuse_traced, refuse_truth, traces, under_way
+
+OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
+
+
+class Node(Methods):
+    """The part of a Value that both engines share."""
+
+    __slots__ = ()
+
+    in_use: ClassVar[type[Any]]  # the Value in use: engine.py says which
+
+    # What an engine has of its own:
+    data: Any
+    grad: Any  # a float, or a Value after backward(create_graph=True)
+    label: str
+    scope: tuple[str, ...]
+    role: str
+    kind: str
+    made_at: str  # under source_lines() and detect_anomaly()
+    _data: float
+    _grad: Any
+    _parents: tuple[Any, ...]
+    _operation: Op | str
+    _partials: Any
+    _by_hand: bool
+    _role: str
+    _traced: bool
+    _backward: Any
+    _attributes: dict[str, Any] | None
+    __dict__: dict[str, Any]
+    _forget: Callable[[], None]
+    _restore: Callable[..., Any]
+
+    @classmethod
+    def _plain(cls) -> type[Any]:
+        """Return the Value of this engine, for a class that a program derives from it."""
+        return next(base for base in cls.__mro__ if Node in base.__bases__)
+
+    def _order(self) -> list[Any]:
+        return ordered([self])
+
+    @property
+    def parents(self) -> tuple[Any, ...]:
+        """What this value was computed from, in the operands' order; a leaf has none.
+
+        >>> from scalargrad import Value
+        >>> x = Value(3.0)
+        >>> (x * x).parents == (x, x)
+        True
+        """
+        return self._parents
+
+    @property
+    def operation(self) -> Op | str:
+        """The operation that computed this value; its name where it was made by hand, "" for a leaf.
+
+        >>> from scalargrad import Value
+        >>> (Value(3.0) * 2).operation
+        <operation mul>
+        """
+        return self._operation
+
+    @property
+    def local_gradients(self) -> tuple[float, ...]:
+        """The partial derivatives with respect to the parents, in the parents' order; 0 for a constant.
+
+        >>> from scalargrad import Value
+        >>> (Value(3.0) * Value(2.0)).local_gradients
+        (2.0, 3.0)
+
+        They are the numbers of the recorded pass: setting `data` afterwards does not change them.
+        """
+        return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._parents)
+
+    def forward(self) -> Any:
+        """Compute the recorded graph again from its leaves' present data, and return this value.
+
+        >>> from scalargrad import Value
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> x.data = 4.0
+        >>> y.forward().data
+        16.0
+
+        Partial derivatives are taken anew. If an operation raises, every `data` is as it was. Raises TypeError
+        at a Value with hand-written children or `_backward`, which has no operation to repeat.
+        """
+        order = [node for node in self._order() if node._parents]
+        before = [(node._data, node._partials) for node in order]
+        try:
+            with Block(recording=True):
+                for node in order:
+                    anew = again(node, node._parents)
+                    node._data, node._partials = anew._data, anew._partials  # type: ignore[misc] # a property in C
+        except BaseException:
+            for node, (data, partials) in zip(order, before, strict=True):
+                node._data, node._partials = data, partials  # type: ignore[misc]
+            raise
+        return self
+
+    def zero_grad(self) -> None:
+        """Set the gradient of this value, and of all that it was computed from, to zero.
+
+        >>> from scalargrad import Value
+        >>> x = Value(3.0)
+        >>> y = x * 2
+        >>> y.backward(); y.zero_grad()
+        >>> x.grad
+        0.0
+        """
+        for node in self._order():
+            node.grad = 0.0
+
+    def detach(self) -> Any:
+        """Return a leaf with the same data and label: no gradient passes through it.
+
+        >>> from scalargrad import Value
+        >>> (Value(3.0) * 2).detach()
+        Value(data=6.0, grad=0.0)
+
+        In a function that is being compiled, whose Values have no numbers yet, it is `stop_gradient`.
+        """
+        if traces and by_graph(self):
+            cut = self.apply(stop_gradient, self)
+            cut.label = self.label
+            return cut
+        return self._plain()(self.data, label=self.label)
+
+    def item(self) -> float:
+        """Return the number, as the method of this name of arrays and tensors does.
+
+        >>> from scalargrad import Value
+        >>> Value(3.0).item()
+        3.0
+        """
+        return self.data
+
+    def conjugate(self) -> Any:
+        """Return this value, as that of a float does: NumPy asks for it.
+
+        >>> from scalargrad import Value
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
+        return self
+
+    no_grad = staticmethod(no_grad)
+
+    # A number is compared as a number; two Values are equal if they are the same, as sets and dictionaries need it.
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Node):
+            if traces and self is not other:
+                refuse_identity(self, other)
+            return NotImplemented
+        return bool(self.data == other) if is_number(other) else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.data < (other.data if isinstance(other, Node) else other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.data <= (other.data if isinstance(other, Node) else other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.data > (other.data if isinstance(other, Node) else other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.data >= (other.data if isinstance(other, Node) else other))
+
+    def __bool__(self) -> bool:
+        # As any object is: programs write `if self.b:` and `self.b or 0`, and a bias of 0 is one, too.
+        if self._data != self._data:
+            refuse_truth(self)
+        return True
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "float() of a Value would drop its gradient silently, as would a function of the math module: "
+            "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
+        )
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        data = "traced" if is_traced(self) else self._data
+        grad = self.grad._data if isinstance(self.grad, Node) else self.grad
+        return f"Value(data={data}, grad={grad}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else str(self)
+
+    # micrograd's and microgpt's names of what is recorded.
+
+    @property
+    def name(self) -> str:
+        """The label, by another name."""
+        return self.label
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.label = name
+
+    @property
+    def _op(self) -> str:
+        op = self._operation
+        if op is pow:  # as micrograd writes it
+            exponent = self._parents[1:]
+            return (
+                f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].kind == "constant" else "**"
+            )
+        return op.symbol if isinstance(op, Op) else op
+
+    @_op.setter
+    def _op(self, op: str | Op) -> None:
+        if not isinstance(op, (str, Op)):
+            raise TypeError(f"_op must be a string, got {op!r}")
+        if op != self._op:
+            self._operation = op
+
+    @property
+    def _prev(self) -> Parents:
+        return Parents(self._parents)
+
+    @_prev.setter
+    def _prev(self, parents: Iterable[Any]) -> None:
+        parents = values(self._plain(), parents, "_prev")
+        # micrograd assigns a set of the very parents: it knows no order, so the one that was recorded stays.
+        if set(parents) == set(self._parents) or not current().recording:
+            return
+        rule = [] if self._by_hand else list(zip(self._parents, self._partials or (), strict=False))
+        self._forget()
+        self._parents = parents
+        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
+
+            def pass_on() -> None:
+                for parent, slope in rule:
+                    parent.grad += slope * self.grad
+
+            self._backward = pass_on
+
+    _children = _prev
+
+    @property
+    def _local_grads(self) -> tuple[float, ...]:
+        return self.local_gradients
+
+    # Copies and pickles of a graph are made node by node in topological order: neither its depth nor what two
+    # of its Values share is then a difficulty. Gradients that are graphs lead back to the nodes that have them, so they
+    # are set when all nodes are made.
+
+    def _state(self) -> tuple[Any, ...]:
+        if traces:
+            refuse_traced(self)
+        if self._by_hand:
+            raise TypeError(
+                f"{self!r} has a hand-written _backward, which cannot be copied or pickled: the copy's closure would go "
+                "on to add to this graph's gradients. Build the graph anew, give the local gradients as numbers "
+                "(Value(data, children, local_grads)), or write an operation (scalargrad.operation)"
+            )
+        gradient = 0.0 if isinstance(self.grad, Node) else self.grad
+        fields = (self._data, gradient, self.label, self.scope, self._role, self.kind)
+        return (*fields, self._operation, self._partials, self._parents)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        shallow = _Shallow.next == id(self)
+        family = [self] if shallow else _family((self,))
+        before = family.index(self)
+        subclass = None if type(self) is self._plain() else type(self)
+        made = _rebuild, ([_Shallow(node) for node in family[:before]], subclass, *self._state())
+        gradients = [] if shallow else [(node, node.grad) for node in family if isinstance(node.grad, Node)]
+        if not gradients:
+            return *made, self._attributes
+        after = [_Shallow(node) for node in family[before + 1 :]]
+        return *made, (self._attributes, after, gradients), None, None, _set_gradients
+
+    def __copy__(self) -> Any:
+        copied = self._restore(*self._state())
+        copied.grad = self.grad
+        copied.__dict__.update(self._attributes or {})
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        family = _family((self,), memo)
+        for node in family:
+            *fields, parents = node._state()
+            memo[id(node)] = type(node)._restore(*fields, tuple(memo[id(parent)] for parent in parents))
+        for node in family:
+            if isinstance(node.grad, Node):
+                memo[id(node)].grad = memo[id(node.grad)]
+            if node._attributes:
+                memo[id(node)].__dict__.update(copy.deepcopy(node._attributes, memo))
+        return memo[id(self)]
+
+
+class _Shallow:
+    """A node in a pickled list of nodes: pickled without its ancestors, because they came before it."""
+
+    next = 0
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _Shallow.next = id(self.node)
+        return _itself, (self.node,)
+
+
+def _itself(node: Node) -> Node:
+    return node
+
+
+def _rebuild(_: Any, subclass: type[Node] | None, *state: Any) -> Node:
+    node: Node = (subclass or Node.in_use)._restore(*state)
+    return node
+
+
+def _set_gradients(node: Node, state: tuple[Any, ...]) -> None:
+    attributes, _, gradients = state
+    node.__dict__.update(attributes or {})
+    for one, gradient in gradients:
+        one.grad = gradient
+
+
+def _family(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]:
+    """List what a copy of some Values holds: all that they and the gradients among it that are graphs come from."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    more = list(roots)
+    while more:
+        found = [node for node in ordered(more, seen) if id(node) not in known]
+        order += found
+        more = [node.grad for node in found if isinstance(node.grad, Node) and node.grad not in seen]
+    return order
+
+
+def _probe(node: Node) -> tuple[float, ...]:
+    """Find the local gradients of a hand-written closure: what it adds for a gradient of one."""
+    family = (node, *node._parents)
+    before = [value.grad for value in family]
+    try:
+        for value in family:
+            value.grad = 0.0
+        node.grad = 1.0
+        node._backward()
+        # What came in for a parent that stands in two places is shared out between them.
+        return tuple(parent.grad / node._parents.count(parent) for parent in node._parents)
+    finally:
+        for value, grad in zip(family, before, strict=True):
+            value.grad = grad
+
+
+# The operation that a node was computed by: once more, on other operands, or where plain floats do not do.
+
+
+def rule_of(node: Node) -> Op:
+    """Return the operation that a Value was computed by. Raises TypeError where it was made by hand.
+
+    >>> from scalargrad import Value
+    >>> rule_of(Value(3.0) * 2)
+    <operation mul>
+    """
+    if node._by_hand or not isinstance(node._operation, Op):
+        op = f" ({node._operation!r})" if node._operation else ""
+        raise TypeError(f"{node!r} was made by hand{op}: it has no operation to compute or derive anew")
+    return node._operation
+
+
+def again(node: Node, parents: Sequence[Any]) -> Any:
+    """Apply the operation that a Value was computed by once more, to other parents.
+
+    >>> from scalargrad import Value
+    >>> again(Value(3.0) * 2, [Value(4.0), Value(2.0)])
+    Value(data=8.0, grad=0.0)
+    """
+    return node.apply(rule_of(node), *parents)
+
+
+def linearize(op: Op, parents: Sequence[Node]) -> tuple[float, tuple[float, ...]]:
+    """Return the value of an operation and its partial derivatives, at the numbers of the parents.
+
+    >>> from scalargrad import Value
+    >>> from scalargrad.ops import sqrt
+    >>> linearize(sqrt, [Value(4.0)])
+    (2.0, (0.25,))
+
+    Raises where the operation raises, with the operands' labels. A partial derivative never raises: it gives what IEEE 754
+    gives, and 0 for a constant.
+    """
+    arguments = [x._data for x in parents]
+    try:
+        out = op.forward(*arguments)
+    except OUTSIDE as error:
+        out = op.outside(error, arguments, [x.label for x in parents])
+    return out, tuple(_partial(op, i, x, out, arguments) for i, x in enumerate(parents))
+
+
+def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[float]) -> float:
+    if parent.kind == "constant":
+        return 0.0
+    derivative = op.partials[index]
+    try:
+        slope = derivative(out, *arguments)
+    except OUTSIDE:
+        try:
+            with Block(ieee=True):
+                slope = float(derivative(_Quiet(out), *map(_Quiet, arguments)))
+        except (TypeError, *OUTSIDE):  # a user's, in functions that know no operands
+            return nan
+    return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
+
+
+class _Quiet(Operand, float):
+    """A float that gives what IEEE 754 gives where Python's own raises."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> _Quiet:
+        return _Quiet(op(*map(float, operands)))
+
+
+def is_unrecorded(children: Sequence[Node]) -> bool:
+    """Say whether what is computed from some Values under no_grad() is a mere leaf.
+
+    >>> is_unrecorded([])
+    True
+
+    While a function is traced, it is known by its graph only: it is recorded as a constant.
+    """
+    return not (children and (under_way() or (traces and any(map(is_traced, children)))))
+
+
+# What detect_anomaly() looks for.
+
+
+def described(node: Node, parents: Sequence[Node]) -> str:
+    """Name the operation of a Value with the numbers that it was applied to.
+
+    >>> from scalargrad import Value
+    >>> y = Value(3.0, label="x") * 2
+    >>> described(y, y.parents)
+    'mul(x = 3.0, 2.0)'
+    """
+    name = node._operation.name if isinstance(node._operation, Op) else node._operation
+    return describe(name, [parent._data for parent in parents], [parent.label for parent in parents])
+
+
+def check_result(node: Node, parents: Sequence[Node]) -> None:
+    """Note the line that made a Value; under detect_anomaly(), raise FloatingPointError where it is nan or infinite.
+
+    >>> from scalargrad import Value
+    >>> check_result(Value(3.0), ())
+    """
+    node.made_at = users_line()
+    mode = current()
+    if mode.watch == "anomaly" and not isfinite(node._data) and not (mode.trace or is_traced(node)):
+        raise FloatingPointError(f"{described(node, parents)} gives {node._data}, in {node.made_at}")
+
+
+def check_gradients(node: Node) -> None:
+    """Under detect_anomaly(), raise FloatingPointError where a Value has just given a parent a gradient of nan or inf.
+
+    >>> from scalargrad import Value
+    >>> check_gradients(Value(3.0))
+    """
+    for parent in node._parents if current().watch == "anomaly" else ():
+        if not isfinite(parent.grad) and parent.kind != "constant":
+            place = getattr(node, "made_at", "a line not recorded: make the graph under detect_anomaly() too")
+            raise FloatingPointError(
+                f"backward of {described(node, node._parents)} gives {parent!r} a gradient of {parent.grad}, in {place}"
+            )

@@ -1,0 +1,317 @@
+"""What an operation is: one record of all that the project knows about it, and what operations apply to.
+
+An operation applied to numbers computes. Applied to an `Operand` it does what that kind of operand makes of it: a Value
+records it, a formula grows by it, a compiler's symbol writes an instruction. So whatever is written over operations,
+the partial derivatives first of all, means all of that at once.
+
+Read on in ops.py, the table of operations.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
+from math import nan
+from numbers import Real
+from typing import Any, NoReturn, Protocol, TypeVar, overload
+
+from scalargrad.modes import current
+
+OperandT = TypeVar("OperandT", bound="Operand")
+
+# How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
+SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+
+
+class Text(str):
+    """A printed expression that puts itself in parentheses where its surroundings bind more tightly.
+
+    >>> "{:2}*{:3}".format(Text("a + b", SUM), Text("c"))
+    '(a + b)*c'
+    """
+
+    __slots__ = ("precedence",)
+    precedence: int
+
+    def __new__(cls, text: str, precedence: int = ATOM) -> Text:  # noqa: PYI034 - Self is for Python 3.11
+        self = super().__new__(cls, text)
+        self.precedence = precedence
+        return self
+
+    def __format__(self, minimum: str) -> str:
+        return f"({self!s})" if minimum and self.precedence < int(minimum) else str(self)
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value can enter the graph: a real number that becomes a float.
+
+    >>> is_number(3), is_number("3")
+    (True, False)
+    """
+    if isinstance(value, (float, int, Real)) or type(value).__name__ in ("bool", "bool_"):  # NumPy's bool
+        return True
+    return (
+        getattr(value, "shape", None) == () and hasattr(value, "item") and is_number(value.item())
+    )  # an array or tensor without dimensions
+
+
+def number(value: Any, name: str = "value") -> float:
+    """Return a real number as a float: int, bool, Fraction and NumPy's real scalars included.
+
+    >>> number(3, "x")
+    3.0
+
+    Raises TypeError for anything else: a string, None, a complex, a Decimal, an array, a Value.
+    """
+    if type(value) is float:
+        return value
+    if is_number(value):
+        try:
+            return float(value if isinstance(value, (float, int, Real)) else value.item())
+        except OverflowError:
+            raise OverflowError(f"{name} is too large for a float") from None
+    raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+
+
+def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) -> str:
+    """Name an operation with its arguments, for a message.
+
+    >>> describe("log", [-0.3], ["p"])
+    'log(p = -0.3)'
+    """
+    named = (f"{label} = {x!r}" if label else repr(x) for x, label in zip_longest(arguments, labels))
+    return f"{name}({', '.join(named)})"
+
+
+TABLE: dict[str, Op] = {}  # the operations by name: ops.py fills it
+
+
+def _operators(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    # What is neither an operand nor a number may know how to work with operands: an array does, for one.
+    def operator(self: Any, other: Any) -> Any:
+        return TABLE[name](self, other) if isinstance(other, Operand) or is_number(other) else NotImplemented
+
+    def reflected(self: Any, other: Any) -> Any:
+        return TABLE[name](other, self) if is_number(other) else NotImplemented
+
+    return operator, reflected
+
+
+class Operand:
+    """What operations apply to, beside numbers: a class says with one method what applying one means.
+
+    >>> from scalargrad import log
+    >>> class Told(Operand):
+    ...     def __init__(self, text):
+    ...         self.text = text
+    ...     @staticmethod
+    ...     def apply(op, *operands):
+    ...         return Told(op.print(*(x.text if isinstance(x, Told) else str(x) for x in operands)))
+    >>> (log(Told("x")) * 2).text
+    'log(x)*2'
+
+    The operators come from here. This protocol is how a function is interpreted otherwise than by numbers: Values
+    (engine.py) record it, formulas (formula.py) print and simplify it, the compiler's symbols make a program of it.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> Any:
+        """Apply an operation to operands and numbers, at least one of which is of this class."""
+        raise NotImplementedError
+
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("sub")
+    __mul__, __rmul__ = _operators("mul")
+    __truediv__, __rtruediv__ = _operators("div")
+    __pow__, __rpow__ = _operators("pow")
+
+    def __neg__(self) -> Any:
+        return TABLE["neg"](self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return TABLE["abs"](self)
+
+
+class Shaped(Protocol):
+    """An array of any library's."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its size along each axis."""
+
+
+apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py, where NumPy is
+
+
+def _undefined(*_: float) -> float:
+    return nan
+
+
+class Op:
+    """A record of an operation, and the function that applies it to numbers or to Values.
+
+    >>> cube = Op("cube", lambda x: x * x * x, lambda out, x: 3 * x * x)
+    >>> cube(2.0)
+    8.0
+
+    name      NumPy's name for it, where NumPy has one
+    forward   its value: floats to a float, raising where Python's own function raises
+    partials  one function `(out, *arguments)` an argument: the partial derivative with respect to it
+    needs     its domain in words, for error messages (the arguments are called x and y)
+    beyond    what IEEE 754 gives where `forward` raises
+    symbol    how a picture shows it
+    text      how it prints as an expression that `scalargrad eval` reads; fields state a minimal precedence
+    latex     the same in LaTeX
+    precedence  of what was printed
+    libm      for the compiler: C's name for it, where its mathematical library has it
+    branchless  for the compiler: its value, written like a partial, over other operations
+    doc       one sentence and an example
+    """
+
+    name: str
+    forward: Callable[..., float]
+    partials: tuple[Callable[..., Any], ...]
+    needs: str
+    beyond: Callable[..., float]
+    symbol: str
+    text: str
+    latex: str
+    precedence: int
+    libm: str
+    branchless: Callable[..., Any] | None
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., float],
+        *partials: Callable[..., Any],
+        needs: str = "",
+        beyond: Callable[..., float] = _undefined,
+        symbol: str = "",
+        text: str = "",
+        latex: str = "",
+        precedence: int = ATOM,
+        libm: str = "",
+        branchless: Callable[..., Any] | None = None,
+        doc: str = "",
+    ) -> None:
+        if not partials:
+            raise TypeError(f"Op {name!r} needs one partial derivative for each argument, got none")
+        fields = ", ".join("{}" for _ in partials)
+        self.__dict__.update(
+            name=name,
+            forward=forward,
+            partials=partials,
+            needs=needs,
+            beyond=beyond,
+            symbol=symbol or name,
+            text=text or f"{name}({fields})",
+            latex=latex or rf"\operatorname{{{{{name}}}}}\left({fields}\right)",
+            precedence=precedence,
+            libm=libm,
+            branchless=branchless,
+            __doc__=doc,
+            __module__=sys._getframe(1).f_globals.get("__name__"),
+        )
+
+    def __setattr__(self, name: str, _: Any) -> NoReturn:
+        raise AttributeError(f"{self!r} is a record, which does not change: its {name} cannot be set")
+
+    @property
+    def may_raise(self) -> bool:
+        """Whether there are numbers for which `forward` raises."""
+        return bool(self.needs) or self.beyond is not _undefined
+
+    @overload
+    def __call__(self, *arguments: float) -> float: ...
+    @overload
+    def __call__(self, *arguments: OperandT | float) -> OperandT: ...
+    @overload
+    def __call__(self, *arguments: Shaped | Operand | float) -> Any: ...
+    def __call__(self, *arguments: Any) -> Any:
+        if len(arguments) != len(self.partials):
+            raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
+        try:
+            for argument in arguments:
+                if type(argument) is not float and isinstance(argument, Operand):
+                    return argument.apply(self, *arguments)
+            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
+        except TypeError:
+            numpy = sys.modules.get("numpy")
+            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
+                raise
+            return apply_to_arrays(self, *arguments)
+        try:
+            return self.forward(*floats)
+        except (ArithmeticError, ValueError) as error:
+            return self.outside(error, floats)
+
+    def outside(self, error: Exception, arguments: Sequence[float], labels: Sequence[str] = ()) -> float:
+        """Answer for `forward`, which raised `error`: what IEEE 754 gives, or the error with names and numbers."""
+        if current().ieee:
+            return self.beyond(*arguments)
+        if isinstance(error, OverflowError):
+            reason = "the result is too large for a float"
+        else:
+            reason = f"needs {self.needs}" if self.needs else str(error)
+        raise type(error)(f"{describe(self.name, arguments, labels)}: {reason}") from None
+
+    def print(self, *operands: str, style: str = "text") -> Text:
+        """Print the operation on printed operands, in a style ("text" or "latex").
+
+        >>> from scalargrad import add, mul
+        >>> mul.print(add.print("a", "b"), "c")
+        '(a + b)*c'
+        """
+        template: str = getattr(self, style)
+        return Text(template.format(*(o if isinstance(o, Text) else Text(o) for o in operands)), self.precedence)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> str:
+        # By name, as pickle treats functions: the record itself is full of lambdas. Pickle looks whether it is found.
+        names = vars(sys.modules.get(self.__module__, operator))
+        return next((name for name in (self.name, *names) if names.get(name) is self), self.name)
+
+
+def operation(function: Callable[..., tuple[Any, Any]]) -> Op:
+    """Make an operation of a function that returns the value and the tuple of its partial derivatives.
+
+    >>> @operation
+    ... def scaled_square(x, y):
+    ...     return x * y * y, (y * y, 2 * x * y)
+    >>> scaled_square(3.0, 2.0)
+    12.0
+
+    Written with operators and scalargrad's functions (not `math`'s), it can be differentiated to any order.
+    """
+    import inspect  # slow to import
+
+    arity = len(inspect.signature(function).parameters)
+
+    def evaluate(*arguments: Any) -> tuple[Any, tuple[Any, ...]]:
+        value, partials = function(*arguments)
+        partials = partials if isinstance(partials, (tuple, list)) else (partials,)
+        if len(partials) != arity:
+            raise TypeError(f"{op.name} must return its value and {arity} partial derivatives, got {partials!r}")
+        return value, tuple(partials)
+
+    def partial(index: int) -> Callable[..., Any]:
+        return lambda out, *arguments: evaluate(*arguments)[1][index]
+
+    op = Op(
+        function.__name__,
+        lambda *arguments: evaluate(*arguments)[0],
+        *map(partial, range(arity)),
+        doc=function.__doc__ or "",
+    )
+    op.__dict__["__module__"] = function.__module__
+    return op
