@@ -22,7 +22,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, Sim
 from typing import Any, NamedTuple
 
 from scalargrad.engine import under_way
-from scalargrad.nn import Module, attributes_of, is_parameter
+from scalargrad.nn.module import Module, attributes_of, is_parameter
 from scalargrad.ops import Op, is_number, number
 from scalargrad.value import Value
 

@@ -1,0 +1,454 @@
+"""Heads and losses: what makes probabilities of a network's outputs, and what compares outputs with targets.
+
+A loss is a record, as an operation is: its function, and all else that the project knows about it, stand in `LOSSES`.
+Adding one is a function and a record here, and a row of test points in `tests/losses.py`; problems, worked solutions,
+exercises, checked homework and the command line read the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, reduce
+from itertools import accumulate
+from math import inf, isclose, isinf
+from numbers import Integral
+from operator import add, mul, sub
+from typing import TYPE_CHECKING, Any
+
+from scalargrad import ops
+from scalargrad.engine import is_traced, scope, under_way
+from scalargrad.nn.module import as_values
+from scalargrad.ops import (
+    difference,
+    equal,
+    exp,
+    greater,
+    log,
+    log1p,
+    logaddexp,
+    maximum,
+    relu,
+    softplus,
+    stop_gradient,
+    where,
+    xlog1py,
+    xlogy,
+)
+from scalargrad.value import Value
+
+if TYPE_CHECKING:
+    from scalargrad.symbolic import Formula
+
+__all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "log_softmax", "logsumexp", "mse", "softmax"]
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return reduce(add, values)  # Python's `sum` would put a 0 in front, and a card for it into the picture
+
+
+def _is_traced(values: Sequence[Value]) -> bool:
+    # What is compiled takes the form with the fewest exponentials and logarithms: that by the largest value.
+    return under_way() is not None or any(map(is_traced, values))
+
+
+def _peak(values: Sequence[Value]) -> Value:
+    # The gradient stops at the largest value, because that value cancels out of all that it is subtracted from.
+    return stop_gradient(reduce(maximum, values))
+
+
+# Heads.
+
+
+def logsumexp(values: Sequence[Any]) -> Value:
+    """Return log(exp(v1) + exp(v2) + ...) without overflow.
+
+    >>> round(logsumexp([1000.0, 1000.0]).data, 6)
+    1000.693147
+    """
+    values = _nonempty(values, "z", "input")
+    if len(values) == 1:
+        return values[0]
+    with scope("logsumexp"):
+        if _is_traced(values):
+            peak = _peak(values)
+            return peak + _log_rest(values, peak)
+        return reduce(logaddexp, values)
+
+
+def _log_rest(values: Sequence[Value], peak: Value) -> Value:
+    # logsumexp less its peak. The peak's exponential is exactly 1 and is kept apart, so that small losses keep digits.
+    ties = [equal(value, peak) for value in values]
+    return log1p(
+        _sum([exp(difference(v, peak)) - tie for v, tie in zip(values, ties, strict=True)]) + (_sum(ties) - 1.0)
+    )
+
+
+def _others(values: Sequence[Value]) -> list[Value]:
+    # For each of two or more values the logsumexp of all others: that of those before it and of those after it.
+    combine: Callable[[Value, Value], Value] = logaddexp
+    before: list[Value] = list(accumulate(values, combine))
+    after: list[Value] = list(accumulate(reversed(values), combine))[::-1]
+    inner = [logaddexp(before[i - 1], after[i + 1]) for i in range(1, len(values) - 1)]
+    return [after[1], *inner, before[-2]]
+
+
+def softmax(logits: Sequence[Any]) -> list[Value]:
+    """Return exp(z_i) / sum of exp(z_j): probabilities, labelled p1, p2, ...
+
+    >>> [p.data for p in softmax([0.0, 0.0])]
+    [0.5, 0.5]
+    """
+    values = _nonempty(logits, "z", "input")
+    with scope("softmax"):
+        # The graph is the textbook's, unless exp would overflow (large logits) or all would vanish (very negative ones).
+        if _is_traced(values) or not -600 <= max(z.data for z in values) <= 600:
+            peak = _peak(values)
+            values = [z - peak for z in values]
+        exponentials = [exp(z) for z in values]
+        total = _sum(exponentials)
+        if len(exponentials) > 1:
+            total.label = "Σexp"
+        probabilities = [e / total for e in exponentials]
+    for i, p in enumerate(probabilities, 1):
+        p.label = f"p{i}"
+    return probabilities
+
+
+def log_softmax(logits: Sequence[Any]) -> list[Value]:
+    """Return the logarithms of the softmax, accurate where a probability vanishes.
+
+    >>> [p.data for p in log_softmax([0.0, -100.0])]
+    [-3.720075976020836e-44, -100.0]
+    """
+    values = _nonempty(logits, "z", "input")
+    with scope("log_softmax"):
+        if len(values) == 1:
+            return [values[0] - values[0]]
+        if len(values) > 2 and _is_traced(values):
+            peak = _peak(values)
+            rest = _log_rest(values, peak)
+            # `difference` lets equal infinities cancel; where all are -inf there is no largest, and `-` gives nan.
+            return [where(greater(peak, 0.0), difference(value, peak), value - peak) - rest for value in values]
+        return [-softplus(others - value) for value, others in zip(values, _others(values), strict=True)]
+
+
+# Losses.
+
+
+def cross_entropy(outputs: Sequence[Any], target: Any, *, from_logits: bool = True) -> Value:
+    """Return -sum of t_i log(p_i), with p the softmax of the logits `outputs`, or `outputs` itself.
+
+    >>> cross_entropy([0.0, 0.0], 1).data
+    0.6931471805599453
+
+    `target` is the index of the right class, or as many probabilities as there are outputs; 0 log(0) is 0.
+    Raises ValueError where index or shape do not fit.
+    """
+    values = _nonempty(outputs, "z" if from_logits else "p", "input")
+    index = int(target) if isinstance(target, Integral) and not isinstance(target, bool) else None
+    if index is not None and not 0 <= index < len(values):
+        raise ValueError(f"target: expected a class from 0 to {len(values) - 1}, got {index}")
+    targets = _paired(values, target)[1] if index is None else []
+    logs = log_softmax(values) if from_logits and index is None else []
+    with scope("cross-entropy"):
+        if index is None:
+            loss = -_sum([_times(t, logs[i]) if logs else _times_log(t, values[i]) for i, t in enumerate(targets)])
+        elif from_logits and len(values) > 1:
+            loss = softplus(logsumexp([*values[:index], *values[index + 1 :]]) - values[index])
+        else:
+            loss = values[0] - values[0] if from_logits else -log(values[index])
+    loss.label = "loss"
+    return loss
+
+
+def _times(t: Value, log: Value) -> Value:
+    # A target of 0 asks for nothing, even of an infinite logarithm (what a mask rules out has one).
+    if not _is_traced([t, log]) and not (t._data == 0 and isinf(log._data)):
+        return t * log
+    return t * where(equal(t, 0.0) * equal(ops.abs(log), inf), 0.0, log)
+
+
+def _times_log(t: Value, p: Value) -> Value:
+    # 0 log(0) = 0, by xlogy where it may come to that: while numbers are traced none is known. Else the textbook's product.
+    border = _is_traced([t, p]) or t._data == p._data == 0
+    return xlogy(t, p) if border else t * log(p)
+
+
+def _times_log1p(t: Value, p: Value) -> Value:
+    border = _is_traced([t, p]) or (t._data == 0 and p._data == -1)
+    return xlog1py(t, p) if border else t * log1p(p)
+
+
+def binary_cross_entropy(outputs: Any, targets: Any, *, from_logits: bool = True) -> Value:
+    """Return the mean of -(t log p + (1 - t) log(1 - p)), with p the sigmoid of the logits, or `outputs` itself.
+
+    >>> binary_cross_entropy(0.0, 1).data
+    0.6931471805599453
+
+    0 log(0) is 0.
+    """
+    values, expected = _paired(outputs, targets)
+    with scope("binary cross-entropy"):
+        if from_logits:
+            losses = [
+                _times(t, softplus(-z)) + _times(1 - t, softplus(z)) for z, t in zip(values, expected, strict=True)
+            ]
+        else:
+            losses = [-(_times_log(t, p) + _times_log1p(1 - t, -p)) for p, t in zip(values, expected, strict=True)]
+        return mean(losses)
+
+
+def mse(outputs: Any, targets: Any) -> Value:
+    """Return the mean of the squared differences.
+
+    >>> mse([1.0, 2.0], [0.0, 4.0]).data
+    2.5
+    """
+    values, expected = _paired(outputs, targets)
+    with scope("mse"):
+        return mean([(y - t) ** 2 for y, t in zip(values, expected, strict=True)])
+
+
+def hinge(scores: Any, targets: Any) -> Value:
+    """Return the mean of relu(1 - t*score), for targets of -1 and 1.
+
+    >>> hinge([0.5, -2.0], [1, -1]).data
+    0.25
+    """
+    values, expected = _paired(scores, targets)
+    with scope("hinge"):
+        return mean([relu(1 - t * s) for s, t in zip(values, expected, strict=True)])
+
+
+def mean(losses: Sequence[Value]) -> Value:
+    """Return the mean of losses, labelled loss.
+
+    >>> mean([Value(1.0), Value(2.0)])
+    Value(data=1.5, grad=0.0, label='loss')
+    """
+    loss = _sum(losses) / len(losses) if len(losses) > 1 else losses[0]
+    loss.label = "loss"
+    return loss
+
+
+def _nonempty(values: Sequence[Any], label: str, role: str) -> list[Value]:
+    if not len(values):
+        raise ValueError("expected at least one value, got none")
+    return as_values(values, label, role)
+
+
+def _paired(outputs: Any, targets: Any) -> tuple[list[Value], list[Value]]:
+    """Return outputs and targets as lists of Values of one length; a lone one of each is a list of one."""
+    lone = isinstance(outputs, Value) or ops.is_number(outputs)
+    values = _nonempty([outputs] if lone else outputs, "y", "input")
+    targets = [targets] if isinstance(targets, Value) or ops.is_number(targets) else targets
+    if len(targets) != len(values):
+        raise ValueError(f"target: expected {len(values)}, as many as there are outputs, got {len(targets)}")
+    return values, as_values(targets, "t", "target")
+
+
+# The records.
+
+Mistake = tuple[str, Callable[[Sequence[float], Sequence[float]], float]]  # in words, and what outputs and targets give
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What targets a loss takes.
+
+    words    in a message
+    fit      whether the numbers of one target are right
+    certain  the numbers in a target where nothing is in doubt; none where every number is as good
+    one_hot  whether such a target has one number of the last kind, and else the first
+    """
+
+    words: str
+    fit: Callable[[Sequence[float]], bool]
+    certain: tuple[float, ...] = ()
+    one_hot: bool = False
+
+
+NUMBERS = Targets("numbers", lambda target: all(map(math.isfinite, target)))
+PROBABILITIES = Targets("probabilities from 0 to 1", lambda target: all(0 <= t <= 1 for t in target), (0.0, 1.0))
+DISTRIBUTION = Targets(
+    "probabilities that sum to 1", lambda target: isclose(sum(target), 1) and min(target) >= 0, (0.0, 1.0), one_hot=True
+)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, and all that the project knows about it.
+
+    >>> squares = LOSSES["mse"]
+    >>> squares.formula, squares.error, squares.factor(3)
+    ((p - y)**2, p - y, Fraction(2, 3))
+
+    name      as problems, options and pages have it
+    function  of outputs and targets; with a head of logits and targets, or of outputs where `from_logits` is false
+    term      what an output p adds for its target y, as an expression: loss = sum or mean of the terms
+    text      the same in plain text over ŷ and y, without a sign in front
+    noun      what running text calls a term
+    words     how texts name the loss: a regular expression
+    mean      whether it is the mean of the terms, or their sum
+    targets   what targets it takes
+    head      the activation of the output layer that it needs; None: any but softmax, which mixes its inputs
+    cancels   whether the derivative of the head cancels, so that each term has the derivative ŷ - y by the head's input
+    textbook  from where to where the outputs may be for the term to keep its digits; beyond, the logits are needed
+    mistakes  of it as a loss of so many outputs, beside those that are made with every sum, mean and logarithm
+
+    Raises ValueError where these do not fit together.
+    """
+
+    name: str
+    function: Callable[..., Value]
+    term: str
+    text: str
+    words: str
+    noun: str = "term"
+    mean: bool = True
+    targets: Targets = NUMBERS
+    head: str | None = None
+    cancels: bool = False
+    textbook: tuple[float, float] = (-inf, inf)
+    mistakes: Callable[[int], Iterable[Mistake]] = lambda outputs: ()  # noqa: ARG005 - none, of however many outputs
+
+    def __post_init__(self) -> None:
+        if self.cancels and self.head is None:
+            raise ValueError(f"loss {self.name}: cancels: there is no head whose derivative could cancel")
+        if self.head == "softmax" and not self.cancels:
+            reason = "the derivative of softmax is written out only where it cancels"
+            raise ValueError(f"loss {self.name}: head: {reason}")
+        if self.head is None and self.textbook != (-inf, inf):
+            raise ValueError(f"loss {self.name}: textbook: without a head there are no logits to compute it from")
+
+    def of_outputs(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+        """Return the loss as the formula has it: of what the head gave, not of the logits before it."""
+        options = {} if self.head is None else {"from_logits": False}
+        return self.function(outputs, targets, **options)
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The term as a formula in p and y. Raises ValueError where it has other names."""
+        from scalargrad.symbolic import parse
+
+        formula = parse(self.term)
+        if set(formula.names) != {"p", "y"}:
+            raise ValueError(f"loss {self.name}: term: expected an expression in p and y, got {self.term!r}")
+        return formula
+
+    @property
+    def sign(self) -> str:
+        """The sign that stands in front of the sum of the terms."""
+        return "-" if self.formula.head is ops.neg else ""
+
+    @property
+    def unsigned(self) -> Formula:
+        """The term without the sign in front."""
+        return self.formula.operands[0] if self.sign else self.formula
+
+    @cached_property
+    def _slope(self) -> tuple[float, Formula]:
+        """The derivative that an error term begins with, as a number and the formula that it is multiplied with."""
+        from scalargrad.symbolic import parse
+
+        if self.cancels:
+            return 1.0, parse("p - y")
+        slope = self.formula.derivative("p")
+        if slope.head is ops.mul and isinstance(slope.operands[0].head, float):
+            return slope.operands[0].head, slope.operands[1]
+        return 1.0, slope
+
+    @property
+    def error(self) -> Formula:
+        """The derivative of a term by the output, or by the head's input where the head cancels; without its factor."""
+        return self._slope[1]
+
+    def factor(self, outputs: int) -> Fraction:
+        """Return the number in front of the error: what the derivative of a term and the mean over outputs bring."""
+        return self.coefficient / (outputs if self.mean else 1)
+
+    @property
+    def coefficient(self) -> Fraction:
+        """The number that the derivative of a term brings."""
+        return Fraction(self._slope[0])
+
+
+def _misread_cross_entropy(outputs: int) -> list[Mistake]:
+    def of_another(k: int) -> Callable[[Sequence[float], Sequence[float]], float]:
+        return lambda p, y: -math.log(p[k])  # noqa: ARG005 - a mistake is to leave y out
+
+    return [
+        *((f"-ln of entry {k + 1} of ŷ: another class", of_another(k)) for k in range(outputs)),
+        ("-Σ ln ŷ, without y", lambda p, y: -sum(map(math.log, p))),  # noqa: ARG005
+        ("1 - Σ y ŷ, without the logarithm", lambda p, y: 1 - sum(map(mul, p, y))),
+    ]
+
+
+def _misread_binary_cross_entropy(outputs: int) -> list[Mistake]:
+    def exchanged(p: Sequence[float], y: Sequence[float]) -> float:
+        return binary_cross_entropy(p, [1 - t for t in y], from_logits=False).data
+
+    return [
+        (
+            "the terms (1 - y) ln(1 - ŷ) are left out",
+            lambda p, y: -sum(math.log(a) * t for a, t in zip(p, y, strict=True)) / outputs,
+        ),
+        ("y and 1 - y are exchanged", exchanged),
+    ]
+
+
+def _misread_squares(outputs: int) -> list[Mistake]:
+    return [
+        ("half of the sum of squares", lambda p, y: outputs / 2 * mse(p, y).data),
+        ("half of the mean", lambda p, y: mse(p, y).data / 2),
+        ("the differences are not squared", lambda p, y: sum(map(abs, map(sub, p, y))) / outputs),
+        ("the root is taken", lambda p, y: math.sqrt(mse(p, y).data)),
+        ("y is added instead of subtracted", lambda p, y: mse(p, [-t for t in y]).data),
+    ]
+
+
+LOSSES = {
+    loss.name: loss
+    for loss in [
+        Loss(
+            "cross-entropy",
+            cross_entropy,
+            term="-(y*log(p))",
+            text="y ln ŷ",
+            words=r"(?<!binary )(?<!binary-)\bcross[ -]?entropy\b",
+            mean=False,
+            targets=DISTRIBUTION,
+            head="softmax",
+            cancels=True,
+            textbook=(
+                1e-30,
+                1.0,
+            ),  # where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261)
+            mistakes=_misread_cross_entropy,
+        ),
+        Loss(
+            "binary-cross-entropy",
+            binary_cross_entropy,
+            term="-(y*log(p) + (1 - y)*log(1 - p))",
+            text="(y ln ŷ + (1 - y) ln(1 - ŷ))",
+            words=r"\bbinary[ -]cross[ -]?entropy\b|\bBCE\b",
+            targets=PROBABILITIES,
+            head="sigmoid",
+            cancels=True,
+            textbook=(1e-3, 1 - 1e-3),  # where 1 - p is small, its rounding costs digits
+            mistakes=_misread_binary_cross_entropy,
+        ),
+        Loss(
+            "mse",
+            mse,
+            term="(p - y)**2",
+            text="(ŷ - y)²",
+            noun="square",
+            words=r"\bmean[ -]squared?[ -]error\b|\bMSE\b|\bsquared error\b",
+            mistakes=_misread_squares,
+        ),
+    ]
+}
