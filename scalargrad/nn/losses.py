@@ -1,25 +1,22 @@
 """Heads and losses: what makes probabilities of a network's outputs, and what compares outputs with targets.
 
-A loss is a record, as an operation is: its function, and all else that the project knows about it, stand in `LOSSES`.
-Adding one is a function and a record here, and a row of test points in `tests/losses.py`; problems, worked solutions,
-exercises, checked homework and the command line read the record.
+Adding a loss is a function and its record here (see `loss.py`), and a row of test points in `tests/losses.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property, reduce
+from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import accumulate
-from math import inf, isclose, isinf
+from math import inf, isinf
 from numbers import Integral
 from operator import add, mul, sub
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scalargrad import ops
 from scalargrad.engine import is_traced, scope, under_way
+from scalargrad.nn.loss import DISTRIBUTION, PROBABILITIES, Loss, Mistake
 from scalargrad.nn.module import as_values
 from scalargrad.ops import (
     difference,
@@ -38,9 +35,6 @@ from scalargrad.ops import (
     xlogy,
 )
 from scalargrad.value import Value
-
-if TYPE_CHECKING:
-    from scalargrad.symbolic import Formula
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "log_softmax", "logsumexp", "mse", "softmax"]
 
@@ -250,130 +244,7 @@ def _paired(outputs: Any, targets: Any) -> tuple[list[Value], list[Value]]:
     return values, as_values(targets, "t", "target")
 
 
-# The records.
-
-Mistake = tuple[str, Callable[[Sequence[float], Sequence[float]], float]]  # in words, and what outputs and targets give
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What targets a loss takes.
-
-    words    in a message
-    fit      whether the numbers of one target are right
-    certain  the numbers in a target where nothing is in doubt; none where every number is as good
-    one_hot  whether such a target has one number of the last kind, and else the first
-    """
-
-    words: str
-    fit: Callable[[Sequence[float]], bool]
-    certain: tuple[float, ...] = ()
-    one_hot: bool = False
-
-
-NUMBERS = Targets("numbers", lambda target: all(map(math.isfinite, target)))
-PROBABILITIES = Targets("probabilities from 0 to 1", lambda target: all(0 <= t <= 1 for t in target), (0.0, 1.0))
-DISTRIBUTION = Targets(
-    "probabilities that sum to 1", lambda target: isclose(sum(target), 1) and min(target) >= 0, (0.0, 1.0), one_hot=True
-)
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A loss, and all that the project knows about it.
-
-    >>> squares = LOSSES["mse"]
-    >>> squares.formula, squares.error, squares.factor(3)
-    ((p - y)**2, p - y, Fraction(2, 3))
-
-    name      as problems, options and pages have it
-    function  of outputs and targets; with a head of logits and targets, or of outputs where `from_logits` is false
-    term      what an output p adds for its target y, as an expression: loss = sum or mean of the terms
-    text      the same in plain text over ŷ and y, without a sign in front
-    noun      what running text calls a term
-    words     how texts name the loss: a regular expression
-    mean      whether it is the mean of the terms, or their sum
-    targets   what targets it takes
-    head      the activation of the output layer that it needs; None: any but softmax, which mixes its inputs
-    cancels   whether the derivative of the head cancels, so that each term has the derivative ŷ - y by the head's input
-    textbook  from where to where the outputs may be for the term to keep its digits; beyond, the logits are needed
-    mistakes  of it as a loss of so many outputs, beside those that are made with every sum, mean and logarithm
-
-    Raises ValueError where these do not fit together.
-    """
-
-    name: str
-    function: Callable[..., Value]
-    term: str
-    text: str
-    words: str
-    noun: str = "term"
-    mean: bool = True
-    targets: Targets = NUMBERS
-    head: str | None = None
-    cancels: bool = False
-    textbook: tuple[float, float] = (-inf, inf)
-    mistakes: Callable[[int], Iterable[Mistake]] = lambda outputs: ()  # noqa: ARG005 - none, of however many outputs
-
-    def __post_init__(self) -> None:
-        if self.cancels and self.head is None:
-            raise ValueError(f"loss {self.name}: cancels: there is no head whose derivative could cancel")
-        if self.head == "softmax" and not self.cancels:
-            reason = "the derivative of softmax is written out only where it cancels"
-            raise ValueError(f"loss {self.name}: head: {reason}")
-        if self.head is None and self.textbook != (-inf, inf):
-            raise ValueError(f"loss {self.name}: textbook: without a head there are no logits to compute it from")
-
-    def of_outputs(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
-        """Return the loss as the formula has it: of what the head gave, not of the logits before it."""
-        options = {} if self.head is None else {"from_logits": False}
-        return self.function(outputs, targets, **options)
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The term as a formula in p and y. Raises ValueError where it has other names."""
-        from scalargrad.symbolic import parse
-
-        formula = parse(self.term)
-        if set(formula.names) != {"p", "y"}:
-            raise ValueError(f"loss {self.name}: term: expected an expression in p and y, got {self.term!r}")
-        return formula
-
-    @property
-    def sign(self) -> str:
-        """The sign that stands in front of the sum of the terms."""
-        return "-" if self.formula.head is ops.neg else ""
-
-    @property
-    def unsigned(self) -> Formula:
-        """The term without the sign in front."""
-        return self.formula.operands[0] if self.sign else self.formula
-
-    @cached_property
-    def _slope(self) -> tuple[float, Formula]:
-        """The derivative that an error term begins with, as a number and the formula that it is multiplied with."""
-        from scalargrad.symbolic import parse
-
-        if self.cancels:
-            return 1.0, parse("p - y")
-        slope = self.formula.derivative("p")
-        if slope.head is ops.mul and isinstance(slope.operands[0].head, float):
-            return slope.operands[0].head, slope.operands[1]
-        return 1.0, slope
-
-    @property
-    def error(self) -> Formula:
-        """The derivative of a term by the output, or by the head's input where the head cancels; without its factor."""
-        return self._slope[1]
-
-    def factor(self, outputs: int) -> Fraction:
-        """Return the number in front of the error: what the derivative of a term and the mean over outputs bring."""
-        return self.coefficient / (outputs if self.mean else 1)
-
-    @property
-    def coefficient(self) -> Fraction:
-        """The number that the derivative of a term brings."""
-        return Fraction(self._slope[0])
+# What is known to go wrong, and the records.
 
 
 def _misread_cross_entropy(outputs: int) -> list[Mistake]:

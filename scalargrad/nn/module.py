@@ -44,6 +44,7 @@ class Module:
     def state_dict(self) -> dict[str, Any]:
         """Return the parameters' data as plain dicts, lists and floats, which JSON can write.
 
+        >>> from scalargrad.nn import Neuron
         >>> Neuron(2, weights=[0.5, -1], bias=0).state_dict()
         {'w': [0.5, -1.0], 'b': 0.0}
         """
@@ -73,8 +74,11 @@ def _entries(thing: Any) -> Iterable[tuple[Any, Any]]:
 def attributes_of(thing: Any) -> dict[str, Any]:
     """Return an object's attributes, as `vars` does, unnoticed: a program need not depend on all that was looked at.
 
-    >>> attributes_of(Neuron(1))["nonlin"]
-    True
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = 2.0
+    >>> attributes_of(Scale())
+    {'factor': 2.0}
     """
     found: dict[str, Any] = object.__getattribute__(thing, "__dict__")
     return found

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
-from scalargrad.nn.losses import LOSSES, Loss
+from scalargrad.nn.loss import Loss
+from scalargrad.nn.losses import LOSSES
 from scalargrad.ops import Op, Text
 from scalargrad.symbolic import Formula, parse
 from scalargrad.value import Value
