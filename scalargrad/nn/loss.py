@@ -45,6 +45,11 @@ DISTRIBUTION = Targets(
 )
 
 
+def _none_known(_: int) -> tuple[Mistake, ...]:
+    """Return no mistakes, however many outputs there are."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss, and all that the project knows about it.
@@ -81,7 +86,7 @@ class Loss:
     head: str | None = None
     cancels: bool = False
     textbook: tuple[float, float] = (-inf, inf)
-    mistakes: Callable[[int], Iterable[Mistake]] = lambda outputs: ()  # noqa: ARG005 - none, of however many outputs
+    mistakes: Callable[[int], Iterable[Mistake]] = _none_known
 
     def __post_init__(self) -> None:
         if self.cancels and self.head is None:
