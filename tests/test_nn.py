@@ -1,5 +1,6 @@
 """Networks, losses and optimisers against micrograd, PyTorch and closed forms."""
 
+import builtins
 import copy
 import json
 import math
@@ -555,6 +556,22 @@ def test_small_losses_keep_the_digits_of_their_gradients():
         assert z[target].grad == pytest.approx(-math.fsum(map(math.exp, others)), rel=1e-14)
         assert -nn.log_softmax(logits)[target].data == pytest.approx(truth, rel=1e-14)
         assert jit(lambda z, k=target: nn.cross_entropy(z, k))(logits) == pytest.approx(truth, rel=1e-14)
+
+
+def test_a_star_import_brings_micrograds_names_and_shadows_none_of_pythons():
+    assert {"Module", "Neuron", "Layer", "MLP", "Value"} <= set(nn.__all__)
+    assert not set(nn.__all__) & set(dir(builtins))
+    assert all(hasattr(nn, name) for name in nn.__all__)
+
+
+def test_pickles_from_before_nn_was_a_package_are_read():
+    model = nn.Neuron(1, weights=[2.0], bias=1.0, activation="z*z")
+    pickled = pickle.dumps(model, protocol=0)
+    for room in (b"module", b"layers"):
+        pickled = pickled.replace(b"cscalargrad.nn." + room + b"\n", b"cscalargrad.nn\n")
+    assert b"scalargrad.nn." not in pickled
+    assert b"scalargrad.nn\n_InZ" in pickled
+    assert pickle.loads(pickled)([3.0]).data == model([3.0]).data == 49.0
 
 
 def test_an_unknown_activation_is_refused_where_it_is_given():

@@ -250,10 +250,9 @@ def _last_error(name: str, loss: Loss, n: int, slope: str | None) -> Stage:
         )
         mistakes.append(cancelling)
     if loss.head == "softmax":
-        by_output = loss.formula.derivative("p")
         wrong = rule(
             "it is ∂loss/∂ŷ: the derivative of softmax is left out",
-            lambda p, y: each(lambda a, b: by_output(p=a, y=b), p, y),
+            lambda p, y: each(lambda a, b: loss.slope(p=a, y=b), p, y),
         )
         mistakes.append(wrong)
     front = f"{coefficient}/n " if loss.mean else f"{coefficient} " if coefficient != 1 else ""

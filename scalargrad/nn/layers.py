@@ -137,7 +137,7 @@ class Neuron(Module):
         with scope(self.name):
             if isinstance(self._function, ops.Op):
                 h = _applied(self._function, z)
-            else:  # several operations, which deserve a frame
+            else:  # a function may be several operations: they get a frame of their own in pictures
                 with scope(self.activation if self.activation.isidentifier() else f"f = {self.activation}"):
                     h = self._function(z)
         if not isinstance(h, Value):

@@ -125,27 +125,30 @@ class Loss:
         return self.formula.operands[0] if self.sign else self.formula
 
     @cached_property
-    def _slope(self) -> tuple[float, Formula]:
-        """The derivative that an error term begins with, as a number and the formula that it is multiplied with."""
+    def slope(self) -> Formula:
+        """The derivative of a term by the output p."""
+        return self.formula.derivative("p")
+
+    @cached_property
+    def _split_error(self) -> tuple[float, Formula]:
         from scalargrad.symbolic import parse
 
         if self.cancels:
             return 1.0, parse("p - y")
-        slope = self.formula.derivative("p")
-        if slope.head is ops.mul and isinstance(slope.operands[0].head, float):
-            return slope.operands[0].head, slope.operands[1]
-        return 1.0, slope
+        if self.slope.head is ops.mul and isinstance(self.slope.operands[0].head, float):
+            return self.slope.operands[0].head, self.slope.operands[1]
+        return 1.0, self.slope
 
     @property
     def error(self) -> Formula:
-        """The derivative of a term by the output, or by the head's input where the head cancels; without its factor."""
-        return self._slope[1]
-
-    def factor(self, outputs: int) -> Fraction:
-        """Return the number in front of the error: what the derivative of a term and the mean over outputs bring."""
-        return self.coefficient / (outputs if self.mean else 1)
+        """What the output layer's error term begins with: the slope, or ŷ - y where the head cancels; without numbers."""
+        return self._split_error[1]
 
     @property
     def coefficient(self) -> Fraction:
-        """The number that the derivative of a term brings."""
-        return Fraction(self._slope[0])
+        """The number in front of the error that the slope brings, such as the 2 of a square."""
+        return Fraction(self._split_error[0])
+
+    def factor(self, outputs: int) -> Fraction:
+        """Return the number in front of the error for so many outputs: the coefficient, and what a mean divides by."""
+        return self.coefficient / (outputs if self.mean else 1)

@@ -244,7 +244,7 @@ def _paired(outputs: Any, targets: Any) -> tuple[list[Value], list[Value]]:
     return values, as_values(targets, "t", "target")
 
 
-# What is known to go wrong, and the records.
+# What is known to go wrong: each mistake in words, and the number that comes of it.
 
 
 def _misread_cross_entropy(outputs: int) -> list[Mistake]:
@@ -281,6 +281,8 @@ def _misread_squares(outputs: int) -> list[Mistake]:
     ]
 
 
+# The records.
+
 LOSSES = {
     loss.name: loss
     for loss in [
@@ -294,10 +296,8 @@ LOSSES = {
             targets=DISTRIBUTION,
             head="softmax",
             cancels=True,
-            textbook=(
-                1e-30,
-                1.0,
-            ),  # where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261)
+            # Where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261).
+            textbook=(1e-30, 1.0),
             mistakes=_misread_cross_entropy,
         ),
         Loss(
@@ -309,7 +309,7 @@ LOSSES = {
             targets=PROBABILITIES,
             head="sigmoid",
             cancels=True,
-            textbook=(1e-3, 1 - 1e-3),  # where 1 - p is small, its rounding costs digits
+            textbook=(1e-3, 1 - 1e-3),  # where 1 - p is small, the rounding of 1 - p costs digits
             mistakes=_misread_binary_cross_entropy,
         ),
         Loss(

@@ -72,7 +72,7 @@ def _entries(thing: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def attributes_of(thing: Any) -> dict[str, Any]:
-    """Return an object's attributes, as `vars` does, unnoticed: a program need not depend on all that was looked at.
+    """Return an object's attributes, as `vars` does, but past `__getattribute__`, by which `jit` sees what is read.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -101,12 +101,13 @@ def is_parameter(thing: Any) -> bool:
 
 
 def _leaves(thing: Any, path: _Path = None, above: tuple[Any, ...] = ()) -> Iterator[tuple[_Path, Value]]:
+    # A module may know its parent: what stands above a thing is not looked for below it again.
     for key, child in _entries(thing):
         if isinstance(child, Value):
             if is_parameter(child):
                 yield (path, thing, key), child
         elif isinstance(child, (Module, list, tuple, dict)) and not any(child is module for module in above):
-            yield from _leaves(child, (path, thing, key), (*above, thing))  # but for a module that knows its parent
+            yield from _leaves(child, (path, thing, key), (*above, thing))
 
 
 def _with_parameters(thing: Any) -> list[tuple[Any, Any]]:

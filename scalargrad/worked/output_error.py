@@ -141,7 +141,7 @@ def _rule(op: Op) -> str:
 
 def _loss_slope(sheet: Sheet, p: str, y: str) -> str:
     """Print the derivative of the loss by one output, as the records have it."""
-    slope = sheet.loss.formula.derivative("p").print("latex", {"p": p, "y": y})
+    slope = sheet.loss.slope.print("latex", {"p": p, "y": y})
     return rf"{sheet.factor}\left({slope}\right)" if sheet.factor else slope
 
 
@@ -236,7 +236,7 @@ def _termwise(sheet: Sheet, solution: Solution) -> None:
     slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
     inner = _scaled(sheet, sheet.error())
     names = {"p": OUTPUT, "y": "y_{k}"} if count > 1 else {"p": r"\hat y", "y": "y"}
-    term, derived = (formula.print("latex", names) for formula in (loss.formula, loss.formula.derivative("p")))
+    term, derived = (formula.print("latex", names) for formula in (loss.formula, loss.slope))
     mean = f", and the mean over the {count} outputs divides by {count}" if count > 1 and loss.mean else ""
     which = "Each" if count > 1 else "The"
     sheet.say(f"{_mean_note(sheet)}{which} {loss.noun} ${term}$ has the derivative ${derived}${mean}.")

@@ -197,11 +197,11 @@ class Sheet:
 
     @property
     def factor(self) -> str:
-        """The number in front of the derivative that the last error term begins with."""
+        """The number in front of what the last error term begins with."""
         return fraction(error_factor(self.problem))
 
     def error(self, p: str = r"\hat y", y: str = "y") -> Text:
-        """Print that derivative, without the number in front: what of output and target it is."""
+        r"""Print what the last error term begins with, such as ŷ - y, on an output and a target."""
         return self.loss.error.print("latex", {"p": p, "y": y})
 
     @property
