@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from math import inf, isclose
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,14 @@ from scalargrad import ops
 from scalargrad.value import Value
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from scalargrad.symbolic import Formula
 
 Mistake = tuple[str, Callable[[Sequence[float], Sequence[float]], float]]  # in words, and what outputs and targets give
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Targets:
     """What targets a loss takes.
 
@@ -50,7 +51,7 @@ def _none_known(_: int) -> tuple[Mistake, ...]:
     return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
     """A loss, and all that the project knows about it.
 
@@ -147,6 +148,8 @@ class Loss:
     @property
     def coefficient(self) -> Fraction:
         """The number in front of the error that the slope brings, such as the 2 of a square."""
+        from fractions import Fraction  # which loads all of decimal: too much for `import scalargrad`
+
         return Fraction(self._split_error[0])
 
     def factor(self, outputs: int) -> Fraction:
