@@ -190,7 +190,7 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
 def _elementwise(function: Op | Callable[..., Any]) -> Any:
     """Make the ufunc of an operation; one of two arguments reduces in any order, too."""
     if isinstance(function, Op):
-        apply_one = partial(engine.Value.apply, function)  # type: ignore[attr-defined] # of the Value in use
+        apply_one = partial(engine.Value.apply, function)  # of the Value in use
         apply_one.__name__ = function.name  # type: ignore[attr-defined] # for messages
         return np.frompyfunc(apply_one, len(function.partials), 1, identity=None)
     return np.frompyfunc(function, function.__code__.co_argcount, 1, identity=None)

@@ -24,11 +24,11 @@ from scalargrad.homework import marks, reading
 from scalargrad.homework.answers import load_answers
 from scalargrad.homework.exercise import Exercise, friendly_problem, write_exercises
 from scalargrad.homework.toml import toml
+from scalargrad.nn.losses import LOSSES
 from scalargrad.symbolic import parse
 from scalargrad.value import Value
 from scalargrad.worked.derivation import written
 from scalargrad.worked.explanation import explain
-from scalargrad.worked.problem import LOSSES
 from scalargrad.worked.writers import ENDINGS, FORMATS, write
 
 

@@ -16,7 +16,7 @@ from scalargrad.traced import by_graph, traces
 
 
 def cotangents(
-    order: Sequence[Node], seeds: Mapping[Node, Any], wanted: Container[Node], image: Mapping[Node, Node]
+    order: Sequence[Node], seeds: Mapping[Any, Any], wanted: Container[Any], image: Mapping[Any, Any]
 ) -> dict[Node, Any]:
     """Return the derivatives of the seeded values with respect to the wanted ones, as Values or numbers.
 

@@ -153,8 +153,8 @@ def _constant(operand: Any, op: Op) -> Any:
 @lru_cache(maxsize=1024)
 def _recorder(op: Op) -> Callable[..., Any]:
     own = ops.TABLE.get(op.name) is op  # the partials of a user's may give what is no float
-    make = {1: _unary, 2: _binary}.get(len(op.partials)) if own else None
-    return (make or _general)(op)
+    make: dict[int, Callable[[Op], Callable[..., Any]]] = {1: _unary, 2: _binary} if own else {}
+    return make.get(len(op.partials), _general)(op)
 
 
 def apply(op: Op, *operands: Any) -> Any:
@@ -474,7 +474,7 @@ if _wanted not in ("", "python", "native"):
 engine_name = "python"
 if not TYPE_CHECKING and _wanted != "python":
     try:
-        from scalargrad._engine import Value, topological_order, weighted_sum
+        from scalargrad._engine import Value, topological_order, weighted_sum  # noqa: F401 - in place of those above
 
         engine_name, Value.__doc__ = "native", PythonValue.__doc__
     except ImportError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Container, Iterable, Sequence
 from math import isfinite, nan
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scalargrad.methods import Methods
 from scalargrad.micrograd import Parents, values
@@ -42,14 +42,20 @@ class Node(Methods):
     _parents: tuple[Any, ...]
     _operation: Op | str
     _partials: Any
-    _by_hand: bool
-    _role: str
     _traced: bool
     _backward: Any
-    _attributes: dict[str, Any] | None
     __dict__: dict[str, Any]
     _forget: Callable[[], None]
     _restore: Callable[..., Any]
+
+    if TYPE_CHECKING:
+
+        @property
+        def _by_hand(self) -> bool: ...
+        @property
+        def _role(self) -> str: ...
+        @property
+        def _attributes(self) -> dict[str, Any] | None: ...
 
     @classmethod
     def _plain(cls) -> type[Any]:
@@ -111,10 +117,10 @@ class Node(Methods):
             with Block(recording=True):
                 for node in order:
                     anew = again(node, node._parents)
-                    node._data, node._partials = anew._data, anew._partials  # type: ignore[misc] # a property in C
+                    node._data, node._partials = anew._data, anew._partials
         except BaseException:
             for node, (data, partials) in zip(order, before, strict=True):
-                node._data, node._partials = data, partials  # type: ignore[misc]
+                node._data, node._partials = data, partials
             raise
         return self
 
@@ -431,7 +437,7 @@ def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[f
     return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
 
 
-class _Quiet(Operand, float):
+class _Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
     """A float that gives what IEEE 754 gives where Python's own raises."""
 
     __slots__ = ()

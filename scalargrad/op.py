@@ -230,7 +230,7 @@ class Op:
         return bool(self.needs) or self.beyond is not _undefined
 
     @overload
-    def __call__(self, *arguments: float) -> float: ...
+    def __call__(self, *arguments: float) -> float: ...  # type: ignore[overload-overlap] # of what is a float, too
     @overload
     def __call__(self, *arguments: OperandT | float) -> OperandT: ...
     @overload

@@ -23,7 +23,7 @@ from math import copysign, inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from scalargrad.micrograd import one_module
-from scalargrad.op import ATOM as ATOM  # noqa: PLC0414 - for those who print
+from scalargrad.op import ATOM as ATOM
 from scalargrad.op import POWER, PRODUCT, SUM, Op
 from scalargrad.op import TABLE as TABLE
 

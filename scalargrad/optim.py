@@ -17,7 +17,7 @@ class Optimizer:
     no Value, ValueError for a rate outside its range.
     """
 
-    default = 0.01  # learning rate
+    default_learning_rate = 0.01
 
     def __init__(
         self, parameters: Iterable[Value], learning_rate: float | None = None, lr: float | None = None
@@ -33,7 +33,7 @@ class Optimizer:
         if lr is not None and learning_rate is not None:
             raise TypeError(f"learning_rate and lr are two words for one thing, got {learning_rate!r} and {lr!r}")
         name, rate = ("learning_rate", learning_rate) if lr is None else ("lr", lr)
-        self.learning_rate = _within(self.default if rate is None else rate, name)
+        self.learning_rate = _within(self.default_learning_rate if rate is None else rate, name)
 
     @property
     def lr(self) -> float:
@@ -103,7 +103,7 @@ class Adam(Optimizer):
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
     """
 
-    decoupled, default = False, 0.001
+    decoupled, default_learning_rate = False, 0.001
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
-from scalargrad.nn import Module, attributes_of, is_parameter
+from scalargrad.nn.module import Module, attributes_of, is_parameter
 from scalargrad.op import Op, is_number, number
 from scalargrad.traced import under_way
 from scalargrad.value import Value

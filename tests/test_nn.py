@@ -1,5 +1,6 @@
 """Networks, losses and optimisers against micrograd, PyTorch and closed forms."""
 
+import builtins
 import copy
 import json
 import math
@@ -364,6 +365,72 @@ def test_optimisers_take_pytorchs_steps(name, keywords):
     assert got == pytest.approx(expected, rel=1e-10)
 
 
+def decayed(numbers, beta):
+    """Each number by beta to the power of its age, summed: what running means are, written out."""
+    return sum(beta**age * x for age, x in enumerate(reversed(numbers)))
+
+
+def sgd(weights, gradients, rate, momentum=0.0, weight_decay=0.0):
+    joined = [g + weight_decay * w for w, g in zip(weights, gradients, strict=True)]
+    return weights[-1] - rate * decayed(joined, momentum)
+
+
+def adam(weights, gradients, rate, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0):
+    joined = [g + weight_decay * w for w, g in zip(weights, gradients, strict=True)]
+    powers = joined, [g * g for g in joined]
+    mean, square = (decayed(x, beta) / decayed([1.0] * len(x), beta) for x, beta in zip(powers, betas, strict=True))
+    return weights[-1] - rate * mean / (math.sqrt(square) + epsilon)
+
+
+def adamw(weights, gradients, rate, weight_decay=0.01, **keywords):
+    return adam(weights, gradients, rate, **keywords) - rate * weight_decay * weights[-1]
+
+
+# One row an optimiser: the next weight as all weights and gradients so far give it, and arguments to try.
+OPTIMISERS = {
+    optim.SGD: (sgd, [{}, {"momentum": 0.9}, {"momentum": 0.5, "weight_decay": 0.1}]),
+    optim.Adam: (adam, [{}, {"weight_decay": 0.1}, {"betas": (0.5, 0.25), "epsilon": 0.1}]),
+    optim.AdamW: (adamw, [{}, {"weight_decay": 0.5, "betas": (0.0, 0.5)}]),
+}
+
+
+def test_every_optimiser_has_a_row():
+    assert {x for x in vars(optim).values() if isinstance(x, type) and issubclass(x, optim.Optimizer)} == {
+        optim.Optimizer,
+        *OPTIMISERS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "formula", "keywords"),
+    [(make, formula, keywords) for make, (formula, tried) in OPTIMISERS.items() for keywords in tried],
+)
+def test_optimisers_take_the_steps_of_their_formulas(make, formula, keywords):
+    parameter, gradients, weights = Value(0.5), [1.0, -0.25, 3.0, 0.0, 1e-3], []
+    optimizer = make([parameter], 0.1, **keywords)
+    for step, gradient in enumerate(gradients, 1):
+        weights.append(parameter.data)
+        parameter.grad = gradient
+        optimizer.step()
+        assert parameter.data == pytest.approx(formula(weights, gradients[:step], 0.1, **keywords), rel=1e-13)
+
+
+@pytest.mark.parametrize("make", OPTIMISERS)
+def test_learning_rate_has_its_short_name(make):
+    def after_step(**keywords):
+        w = Value(1.0)
+        w.grad = 2.0
+        short = make([w], **keywords)
+        short.lr *= 0.5
+        assert short.lr == short.learning_rate == 0.05
+        short.step()
+        return w.data
+
+    assert after_step(lr=0.1) == after_step(learning_rate=0.1) < 1.0
+    with pytest.raises(TypeError, match="learning_rate"):
+        make([Value(1.0)], lr=0.1, learning_rate=0.2)
+
+
 def test_optimisers_reach_the_minimum():
     for make, rate in ((optim.SGD, 0.04), (optim.Adam, 0.2), (partial(optim.AdamW, weight_decay=0.0), 0.2)):
         parameters = [Value(0.3), Value(0.7)]
@@ -489,6 +556,22 @@ def test_small_losses_keep_the_digits_of_their_gradients():
         assert z[target].grad == pytest.approx(-math.fsum(map(math.exp, others)), rel=1e-14)
         assert -nn.log_softmax(logits)[target].data == pytest.approx(truth, rel=1e-14)
         assert jit(lambda z, k=target: nn.cross_entropy(z, k))(logits) == pytest.approx(truth, rel=1e-14)
+
+
+def test_a_star_import_brings_micrograds_names_and_shadows_none_of_pythons():
+    assert {"Module", "Neuron", "Layer", "MLP", "Value"} <= set(nn.__all__)
+    assert not set(nn.__all__) & set(dir(builtins))
+    assert all(hasattr(nn, name) for name in nn.__all__)
+
+
+def test_pickles_from_before_nn_was_a_package_are_read():
+    model = nn.Neuron(1, weights=[2.0], bias=1.0, activation="z*z")
+    pickled = pickle.dumps(model, protocol=0)
+    for room in (b"module", b"layers"):
+        pickled = pickled.replace(b"cscalargrad.nn." + room + b"\n", b"cscalargrad.nn\n")
+    assert b"scalargrad.nn." not in pickled
+    assert b"scalargrad.nn\n_InZ" in pickled
+    assert pickle.loads(pickled)([3.0]).data == model([3.0]).data == 49.0
 
 
 def test_an_unknown_activation_is_refused_where_it_is_given():

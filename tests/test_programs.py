@@ -1396,24 +1396,6 @@ def test_names_of_other_libraries(Value):
     assert (Value(2.0) * 3)._prev != ()
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW"])
-def test_learning_rate_has_its_short_name(optimizer):
-    make = getattr(scalargrad.optim, optimizer)
-
-    def after_step(**keywords):
-        w = scalargrad.Value(1.0)
-        w.grad = 2.0
-        short = make([w], **keywords)
-        short.lr *= 0.5
-        assert short.lr == short.learning_rate == 0.05
-        short.step()
-        return w.data
-
-    assert after_step(lr=0.1) == after_step(learning_rate=0.1) < 1.0
-    with pytest.raises(TypeError, match="learning_rate"):
-        make([scalargrad.Value(1.0)], lr=0.1, learning_rate=0.2)
-
-
 def test_networks_of_pytorchs_parts():
     nn = scalargrad.nn
     random.seed(3)

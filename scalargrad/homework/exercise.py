@@ -22,12 +22,13 @@ from scalargrad.homework import stages
 from scalargrad.homework.answers import key
 from scalargrad.homework.arrays import shape
 from scalargrad.homework.toml import toml
+from scalargrad.nn.losses import LOSSES
 from scalargrad.value import Value, topological_order
 from scalargrad.worked import solution as worked
 from scalargrad.worked.derivation import written
 from scalargrad.worked.document import Document, Table
 from scalargrad.worked.forward import equations, given
-from scalargrad.worked.problem import LOSSES, Problem, ProblemError
+from scalargrad.worked.problem import Problem, ProblemError
 from scalargrad.worked.sheet import Sheet, derivative
 from scalargrad.worked.solution import Solution
 from scalargrad.worked.writers import ENDINGS, write
@@ -61,8 +62,8 @@ def friendly_problem(
         raise ProblemError(f"layers: more than {_MOST} parameters, which nobody computes by hand, got {list(layers)}")
     if loss not in LOSSES:
         raise ProblemError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
-    if loss == "cross-entropy" and layers[-1] < 2:
-        raise ProblemError("layers: cross-entropy needs two outputs or more: with one, its softmax is always 1")
+    if LOSSES[loss].head == "softmax" and layers[-1] < 2:
+        raise ProblemError(f"layers: {loss} needs two outputs or more: with one, its softmax is always 1")
     refusal: Exception | None = None
     for _ in range(_TRIES):
         problem = Problem.from_dict(_drawn(draw, layers, activation, loss), "problem.toml")
@@ -92,12 +93,13 @@ def _drawn(draw: random.Random, layers: Sequence[int], activation: str, loss: st
         }
         for inputs, neurons in pairwise(layers)
     ]
-    tables[-1]["activation"] = LOSSES[loss][1] or "linear"
-    if loss == "cross-entropy":
+    tables[-1]["activation"] = LOSSES[loss].head or "linear"
+    targets = LOSSES[loss].targets
+    if targets.one_hot:
         right = _choice(draw, range(layers[-1]))
-        target = [float(i == right) for i in range(layers[-1])]
+        target = [targets.certain[i == right] for i in range(layers[-1])]
     else:
-        target = [_choice(draw, (0.0, 1.0) if loss != "mse" else _HALVES) for _ in range(layers[-1])]
+        target = [_choice(draw, targets.certain or _HALVES) for _ in range(layers[-1])]
     inputs: list[float] = []
     while len(inputs) < layers[0]:
         x = _choice(draw, _HALVES)
@@ -116,7 +118,7 @@ def _is_friendly(solution: Solution) -> bool:
         if any(not abs(slope) <= 10 for slope in slopes):
             return False
     outputs, problem = solution.h[-1], solution.problem
-    if problem.loss != "mse" and any(not 0.05 <= p.data <= 0.95 for p in outputs):
+    if LOSSES[problem.loss].head and any(not 0.05 <= p.data <= 0.95 for p in outputs):
         return False
     if any(abs(z.grad) < 0.01 for z in solution.z[-1]):
         return False

@@ -35,6 +35,7 @@ from scalargrad.homework.wording import (
     STATED,
     plain,
 )
+from scalargrad.nn.losses import LOSSES
 from scalargrad.worked.problem import Problem, ProblemError
 
 
@@ -290,8 +291,7 @@ class _Reader:
         name = name or self.phrases.get("output" if last and depth > 1 else "hidden")
         if name is None and last and (depth > 1 or "softmax" in self.words(ACTIVATION_WORDS)):
             softmax = "softmax" in self.words(ACTIVATION_WORDS)
-            binary = self.word(LOSS_WORDS, "loss") == "binary-cross-entropy"
-            name = "softmax" if softmax else "sigmoid" if binary else "linear"
+            name = "softmax" if softmax else self.head() or "linear"
         if name is None and len(self.functions) > 1:
             raise ProblemError(f"{self.source}: layer {i}: which of {', '.join(self.functions)} is its activation?")
         name = name or next(iter(self.functions), None) or self.hidden_word() or "linear"
@@ -302,10 +302,14 @@ class _Reader:
         names = {word: pattern for word, pattern in ACTIVATION_WORDS.items() if word != "softmax"}
         if len(self.words(names)) > 1:
             spoken_for = self.phrases.get("output") or self.applied.get(-1)
-            if spoken_for is None and self.word(LOSS_WORDS, "loss") == "binary-cross-entropy":
-                spoken_for = "sigmoid"
-            names.pop(spoken_for or "", None)
+            names.pop(spoken_for or self.head() or "", None)
         return self.word(names, "activation")
+
+    def head(self) -> str | None:
+        """Return the activation that the loss asks for by itself; a softmax must be named."""
+        loss = self.word(LOSS_WORDS, "loss")
+        head = LOSSES[loss].head if loss else None
+        return None if head == "softmax" else head
 
     def words(self, patterns: dict[str, str], text: str | None = None) -> dict[str, int]:
         """Return those of some words that a text has, and where."""

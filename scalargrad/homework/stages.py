@@ -14,8 +14,11 @@ from typing import Any
 from scalargrad import nn, ops
 from scalargrad.homework.arrays import Numbers, each, minus, outer, plus, product, reread, times, transpose
 from scalargrad.homework.misreadings import Function, derivative, misreadings, value
-from scalargrad.worked.problem import LOSSES, Problem
-from scalargrad.worked.solution import Solution, weights_and_bias
+from scalargrad.nn.loss import Loss
+from scalargrad.nn.losses import LOSSES
+from scalargrad.symbolic import steps
+from scalargrad.worked.problem import Problem
+from scalargrad.worked.solution import Solution, has_slope, weights_and_bias
 
 
 @dataclass(frozen=True)
@@ -110,15 +113,15 @@ def _table(problem: Problem) -> Iterator[Stage]:
             yield _activation(h[i], f"Z{i}", named[i], functions[i])
     if problem.target is None:
         return
-    yield _loss(problem.loss, n[-1])
+    loss = LOSSES[problem.loss]
+    yield _loss(loss, n[-1])
     for i in range(depth, 0, -1):
         function = functions[i]
-        # The loss of a probability cancels the derivative of its activation: nobody needs that one.
-        slope = f"f'(Z{i})" if function and (i < depth or problem.loss == "mse") else None
+        slope = f"f'(Z{i})" if function and has_slope(problem, i - 1) else None
         if function and slope:
             yield _slope(slope, f"Z{i}", h[i], named[i], function)
         if i == depth:
-            yield _last_error(f"δ{i}", problem.loss, n[-1], slope)
+            yield _last_error(f"δ{i}", loss, n[-1], slope)
         else:
             yield _hidden_error(i, n[i + 1], slope, updated=problem.learning_rate is not None)
     for i in range(1, depth + 1):
@@ -184,48 +187,26 @@ def _softmax(h: str, z: str, n: int) -> Stage:
     return Stage(h, Rule(f"softmax({z})", (z,), softmax), tuple(mistakes if n > 1 else ()))
 
 
-def _loss(kind: str, n: int) -> Stage:
-    options = {} if kind == "mse" else {"from_logits": False}
+def _loss(loss: Loss, n: int) -> Stage:
+    def right(p: Numbers, y: Numbers) -> float:
+        return loss.of_outputs(p, y).data
 
-    def loss(p: Numbers, y: Numbers) -> Numbers:
-        return [LOSSES[kind][0](p, y, **options).data]
+    def scaled(factor: float) -> Callable[[Numbers, Numbers], float]:
+        return lambda p, y: factor * right(p, y)
 
-    def scaled(factor: float) -> Callable[[Numbers, Numbers], Numbers]:
-        return lambda p, y: [factor * x for x in loss(p, y)]
-
-    def of_another(k: int) -> Callable[[Numbers, Numbers], Numbers]:
-        return lambda p, y: [-math.log(p[k])]
-
-    def rule(text: str, compute: Callable[[Numbers, Numbers], Numbers]) -> Rule:
-        return Rule(text, ("ŷ", "y"), compute)
+    def rule(text: str, compute: Callable[[Numbers, Numbers], float]) -> Rule:
+        return Rule(text, ("ŷ", "y"), lambda p, y: [compute(p, y)])
 
     mistakes: list[Rule] = []
-    if kind != "mse":
+    if any(node.head is ops.log for node in steps(loss.formula)):
         mistakes.append(rule("the logarithm is to base 10", scaled(1 / math.log(10))))
         mistakes.append(rule("the logarithm is to base 2", scaled(1 / math.log(2))))
-    if kind == "cross-entropy":
-        mistakes += [
-            rule("the mean stands in place of the sum", scaled(1 / n)),
-            *(rule(f"-ln of entry {k + 1} of ŷ: another class", of_another(k)) for k in range(n)),
-            rule("-Σ ln ŷ, without y", lambda p, y: [-sum(map(math.log, p))]),
-            rule("1 - Σ y ŷ, without the logarithm", lambda p, y: [1 - sum(times(p, y))]),
-        ]
-    elif n > 1:
+    if n > 1 and loss.mean:
         mistakes.append(rule("the sum stands in place of the mean", scaled(n)))
-    if kind == "binary-cross-entropy":
-        mistakes += [
-            rule("the terms (1 - y) ln(1 - ŷ) are left out", lambda p, y: [-sum(times(y, each(math.log, p))) / n]),
-            rule("y and 1 - y are exchanged", lambda p, y: loss(p, each(lambda t: 1 - t, y))),
-        ]
-    if kind == "mse":
-        mistakes += [
-            rule("half of the sum of squares", scaled(n / 2)),
-            rule("half of the mean", scaled(1 / 2)),
-            rule("the differences are not squared", lambda p, y: [sum(map(abs, plus(p, y, -1))) / n]),
-            rule("the root is taken", lambda p, y: [math.sqrt(*loss(p, y))]),
-            rule("y is added instead of subtracted", lambda p, y: loss(p, minus(y))),
-        ]
-    return Stage("loss", rule(kind, loss), tuple(mistakes))
+    elif not loss.mean:
+        mistakes.append(rule("the mean stands in place of the sum", scaled(1 / n)))
+    mistakes += [rule(*mistake) for mistake in loss.mistakes(n)]
+    return Stage("loss", rule(loss.name, right), tuple(mistakes))
 
 
 def _slope(slope: str, z: str, h: str, name: str, function: Function) -> Stage:
@@ -241,13 +222,13 @@ def _slope(slope: str, z: str, h: str, name: str, function: Function) -> Stage:
     return Stage(slope, Rule(f"{name}'({z})", (z,), slopes(function)), tuple(mistakes))
 
 
-def _last_error(name: str, loss: str, n: int, slope: str | None) -> Stage:
-    factor = {"cross-entropy": 1.0, "binary-cross-entropy": 1 / n, "mse": 2 / n}[loss]
+def _last_error(name: str, loss: Loss, n: int, slope: str | None) -> Stage:
+    factor, coefficient = float(loss.factor(n)), loss.coefficient
 
-    def error(factor: float, sign: float = -1.0) -> Callable[..., Numbers]:
+    def error(factor: float, of_y: float = 1.0) -> Callable[..., Numbers]:
         def compute(p: Numbers, y: Numbers, s: Numbers | None = None) -> Numbers:
-            difference = each(lambda x: factor * x, plus(p, y, sign))
-            return times(difference, s) if s else difference
+            derived = each(lambda a, b: factor * loss.error(p=a, y=of_y * b), p, y)
+            return times(derived, s) if s else derived
 
         return compute
 
@@ -256,24 +237,27 @@ def _last_error(name: str, loss: str, n: int, slope: str | None) -> Stage:
 
     mistakes = [Rule(f"{slope} is left out", ("ŷ", "y"), error(factor))] if slope else []
     mistakes.append(rule("y is left out", error(factor, 0)))
-    mistakes.append(rule("y is added instead of subtracted", error(factor, 1)))
-    if loss == "mse":
-        mistakes.append(rule("the factor 2 is left out", error(factor / 2)))
-    if loss != "cross-entropy" and n > 1:
+    mistakes.append(rule("y is added instead of subtracted", error(factor, -1)))
+    if coefficient != 1:
+        mistakes.append(rule(f"the factor {coefficient} is left out", error(factor / float(coefficient))))
+    if loss.mean and n > 1:
         mistakes.append(rule(f"the factor 1/{n} of the mean is left out", error(factor * n)))
-    if loss == "mse" and n > 2:
-        mistakes.append(rule(f"the factor 2/{n} is left out", error(1.0)))
-    if loss != "mse":
+    if loss.mean and coefficient not in (1, n) and n > 1:
+        mistakes.append(rule(f"the factor {coefficient}/{n} is left out", error(1.0)))
+    if loss.cancels:
         cancelling = rule(
             "it is multiplied by ŷ(1 - ŷ), which cancels", lambda p, y: times(error(factor)(p, y), each(_bend, p))
         )
         mistakes.append(cancelling)
-    if loss == "cross-entropy":
-        mistakes.append(
-            rule("it is ∂loss/∂ŷ: the derivative of softmax is left out", lambda p, y: each(lambda a, b: -b / a, p, y))
+    if loss.head == "softmax":
+        wrong = rule(
+            "it is ∂loss/∂ŷ: the derivative of softmax is left out",
+            lambda p, y: each(lambda a, b: loss.slope(p=a, y=b), p, y),
         )
-    front = {"cross-entropy": "", "binary-cross-entropy": "1/n ", "mse": "2/n "}[loss]
-    return Stage(name, rule(f"{front}(ŷ - y)" + (f" ∘ {slope}" if slope else ""), error(factor)), tuple(mistakes))
+        mistakes.append(wrong)
+    front = f"{coefficient}/n " if loss.mean else f"{coefficient} " if coefficient != 1 else ""
+    right = f"{front}{loss.error.print('text', {'p': 'ŷ'}):2}"
+    return Stage(name, rule(right + (f" ∘ {slope}" if slope else ""), error(factor)), tuple(mistakes))
 
 
 def _bend(p: float) -> float:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from scalargrad.nn.losses import LOSSES
+
 _CHARACTERS = str.maketrans(
     {**dict.fromkeys("−–‒", "-"), **dict.fromkeys("·⋅∙×", "*"), "\u2044": "/", "²": "^2", "³": "^3"}
 )
@@ -72,11 +74,7 @@ ACTIVATION_WORDS = {
     "softplus": r"\bsoftplus\b",
     "softmax": r"\bsoftmax\b",
 }
-LOSS_WORDS = {
-    "binary-cross-entropy": r"\bbinary[ -]cross[ -]?entropy\b|\bBCE\b",
-    "cross-entropy": r"(?<!binary )(?<!binary-)\bcross[ -]?entropy\b",
-    "mse": r"\bmean[ -]squared?[ -]error\b|\bMSE\b|\bsquared error\b",
-}
+LOSS_WORDS = {name: LOSSES[name].words for name in sorted(LOSSES)}
 
 
 LONGEST = 200_000  # characters of a text

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.op import ATOM, PRODUCT, SUM, Text
+from scalargrad.op import Text
 from scalargrad.worked.document import Line, Side, Table, chain
 from scalargrad.worked.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
 from scalargrad.worked.solution import Sample, Solution, is_textbook, weights_and_bias
@@ -99,13 +99,14 @@ def loss_formula(sheet: Sheet) -> str:
     count = sheet.sizes[-1]
     y, p = ("y", r"\hat y") if count == 1 else ("y_{k}", r"\hat y_{k}")
     summed = "" if count == 1 else r"\sum_{k} "
-    mean = fraction(Fraction(1, count))
-    log = printed(ops.log, p)
-    return {
-        "cross-entropy": rf"-{summed}{y} \cdot {log}",
-        "binary-cross-entropy": rf"-{mean}{summed}({y} \cdot {log} + (1 - {y}) \cdot {printed(ops.log, f'1 - {p}')})",
-        "mse": rf"{mean}{summed}({p} - {y})^{{2}}",
-    }[sheet.problem.loss]
+    return _signed_mean(sheet, sheet.loss.unsigned.print("latex", {"p": p, "y": y}), summed)
+
+
+def _signed_mean(sheet: Sheet, terms: Text, summed: str = "") -> str:
+    """Print what stands in front of the sum of a loss's terms, and the sum."""
+    mean = fraction(Fraction(1, sheet.sizes[-1])) if sheet.loss.mean else ""
+    front = f"{sheet.loss.sign}{mean}{summed}"
+    return f"{front}{terms:2}" if front else terms
 
 
 def forward_pass(sheet: Sheet, solution: Solution) -> None:
@@ -244,28 +245,9 @@ def _softmax(sheet: Sheet, sample: Sample) -> None:
 
 def _loss_substituted(sheet: Sheet, sample: Sample) -> list[Side]:
     """Substitute y and ŷ in the loss."""
-    n, count = sheet.n, sheet.sizes[-1]
-    mean = fraction(Fraction(1, count))
+    n, term = sheet.n, sheet.loss.unsigned
     if not is_textbook(sheet.problem, sample.h[-1]):
         return []
-    pairs = [(n(y.data), n(p.data)) for y, p in zip(sample.y, sample.h[-1], strict=True)]
-    one = Text("1", ATOM)
-    if sheet.problem.loss == "cross-entropy":
-        terms = summed([printed(ops.mul, y, printed(ops.log, p)) for y, p in pairs])
-        return [n.side(printed(ops.neg, Text(terms, SUM if len(pairs) > 1 else PRODUCT)))]
-    if sheet.problem.loss == "mse":
-        terms = summed([printed(ops.pow, printed(ops.sub, p, y), "2") for y, p in pairs])
-    else:
-        terms = summed(
-            [
-                total(
-                    [
-                        printed(ops.mul, y, printed(ops.log, p)),
-                        printed(ops.mul, printed(ops.sub, one, y), printed(ops.log, printed(ops.sub, one, p))),
-                    ]
-                )
-                for y, p in pairs
-            ]
-        )
-    sign = "-" if sheet.problem.loss == "binary-cross-entropy" else ""
-    return [n.side(f"{sign}{mean}({terms})" if mean or sign else terms)]
+    pairs = zip(sample.y, sample.h[-1], strict=True)
+    terms = [term.print("latex", {"p": n(p.data), "y": n(y.data)}) for y, p in pairs]
+    return [n.side(_signed_mean(sheet, summed(terms)))]

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from scalargrad import ops
-from scalargrad.symbolic import Formula, parse
+from scalargrad.symbolic import Formula
 from scalargrad.worked.document import Line, Side, chain
 from scalargrad.worked.forward import summed
+from scalargrad.worked.problem import ProblemError
 from scalargrad.worked.sheet import Sheet, column, data, derivative, grads, printed
 from scalargrad.worked.solution import Sample, Solution, error_factor, is_textbook
 
 if TYPE_CHECKING:
-    from scalargrad.op import Op
+    from scalargrad.op import Op, Text
 
 
-# The loss of one output p with the target y, up to means.
-TERMS = {"cross-entropy": "-(y*log(p))", "binary-cross-entropy": "-(y*log(p) + (1 - y)*log(1 - p))"}
 OUTPUT = r"\hat y_{k}"
 
 
 def output_error(sheet: Sheet, solution: Solution) -> None:
     """Write the error term of the output layer: by the formula of the loss, and again through the graph."""
-    last, loss = sheet.depth - 1, sheet.problem.loss
+    last, loss = sheet.depth - 1, sheet.loss
     delta = sheet.delta(last)
-    if loss == "mse":
-        sheet.subsection(f"${delta}$, from the squares")
-        _squares(sheet, solution)
+    if not loss.cancels:
+        sheet.subsection(f"${delta}$, from the {loss.noun}s")
+        _termwise(sheet, solution)
         return
+    head = HEADS.get(loss.head or "")
+    if head is None:
+        raise ProblemError(f"loss: that {loss.head} cancels in the derivative of {loss.name} is written out nowhere")
     sheet.subsection(f"${delta}$, by the formula of the loss")
-    (_fused_softmax if loss == "cross-entropy" else _fused_sigmoid)(sheet)
-    c = sheet.factor
-    formula = rf"{c}(\hat y - y)" if c else r"\hat y - y"
+    head.fused(sheet)
+    formula = _scaled(sheet, sheet.error())
     if solution.loss is None:
         _open_target(sheet, solution, formula)
         return
@@ -42,22 +44,21 @@ def output_error(sheet: Sheet, solution: Solution) -> None:
         sheet.show(lines, **{f"δ{last + 1}{key}": numbers})
     sheet.subsection(f"${delta}$ again, through the recorded graph")
     textbook = all(is_textbook(sheet.problem, sample.h[-1]) for sample in solution.samples)
-    plain = loss != "cross-entropy" or _has_plain_softmax(solution)
-    if not (textbook and plain):
+    if not (textbook and head.is_plain(solution)):
         sheet.say(
             "An output is so close to 0 or 1 here that this way would lose the digits that the formula keeps, and "
             "numbers would overflow. It is left out; for moderate outputs it gives the same.",
             "note",
         )
         return
-    (_expanded_softmax if loss == "cross-entropy" else _expanded_sigmoid)(sheet, solution)
-    _agreement(sheet, solution)
+    head.expanded(sheet, solution)
+    _agreement(sheet, solution, head.general)
 
 
 def _difference(sheet: Sheet, sample: Sample) -> Side:
-    """Substitute the numbers in ŷ - y, with its factor."""
+    """Substitute the numbers in the derivative of the loss, such as ŷ - y, with its factor."""
     outputs, targets = (sheet.n.vector(data(values)) for values in (sample.h[-1], sample.y))
-    difference = printed(ops.sub, outputs, targets)
+    difference = sheet.error(outputs, targets)
     return sheet.side(rf"{sheet.factor}\left({difference}\right)" if sheet.factor else difference)
 
 
@@ -69,7 +70,7 @@ def _open_target(sheet: Sheet, solution: Solution, formula: str) -> None:
         "note",
     )
     for sample, _, mark in sheet.samples(solution):
-        entries = [f"{sheet.n(p.data)} - {sheet.y(r)}" for r, p in enumerate(sample.h[-1])]
+        entries = [sheet.error(sheet.n(p.data), sheet.y(r)) for r, p in enumerate(sample.h[-1])]
         vector = column(entries) if len(entries) > 1 else f"({entries[0]})" if sheet.factor else entries[0]
         sheet.show(chain(sheet.delta(last) + mark, ("=", formula), sheet.side(f"{sheet.factor}{vector}")))
 
@@ -140,7 +141,7 @@ def _rule(op: Op) -> str:
 
 def _loss_slope(sheet: Sheet, p: str, y: str) -> str:
     """Print the derivative of the loss by one output, as the records have it."""
-    slope = parse(TERMS[sheet.problem.loss]).derivative("p").print("latex", {"p": p, "y": y})
+    slope = sheet.loss.slope.print("latex", {"p": p, "y": y})
     return rf"{sheet.factor}\left({slope}\right)" if sheet.factor else slope
 
 
@@ -205,7 +206,7 @@ def _expanded_sigmoid(sheet: Sheet, solution: Solution) -> None:
         sheet.show_each(chains)
 
 
-def _agreement(sheet: Sheet, solution: Solution) -> None:
+def _agreement(sheet: Sheet, solution: Solution, general: str) -> None:
     """Compare the formula's numbers with those that came back through the graph."""
     c = float(error_factor(sheet.problem))
     gap = max(
@@ -214,12 +215,9 @@ def _agreement(sheet: Sheet, solution: Solution) -> None:
         for p, y, z in zip(sample.h[-1], sample.y, sample.z[-1], strict=True)
     )
     rounding = "exactly equal" if gap == 0 else f"equal up to the rounding of floats, ${_power(gap)}$"
-    general = (
-        r" In general: $-\frac{y_{i}}{\hat y_{i}} \cdot \frac{a_{i}}{S} + \frac{a_{i}}{S} \cdot \sum_{k} y_{k} = \hat y_{i} - y_{i}$."
-        if sheet.problem.loss == "cross-entropy"
-        else r" In general: $\left(\frac{1 - y}{1 - \hat y} - \frac{y}{\hat y}\right) \cdot \hat y \cdot (1 - \hat y) = \hat y - y$."
+    sheet.say(
+        f"Both ways give the same ${sheet.delta(sheet.depth - 1)}$: {rounding}. In general: ${general}$.", "check"
     )
-    sheet.say(f"Both ways give the same ${sheet.delta(sheet.depth - 1)}$: {rounding}.{general}", "check")
 
 
 def _power(x: float) -> str:
@@ -227,25 +225,28 @@ def _power(x: float) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
-def _squares(sheet: Sheet, solution: Solution) -> None:
-    last, c = sheet.depth - 1, sheet.factor
+def _scaled(sheet: Sheet, error: Text) -> str:
+    """Print the derivative that the last error term begins with, with the number in front of it."""
+    return f"{sheet.factor}{error:2}" if sheet.factor else error
+
+
+def _termwise(sheet: Sheet, solution: Solution) -> None:
+    """Write the error term of a loss whose terms are differentiated one by one, and of an activation behind it."""
+    last, loss, count = sheet.depth - 1, sheet.loss, sheet.sizes[-1]
     slope = sheet.df(last, sheet.Z(last)) if sheet.has_slope(last) else ""
-    inner = rf"{c}(\hat y - y)" if c else r"\hat y - y"
-    count = sheet.sizes[-1]
-    squares = (
-        r"Each square $(\hat y_{k} - y_{k})^{2}$ has the derivative $2 \cdot (\hat y_{k} - y_{k})$, and the mean "
-        f"over the {count} outputs divides by {count}."
-        if count > 1
-        else r"The square $(\hat y - y)^{2}$ has the derivative $2 \cdot (\hat y - y)$."
-    )
-    sheet.say(_mean_note(sheet) + squares)
+    inner = _scaled(sheet, sheet.error())
+    names = {"p": OUTPUT, "y": "y_{k}"} if count > 1 else {"p": r"\hat y", "y": "y"}
+    term, derived = (formula.print("latex", names) for formula in (loss.formula, loss.slope))
+    mean = f", and the mean over the {count} outputs divides by {count}" if count > 1 and loss.mean else ""
+    which = "Each" if count > 1 else "The"
+    sheet.say(f"{_mean_note(sheet)}{which} {loss.noun} ${term}$ has the derivative ${derived}${mean}.")
     sheet.show(chain(derivative("L", r"\hat y"), ("=", inner)))
     if slope:
         sheet.say(
             f"Through the activation $\\hat y = {sheet.f(last, sheet.Z(last))}$, whose derivative is found below, "
             "the chain rule brings the factor that is missing:"
         )
-    formula = rf"{c}(\hat y - y) \circ {slope}" if slope else inner
+    formula = rf"{sheet.factor}{sheet.error():2} \circ {slope}" if slope else inner
     sheet.show(chain(rf"{sheet.delta(last)} = {derivative('L', sheet.Z(last))}", ("=", formula)))
     if solution.loss is None:
         _open_target(sheet, solution, inner)
@@ -258,3 +259,28 @@ def _squares(sheet: Sheet, solution: Solution) -> None:
             sheet.show(lines, **{f"δ{last + 1}{key}": numbers})
         else:
             sheet.show(chain(derivative("L", r"\hat y") + mark, ("=", inner), substituted, sheet.column(numbers)))
+
+
+class _Head(NamedTuple):
+    """How it is written that the derivative of a head cancels, by the formula of the loss and through the graph."""
+
+    fused: Callable[[Sheet], None]
+    is_plain: Callable[[Solution], bool]  # whether the graph is the textbook's
+    expanded: Callable[[Sheet, Solution], None]
+    general: str
+
+
+HEADS = {
+    "softmax": _Head(
+        _fused_softmax,
+        _has_plain_softmax,
+        _expanded_softmax,
+        r"-\frac{y_{i}}{\hat y_{i}} \cdot \frac{a_{i}}{S} + \frac{a_{i}}{S} \cdot \sum_{k} y_{k} = \hat y_{i} - y_{i}",
+    ),
+    "sigmoid": _Head(
+        _fused_sigmoid,
+        lambda solution: True,  # noqa: ARG005 - the sigmoid is one operation
+        _expanded_sigmoid,
+        r"\left(\frac{1 - y}{1 - \hat y} - \frac{y}{\hat y}\right) \cdot \hat y \cdot (1 - \hat y) = \hat y - y",
+    ),
+}

@@ -8,21 +8,14 @@ import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import isclose
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from scalargrad import files, nn
+from scalargrad.nn.losses import LOSSES
 from scalargrad.op import is_number
 from scalargrad.value import Value
-
-# Each loss, and the activation that its output layer must have (None: any but softmax).
-LOSSES: dict[str, tuple[Callable[..., Value], str | None]] = {
-    "cross-entropy": (nn.cross_entropy, "softmax"),
-    "binary-cross-entropy": (nn.binary_cross_entropy, "sigmoid"),
-    "mse": (nn.mse, None),
-}
 
 MOST_STEPS = 1000
 
@@ -126,7 +119,7 @@ class Problem:
             if len(kinds) > 1:
                 raise ProblemError(f"{source}: layer {i}: expected neurons of one activation, got {sorted(kinds)}")
             activations += kinds
-        needed = LOSSES[loss][1] if loss in LOSSES else None
+        needed = LOSSES[loss].head if loss in LOSSES else None
         if needed and activations[-1] == "linear":
             activations[-1] = needed
             if needed != "softmax":
@@ -148,7 +141,7 @@ class Problem:
             loss = "cross-entropy" if output == "softmax" else "mse"
         if not isinstance(loss, str) or loss not in LOSSES:
             raise ProblemError(f"{self.source}: loss: expected one of {', '.join(LOSSES)}, got {_shown(loss)}")
-        needed = LOSSES[loss][1] or ("anything else" if output == "softmax" else output)
+        needed = LOSSES[loss].head or ("anything else" if output == "softmax" else output)
         if output != needed:
             place = f"{self.source}: layer {len(self.layers)}: activation"
             raise ProblemError(f"{place}: the loss {loss} needs {needed}, got {_shown(output)}")
@@ -188,10 +181,9 @@ class Problem:
         for numbers in rows:
             if len(numbers) != outputs:
                 raise ProblemError(f"{self.source}: target: expected shape ({outputs},), got ({len(numbers)},)")
-            if self.loss == "cross-entropy" and not (isclose(sum(numbers), 1) and min(numbers) >= 0):
-                raise ProblemError(f"{self.source}: target: expected probabilities that sum to 1, got {_shown(target)}")
-            if self.loss == "binary-cross-entropy" and not all(0 <= number <= 1 for number in numbers):
-                raise ProblemError(f"{self.source}: target: expected probabilities from 0 to 1, got {_shown(target)}")
+            targets = LOSSES[self.loss].targets
+            if not targets.fit(numbers):
+                raise ProblemError(f"{self.source}: target: expected {targets.words}, got {_shown(target)}")
         pairs = zip(self.examples, rows, strict=True)
         return replace(self, examples=tuple(Example(example.input, row) for example, row in pairs))
 

@@ -7,12 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
+from scalargrad.nn.loss import Loss
+from scalargrad.nn.losses import LOSSES
 from scalargrad.op import Op, Text
 from scalargrad.symbolic import Formula, parse
 from scalargrad.value import Value
 from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
 from scalargrad.worked.problem import Problem
-from scalargrad.worked.solution import error_factor
+from scalargrad.worked.solution import error_factor, has_slope
 
 if TYPE_CHECKING:
     from scalargrad.worked.solution import Sample, Solution
@@ -34,6 +36,7 @@ class Sheet:
 
     def __init__(self, problem: Problem, digits: int) -> None:
         self.problem, self.n = problem, Numbers(digits)
+        self.loss: Loss = LOSSES[problem.loss]
         self.depth = len(problem.layers)
         self.sizes = [len(problem.input), *(len(layer.neurons) for layer in problem.layers)]
         self.batch = len(problem.examples) > 1
@@ -151,8 +154,7 @@ class Sheet:
 
     def has_slope(self, i: int) -> bool:
         """Say whether an error term has a factor f'(Z) for layer i."""
-        fused = i == self.depth - 1 and self.problem.loss != "mse"
-        return not fused and self.problem.activations[i] != "linear"
+        return has_slope(self.problem, i)
 
     # Numbers.
 
@@ -195,8 +197,12 @@ class Sheet:
 
     @property
     def factor(self) -> str:
-        """The number in front of ŷ - y."""
+        """The number in front of what the last error term begins with."""
         return fraction(error_factor(self.problem))
+
+    def error(self, p: str = r"\hat y", y: str = "y") -> Text:
+        r"""Print what the last error term begins with, such as ŷ - y, on an output and a target."""
+        return self.loss.error.print("latex", {"p": p, "y": y})
 
     @property
     def mean(self) -> str:

@@ -37,7 +37,7 @@ def slopes(sheet: Sheet, solution: Solution) -> None:
         _evaluated(sheet, solution, i)
         if i == sheet.depth - 1 and solution.loss is not None:
             for sample, key, mark in sheet.samples(solution):
-                product_with_slope(sheet, sample, i, rf"{sheet.factor}(\hat y - y)", key, mark)
+                product_with_slope(sheet, sample, i, f"{sheet.factor}{sheet.error():2}", key, mark)
 
 
 def _derived(sheet: Sheet, i: int) -> None:

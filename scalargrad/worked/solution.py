@@ -11,21 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf
 from typing import Any
 
 from scalargrad import nn
 from scalargrad.modes import scope
+from scalargrad.nn.losses import LOSSES, mean
 from scalargrad.optim import SGD
 from scalargrad.value import Value
 from scalargrad.worked.kinks import Kink, kinks
-from scalargrad.worked.problem import LOSSES
 from scalargrad.worked.problem import Problem as Problem
 from scalargrad.worked.problem import ProblemError as ProblemError
-
-# The losses of probabilities, and the probabilities that their textbook graph is right for. Where 1 - p is small, its
-# rounding costs digits; where p is tiny, 1/p overflows, or p/Σexp, on softmax's way back, vanishes (Σexp < 1e261).
-TEXTBOOK = {"cross-entropy": (1e-30, 1.0), "binary-cross-entropy": (1e-3, 1 - 1e-3)}
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def _solved(problem: Problem, layers: tuple[nn.Layer, ...]) -> Solution:
     losses = [sample.loss for sample in samples if sample.loss is not None]
     if not losses:
         return Solution(problem, layers, tuple(samples), None, None)
-    loss = nn._mean(losses)
+    loss = mean(losses)
     loss.backward()
     stepped = None
     if problem.learning_rate is not None:
@@ -164,17 +159,15 @@ def _sample(
 
 def is_textbook(problem: Problem, outputs: Sequence[Value]) -> bool:
     """Say whether the loss is computed from ŷ, as a textbook has it, or by the logits, to keep its digits."""
-    low, high = TEXTBOOK.get(problem.loss, (-inf, inf))
+    low, high = LOSSES[problem.loss].textbook
     return all(low <= p.data <= high for p in outputs)
 
 
 def _loss(problem: Problem, logits: list[Value], outputs: list[Value], targets: list[Value]) -> Value:
-    loss, _ = LOSSES[problem.loss]
-    if problem.loss not in TEXTBOOK:
-        return loss(outputs, targets)
-    if is_textbook(problem, outputs):
-        return loss(outputs, targets, from_logits=False)
-    return loss(logits, targets)
+    loss = LOSSES[problem.loss]
+    if loss.head is None or is_textbook(problem, outputs):
+        return loss.of_outputs(outputs, targets)
+    return loss.function(logits, targets)
 
 
 def _slope(neuron: nn.Neuron, z: Value) -> float:
@@ -289,13 +282,9 @@ class _Report:
         return applied(self.problem, i)
 
     def loss_formula(self) -> str:
-        n = len(self.problem.layers[-1].neurons)
-        mean = f"1/{n} " if n > 1 else ""
-        return {
-            "cross-entropy": "-Σ y ln ŷ",
-            "binary-cross-entropy": f"-{mean}Σ (y ln ŷ + (1 - y) ln(1 - ŷ))",
-            "mse": f"{mean}Σ (ŷ - y)²",
-        }[self.problem.loss]
+        n, loss = len(self.problem.layers[-1].neurons), LOSSES[self.problem.loss]
+        mean = f"1/{n} " if loss.mean and n > 1 else ""
+        return f"{loss.sign}{mean}Σ {loss.text}"
 
     def row(self, name: str, entries: Sequence[Any] | None) -> str:
         if entries is None:
@@ -334,22 +323,30 @@ def applied(problem: Problem, i: int, prime: str = "") -> str:
 
 
 def slope_factor(problem: Problem, i: int) -> str:
-    """Name the factor f'(Z) of an error term; nothing where it is 1, or part of ŷ - y."""
-    output = i == len(problem.layers) - 1
-    fused = output and problem.loss != "mse"
-    return "" if fused or problem.activations[i] == "linear" else applied(problem, i, "'")
+    """Name the factor f'(Z) of an error term; nothing where it is 1, or cancels."""
+    return applied(problem, i, "'") if has_slope(problem, i) else ""
+
+
+def has_slope(problem: Problem, i: int) -> bool:
+    """Say whether the error term of layer i (from 0) has a factor f'(Z): not where that is 1, or cancels.
+
+    >>> layer = {"weights": [[1]], "bias": [0], "activation": "sigmoid"}
+    >>> has_slope(Problem.from_dict({"input": [1], "loss": "binary-cross-entropy", "layer": [layer]}), 0)
+    False
+    """
+    cancels = i == len(problem.layers) - 1 and LOSSES[problem.loss].cancels
+    return not cancels and problem.activations[i] != "linear"
 
 
 def error_factor(problem: Problem) -> Fraction:
-    """Return the number in front of ŷ - y in the last error term: what means and squares bring.
+    """Return the number in front of the last error term, such as 2 (ŷ - y): what the loss and means bring.
 
     >>> layer = {"weights": [[1], [2], [3]], "bias": [0, 0, 0]}
     >>> error_factor(Problem.from_dict({"input": [[1], [2]], "layer": [layer]}))
     Fraction(1, 3)
     """
     outputs, samples = len(problem.layers[-1].neurons), len(problem.examples)
-    scale = {"mse": Fraction(2, outputs), "binary-cross-entropy": Fraction(1, outputs)}
-    return scale.get(problem.loss, Fraction(1)) / samples
+    return LOSSES[problem.loss].factor(outputs) / samples
 
 
 def error_formula(problem: Problem, i: int) -> str:
@@ -363,5 +360,5 @@ def error_formula(problem: Problem, i: int) -> str:
     slope = slope_factor(problem, i)
     if i < len(problem.layers) - 1:
         return f"W{i + 2}ᵀ δ{i + 2}" + (slope and f" ∘ {slope}")
-    factor = error_factor(problem)
-    return (f"{factor} (ŷ - y)" if factor != 1 else "(ŷ - y)" if slope else "ŷ - y") + (slope and f" ∘ {slope}")
+    factor, error = error_factor(problem), LOSSES[problem.loss].error.print("text", {"p": "ŷ"})
+    return (f"{factor} {error:2}" if factor != 1 else f"{error:2}" if slope else error) + (slope and f" ∘ {slope}")
