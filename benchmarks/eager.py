@@ -47,7 +47,10 @@ import moons
 
 Row = dict[str, Any]
 
-ENGINES = {"scalargrad python": "scalargrad.engine", "scalargrad native": "scalargrad._engine"}
+ENGINES = {
+    "scalargrad python": ("scalargrad.engine", "PythonValue"),
+    "scalargrad native": ("scalargrad._engine", "Value"),
+}
 PEERS = ("micrograd", "torch", "autograd", "numpy")
 MODES = {"on": True, "off": False}  # of the garbage collector
 
@@ -66,10 +69,8 @@ def load(module: str) -> Any:
 
 def engines() -> dict[str, Any]:
     """Return the Value class of each of this project's engines that is built."""
-    found = {name: module.Value for name, path in ENGINES.items() if (module := load(path))}
-    if len(set(found.values())) < len(found):
-        raise SystemExit("scalargrad.engine and scalargrad._engine are one and the same Value: nothing to compare")
-    return found
+    load("scalargrad")  # which loads the twin, where it was built
+    return {name: getattr(module, value) for name, (path, value) in ENGINES.items() if (module := load(path))}
 
 
 def moons_trainings(values: dict[str, Any]) -> dict[str, Callable[[], Training]]:
@@ -289,7 +290,9 @@ def resident(peak: bool = False) -> int:
 
 def grow(engine: str, shape: str, nodes: int, collector: bool) -> Row:
     """Build, differentiate and free one graph: nanoseconds and bytes a node."""
-    value = importlib.import_module(ENGINES[engine]).Value
+    importlib.import_module("scalargrad")
+    path, name = ENGINES[engine]
+    value = getattr(importlib.import_module(path), name)
     build = {"chain": chain, "tree": tree}[shape]
     build(value, 1000)[0].backward()
     clock = time.perf_counter

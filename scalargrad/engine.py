@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, update_wrapper
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from scalargrad import ops
@@ -21,7 +21,7 @@ from scalargrad.derivatives import backward_as_graph
 from scalargrad.micrograd import ByHand, by_hand, one_module
 from scalargrad.modes import PLAIN, current, scope
 from scalargrad.node import OUTSIDE, Node, check_gradients, check_result, is_unrecorded, linearize
-from scalargrad.op import Op, is_number, number
+from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
 from scalargrad.order import ordered
 from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_traced, traces, watchers
 
@@ -44,42 +44,101 @@ NOTHING = About()
 
 # Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record.
 
+_RECORD = """\
+def record({names}):
+    {others}
+    {numbers} = {data}
+    try:
+        out = {value}
+        slopes = ({slopes},) if {variable} else ({slopes_or_0},)
+    except OUTSIDE:
+        return general({names})
+    if current() is not PLAIN or out != out or traces or Value.__init__ is not plain_init:
+        return made(out, ({names},), op, slopes)
+    node = new(Value)
+    node._data = out
+    node.grad = 0.0
+    node._parents = ({names},)
+    node._operation = op
+    node._partials = slopes
+    node._kind = VARIABLE
+    node._about = NOTHING
+    return node
+"""
 
-def _unary(op: Op) -> Callable[[Any], Any]:
-    forward, (partial_x,) = op.forward, op.partials
 
-    def record(x: Any) -> Any:
-        a = x._data
-        try:
-            out = forward(a)
-            slopes = (0.0 if x._kind is CONSTANT else partial_x(out, a),)
-        except OUTSIDE:
-            return _general(op)(x)
-        return _made(out, (x,), op, slopes)
+class _Code(Operand, Text):
+    """Python's text of an expression; an operation on it makes a longer one."""
 
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> _Code:
+        texts = [x if isinstance(x, Text) else Text(repr(float(x)), SUM if x < 0 else ATOM) for x in operands]
+        infix = op in (ops.add, ops.sub, ops.mul, ops.div, ops.neg)
+        return _Code(op.print(*texts), op.precedence) if infix else _Code(f"{op.name}({', '.join(texts)})")
+
+
+@lru_cache(maxsize=1024)
+def _recorder(op: Op) -> Callable[..., Any]:
+    """Write the function that records an operation, with its value and its partial derivatives put in.
+
+    >>> _recorder(ops.mul)(PythonValue(2.0), PythonValue(3.0))
+    Value(data=6.0, grad=0.0)
+
+    To call the functions of the record instead would take as long again as all the rest.
+    """
+    if ops.TABLE.get(op.name) is not op:  # the partials of a user's may give what is no float
+        return _general(op)
+    names, numbers = "xyzuvw"[: len(op.partials)], [_Code(letter) for letter in "abcdef"[: len(op.partials)]]
+    slopes = [str(partial(_Code("out"), *numbers)) for partial in op.partials]
+    text = _RECORD.format(
+        names=", ".join(names),
+        others="\n    ".join(
+            f"if {x}.__class__ is not Value and ({x} := operand({x}, op)) is NotImplemented:\n        return NotImplemented"
+            for x in names[1:]
+        ),
+        numbers=", ".join(numbers),
+        data=", ".join(f"{x}._data" for x in names),
+        value=_Code.apply(op, *numbers),
+        slopes=", ".join(slopes),
+        variable=" and ".join(f"{x}._kind is not CONSTANT" for x in names),
+        slopes_or_0=", ".join(
+            f"0.0 if {x}._kind is CONSTANT else {slope}" for x, slope in zip(names, slopes, strict=True)
+        ),
+    )
+    known = {name: record.forward for name, record in ops.TABLE.items()} | {
+        "op": op,
+        "OUTSIDE": OUTSIDE,
+        "PLAIN": PLAIN,
+        "CONSTANT": CONSTANT,
+        "VARIABLE": VARIABLE,
+        "NOTHING": NOTHING,
+        "Value": PythonValue,
+        "plain_init": _plain_init,
+        "new": object.__new__,
+        "current": current,
+        "traces": traces,
+        "general": _general(op),
+        "made": _made,
+        "operand": _operand,
+    }
+    exec(text, known)  # noqa: S102 - the text is ours, as in namedtuple
+    record: Any = known["record"]
     return record
 
 
-def _binary(op: Op) -> Callable[[Any, Any], Any]:
-    forward, (partial_x, partial_y) = op.forward, op.partials
+class _Recording:
+    """The method of an operation, which is written when it is first asked for."""
 
-    def record(x: Any, y: Any) -> Any:
-        if y.__class__ is not PythonValue and not isinstance(y, PythonValue):
-            if not is_number(y):  # it may know how to work with Values: an array does, for one
-                return NotImplemented
-            y = _constant(y, op)
-        a, b = x._data, y._data
-        try:
-            out = forward(a, b)
-            slopes = (
-                0.0 if x._kind is CONSTANT else partial_x(out, a, b),
-                0.0 if y._kind is CONSTANT else partial_y(out, a, b),
-            )
-        except OUTSIDE:
-            return _general(op)(x, y)
-        return _made(out, (x, y), op, slopes)
+    def __init__(self, op: Op) -> None:
+        self.op = op
 
-    return record
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        record = _recorder(self.op)
+        setattr(PythonValue, self.name, record)
+        return record.__get__(value, owner)
 
 
 def _general(op: Op) -> Callable[..., Any]:
@@ -145,16 +204,16 @@ def _unset(self: Value, name: str) -> Any:
 
 
 def _constant(operand: Any, op: Op) -> Any:
-    node = _made(operand if operand.__class__ is float else number(operand, f"operand of {op.name}"), (), "", None)
+    node = _made(operand if operand.__class__ is float else number(operand, "operand of ", op.name), (), "", None)
     node._kind = CONSTANT
     return node
 
 
-@lru_cache(maxsize=1024)
-def _recorder(op: Op) -> Callable[..., Any]:
-    own = ops.TABLE.get(op.name) is op  # the partials of a user's may give what is no float
-    make: dict[int, Callable[[Op], Callable[..., Any]]] = {1: _unary, 2: _binary} if own else {}
-    return make.get(len(op.partials), _general)(op)
+def _operand(operand: Any, op: Op) -> Any:
+    # What is neither a Value nor a number may know how to work with Values: an array does, for one.
+    if operand.__class__ is float or operand.__class__ is int or is_number(operand):
+        return _constant(operand, op)
+    return operand if isinstance(operand, PythonValue) else NotImplemented
 
 
 def apply(op: Op, *operands: Any) -> Any:
@@ -168,10 +227,11 @@ def apply(op: Op, *operands: Any) -> Any:
     return _recorder(op)(*[x if isinstance(x, PythonValue) else _constant(x, op) for x in operands])
 
 
-def _operators(op: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
-    """Return the methods of a binary operator and of its reflection."""
-    record = _recorder(op)
-    return record, lambda self, other: record(_constant(other, op), self) if is_number(other) else NotImplemented
+def _reflected(op: Op) -> Callable[[Value, Any], Any]:
+    def reflected(self: Value, other: Any) -> Any:
+        return _recorder(op)(_constant(other, op), self) if is_number(other) else NotImplemented
+
+    return reflected
 
 
 class Value(Node):
@@ -298,14 +358,22 @@ class Value(Node):
         watch = current().watch
         try:
             for node in order:
-                node.grad = 0.0 if node._parents else _as_float(node.grad)
+                if node._parents:
+                    node.grad = 0.0
+                elif node.grad.__class__ is not float:
+                    node.grad = _as_float(node.grad)
             self.grad += number(gradient, "gradient")
             for node in reversed(order):
                 slopes = node._partials
                 if slopes.__class__ is tuple:
                     gradient = node.grad
-                    for parent, slope in zip(node._parents, slopes, strict=True):
-                        parent.grad += slope * gradient
+                    if len(slopes) == 2:  # which most have: a loop takes three times as long
+                        (x, y), (dx, dy) = node._parents, slopes
+                        x.grad += dx * gradient
+                        y.grad += dy * gradient
+                    else:
+                        for parent, slope in zip(node._parents, slopes, strict=True):
+                            parent.grad += slope * gradient
                 elif slopes is not None:
                     slopes()  # by hand
                 if watch:
@@ -315,13 +383,12 @@ class Value(Node):
                 node.grad = grad
             raise
 
-    __add__, __radd__ = _operators(ops.add)
-    __sub__, __rsub__ = _operators(ops.sub)
-    __mul__, __rmul__ = _operators(ops.mul)
-    __truediv__, __rtruediv__ = _operators(ops.div)
-    __pow__, __rpow__ = _operators(ops.pow)
-    __neg__ = _recorder(ops.neg)
-    __abs__ = _recorder(ops.abs)
+    __add__, __radd__ = _Recording(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _Recording(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = _Recording(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _Recording(ops.div), _reflected(ops.div)
+    __pow__, __rpow__ = _Recording(ops.pow), _reflected(ops.pow)
+    __neg__, __abs__ = _Recording(ops.neg), _Recording(ops.abs)
     apply = staticmethod(apply)
 
     @property
@@ -380,13 +447,13 @@ PythonValue = Value  # this file's own; `Value` becomes the one in use, at the e
 PythonValue._grad = vars(PythonValue)["grad"]
 _plain_init = PythonValue.__init__
 for _op in ops.OPERATIONS.values():
-    if len(_op.partials) == 1:
-        setattr(PythonValue, _op.name, update_wrapper(_recorder(_op), getattr(Node, _op.name)))
+    if len(_op.partials) == 1:  # with more there may be arrays among the operands
+        _method = _Recording(_op)
+        _method.name = _op.name
+        setattr(PythonValue, _op.name, _method)
 
 
 def _as_float(gradient: Any) -> float:
-    if gradient.__class__ is float:
-        return gradient
     return gradient._data if isinstance(gradient, Node) else number(gradient, "grad")
 
 

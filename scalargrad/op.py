@@ -57,22 +57,23 @@ def is_number(value: Any) -> bool:
     )  # an array or tensor without dimensions
 
 
-def number(value: Any, name: str = "value") -> float:
+def number(value: Any, *name: str) -> float:
     """Return a real number as a float: int, bool, Fraction and NumPy's real scalars included.
 
     >>> number(3, "x")
     3.0
 
-    Raises TypeError for anything else: a string, None, a complex, a Decimal, an array, a Value.
+    Raises TypeError for anything else: a string, None, a complex, a Decimal, an array, a Value. The parts of its name,
+    for the message, are put together where there is one.
     """
-    if type(value) is float:
+    if value.__class__ is float:
         return value
-    if is_number(value):
+    if value.__class__ is int or is_number(value):
         try:
-            return float(value if isinstance(value, (float, int, Real)) else value.item())
+            return float(value if isinstance(value, (int, float, Real)) else value.item())
         except OverflowError:
-            raise OverflowError(f"{name} is too large for a float") from None
-    raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+            raise OverflowError(f"{''.join(name)} is too large for a float") from None
+    raise TypeError(f"{''.join(name)} must be a real number, got {value!r} ({type(value).__name__})")
 
 
 def describe(name: str, arguments: Iterable[float], labels: Sequence[str] = ()) -> str:
@@ -238,20 +239,23 @@ class Op:
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
+        for argument in arguments:
+            if argument.__class__ is not float:
+                try:
+                    for operand in arguments:
+                        if isinstance(operand, Operand):
+                            return operand.apply(self, *arguments)
+                    arguments = tuple([number(x, f"argument {i} of ", self.name) for i, x in enumerate(arguments, 1)])
+                except TypeError:
+                    numpy = sys.modules.get("numpy")
+                    if numpy is None or not any(isinstance(operand, numpy.ndarray) for operand in arguments):
+                        raise
+                    return apply_to_arrays(self, *arguments)
+                break
         try:
-            for argument in arguments:
-                if type(argument) is not float and isinstance(argument, Operand):
-                    return argument.apply(self, *arguments)
-            floats = [number(argument, f"argument {i} of {self.name}") for i, argument in enumerate(arguments, 1)]
-        except TypeError:
-            numpy = sys.modules.get("numpy")
-            if numpy is None or not any(isinstance(argument, numpy.ndarray) for argument in arguments):
-                raise
-            return apply_to_arrays(self, *arguments)
-        try:
-            return self.forward(*floats)
+            return self.forward(*arguments)
         except (ArithmeticError, ValueError) as error:
-            return self.outside(error, floats)
+            return self.outside(error, arguments)
 
     def outside(self, error: Exception, arguments: Sequence[float], labels: Sequence[str] = ()) -> float:
         """Answer for `forward`, which raised `error`: what IEEE 754 gives, or the error with names and numbers."""

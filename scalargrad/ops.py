@@ -49,7 +49,7 @@ def _power_rule(x: float, y: float) -> float:
     # y - 1 must be exact, or its rounding costs up to |log x| ulps; where it is not, x**y / x is safe.
     if y == 0:
         return 0.0
-    exact = x == 0 or (math.fabs(y) < 2**53 and (y - 1) + 1 == y)
+    exact = x == 0 or (-(2.0**53) < y < 2.0**53 and (y - 1) + 1 == y)
     exponent = y - 1 if exact else y
     try:
         out = _power(x, exponent)
@@ -138,10 +138,6 @@ def _gaussian_branchless(x: Any) -> Any:
     return where(greater(abs(x), 28), 0.0, exp(-high * high) * exp((high - near) * (high + near)))
 
 
-def _compare(relation: Callable[[float, float], bool]) -> Callable[[float, float], float]:
-    return lambda x, y: nan if isnan(x) or isnan(y) else float(relation(x, y))
-
-
 # The table, one record an operation.
 # fmt: off
 
@@ -172,7 +168,7 @@ pow = Op(  # 0**0 = 1; d(x**0)/dx = 0 everywhere; d(0**y)/dy = 0 for y >= 0
     symbol="^", text="{:4}**{:3}", latex="{:4}^{{{}}}", precedence=POWER,
     libm="pow", doc="x to the power of y; x**0 is 1.\n\n>>> pow(2.0, 3.0)\n8.0")
 abs = Op(  # |x|' = 0 at the kink
-    "abs", math.fabs, lambda out, x: greater(x, 0) - greater(0, x),
+    "abs", math.fabs, lambda out, x: greater(x, 0.0) - greater(0.0, x),
     symbol="abs", latex=r"\left|{}\right|",
     libm="fabs", doc="Absolute value of x; its derivative at 0 is 0.\n\n>>> abs(-2.0)\n2.0")
 maximum = Op(  # ties: half to each, PyTorch's minimum-norm rule
@@ -254,7 +250,7 @@ tanh = Op(
     libm="tanh", doc="Hyperbolic tangent of x.\n\n>>> tanh(0.0)\n0.0")
 
 relu = Op(  # relu'(0) = 0
-    "relu", _relu, lambda out, x: greater(x, 0),
+    "relu", _relu, lambda out, x: greater(x, 0.0),
     symbol="ReLU", latex=r"\operatorname{{ReLU}}\left({}\right)",
     branchless=lambda x: where(greater(x, 0), x, 0.0),
     doc="x where x > 0, else 0; its derivative at 0 is 0.\n\n>>> relu(-2.0)\n0.0")
@@ -298,11 +294,11 @@ where = Op(
 
 # Conditions as numbers.
 greater = Op(
-    "greater", _compare(operator.gt), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
+    "greater", lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
     symbol=">", latex="[{} > {}]",
     doc="1 where x > y, else 0; nan where either is nan.\n\n>>> greater(2.0, 1.0)\n1.0")
 equal = Op(
-    "equal", _compare(operator.eq), lambda out, x, y: 0.0, lambda out, x, y: 0.0,
+    "equal", lambda x, y: 1.0 if x == y else 0.0 if x < y or x > y else nan, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
     symbol="=", latex="[{} = {}]",
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
-Thing = TypeVar("Thing")
+
+class Parented(Protocol):
+    """What was made from others of its kind, or is a leaf."""
+
+    @property
+    def _parents(self) -> tuple[Any, ...]: ...
+
+
+Thing = TypeVar("Thing", bound=Parented)
 
 
 def ordered(roots: Iterable[Thing], seen: set[Thing] | None = None) -> list[Thing]:
@@ -18,19 +26,28 @@ def ordered(roots: Iterable[Thing], seen: set[Thing] | None = None) -> list[Thin
     True
 
     All that is asked of a thing is its `_parents`, so formulas are walked as Values are. What is in `seen` is left out,
-    and what is found is added to it. A stack in place of recursion: a chain may be a million long.
+    and what is found is added to it. A list in place of recursion: a chain may be a million long.
     """
     order: list[Thing] = []
-    stack: list[Any] = [*reversed(tuple(roots))]
     seen = set() if seen is None else seen
-    while stack:
-        thing = stack.pop()
-        if thing is None:  # all that the next on the stack was made from is in the order
-            order.append(stack.pop())
-        elif thing not in seen:
-            seen.add(thing)
-            if parents := thing._parents:
-                stack += (thing, None, *parents[::-1])
+    above: list[tuple[Any, Iterator[Any]]] = []  # what led here, each with those of its parents that are still to come
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        thing, parents = root, iter(root._parents)
+        while True:
+            for parent in parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    if parent._parents:
+                        above.append((thing, parents))
+                        thing, parents = parent, iter(parent._parents)
+                        break
+                    order.append(parent)
             else:
                 order.append(thing)
+                if not above:
+                    break
+                thing, parents = above.pop()
     return order
