@@ -14,16 +14,15 @@ its graph by itself once viz is imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
 from viz import notebook
 from viz.animation import animate
 from viz.digraph import digraph
 from viz.dot import to_dot
+from viz.graph import Root
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
@@ -49,7 +48,7 @@ notebook.install()
 
 
 def draw(
-    root: Value | Sequence[Value] | Program,
+    root: Root,
     path: str | os.PathLike[str],
     *,
     detail: Detail = "auto",
@@ -105,7 +104,7 @@ def draw(
     return Path(path)
 
 
-def draw_dot(root: Value | Sequence[Value] | Program, format: str = "svg", rankdir: str = "LR", **options: Any) -> Any:
+def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR", **options: Any) -> Any:
     """Return the graph as a `graphviz.Digraph`, as micrograd's `draw_dot` does: Jupyter shows it.
 
     >>> dot = draw_dot(Value(3.0, label="x") * 2)

@@ -5,14 +5,11 @@ Nodes are named by their numbers in the topological order: one graph gives the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
 from viz import heading
 from viz.blocks import Blocks
 from viz.cards import Cards
-from viz.graph import Graph, as_roots
+from viz.graph import Graph, Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
 from viz.paths import Paths, named
@@ -23,7 +20,7 @@ LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and tak
 
 
 def to_dot(
-    root: Value | Sequence[Value] | Program,
+    root: Root,
     *,
     detail: str = "auto",
     scope: str | None = None,

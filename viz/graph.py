@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isnan
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
 from viz.units import PRODUCT, Row, folded_leaves, linear_units, uses_of
 
 DEEPEST = 8  # frames within frames: more are lines beside lines
@@ -49,8 +48,23 @@ def sign(gradient: float) -> str:
     return "zero" if gradient == 0 else "positive" if gradient > 0 else "negative"
 
 
+@runtime_checkable
+class SupportsToValues(Protocol):
+    """What computes itself with Values when it is drawn, such as the program of a compiled function.
+
+    >>> isinstance(Value(3.0), SupportsToValues)
+    False
+    """
+
+    def to_values(self) -> Sequence[Value]:
+        """Return the Values that it results in."""
+
+
+Root: TypeAlias = Value | Sequence[Value] | SupportsToValues
+
+
 def as_roots(root: object) -> tuple[Value, ...]:
-    """Return the Values that a picture starts from: one, or the outputs of a network.
+    """Return the Values that a picture starts from: one, or the outputs of a network or of a compiled function.
 
     >>> x = Value(3.0)
     >>> as_roots(x) == as_roots([x]) == (x,)
@@ -58,7 +72,7 @@ def as_roots(root: object) -> tuple[Value, ...]:
 
     Raises TypeError for anything else.
     """
-    if isinstance(root, Program):
+    if isinstance(root, SupportsToValues):
         root = root.to_values()
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):

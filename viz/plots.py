@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import TracingError, Value, ieee, no_grad, vmap
+from scalargrad import Value, ieee, no_grad
 from scalargrad.nn import Module
 from viz.recording import Recording, by_layer
 from viz.theme import LIGHT
@@ -177,6 +177,7 @@ def evaluator(model: Callable[[list[Value]], Any]) -> Callable[[Sequence[tuple[f
     >>> evaluator(lambda x: x[0] * x[1])([(1.0, 2.0), (3.0, 4.0)])
     [2.0, 12.0]
     """
+    from scalargrad import TracingError, vmap  # the compiler is loaded where a model is evaluated
 
     def output(x: Any) -> Any:
         out = model([x[0], x[1]])

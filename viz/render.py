@@ -11,9 +11,9 @@ import shutil
 import subprocess
 import sys
 import warnings
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from scalargrad import files
 from viz import supervisor
@@ -173,10 +173,10 @@ def _font_settings() -> str:
     system = ("/etc/fonts", "/usr/local/etc/fonts", "/opt/homebrew/etc/fonts", "/opt/local/etc/fonts")
     configured = os.environ.get("FONTCONFIG_FILE")
     included = [configured] if configured else [f"{place}/fonts.conf" for place in system]
-    lines = [f'<include ignore_missing="yes">{escape(path)}</include>' for path in included]
+    lines = [f'<include ignore_missing="yes">{escape(path, quote=False)}</include>' for path in included]
     return (
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>'
-        f"<dir>{escape(str(FONTS))}</dir>{''.join(lines)}<cachedir>.</cachedir></fontconfig>\n"
+        f"<dir>{escape(str(FONTS), quote=False)}</dir>{''.join(lines)}<cachedir>.</cachedir></fontconfig>\n"
     )
 
 

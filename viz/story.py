@@ -18,7 +18,7 @@ from scalargrad import Value, topological_order
 from scalargrad.ops import ATOM, Op, ieee, mul, neg
 from viz.deck import role
 from viz.graph import LEAVES
-from viz.text import number
+from viz.text import number, rule
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
 NUDGE = 0.001  # what a check adds to a number
@@ -206,10 +206,11 @@ class Story:
         numbers[leaf] += NUDGE
         for value in self.order:
             if value.parents:
-                if not isinstance(value.operation, Op) or value._by_hand:
+                op = rule(value)
+                if op is None:
                     return ""
                 with ieee():
-                    numbers[value] = value.operation(*[numbers[parent] for parent in value.parents])
+                    numbers[value] = op(*[numbers[parent] for parent in value.parents])
         name, root = self.names[leaf], self.names[self.root]
         change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
         if not isfinite(change) or not isfinite(told):
@@ -279,14 +280,16 @@ class Story:
 def _applied(value: Value, operands: list[Typeset]) -> Typeset:
     op = value.operation
     if isinstance(op, Op):
-        return Typeset._apply(op, *operands)
+        typeset: Typeset = op(*operands)
+        return typeset
     return Typeset(f"{label(op or 'f')}({', '.join(operands)})")
 
 
 def _product(gradient: Typeset, slope: Typeset) -> Typeset:
     if slope == "1":
         return gradient
-    return Typeset._apply(neg, gradient) if slope == "−1" else Typeset._apply(mul, gradient, slope)
+    product: Typeset = neg(gradient) if slope == "−1" else mul(gradient, slope)
+    return product
 
 
 def _rule(value: Value) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import NamedTuple, TypeAlias
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
 from viz.metrics import LINE, text_width
 
@@ -73,7 +73,7 @@ class Line:
             weight = ' font-weight="bold"' if font.bold else ""
             yield (
                 f'<text xml:space="preserve" x="{x:.2f}" y="{y:.2f}" font-size="{font.size:g}" '
-                f'fill="{font.color}"{weight}>{escape(text)}</text>'
+                f'fill="{font.color}"{weight}>{escape(text, quote=False)}</text>'
             )
             x += text_width(text, font.size, bold=font.bold)
 

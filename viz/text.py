@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from math import isinf, isnan
-from xml.sax.saxutils import escape
 
 from scalargrad import Op, Value
 
@@ -22,6 +22,17 @@ def operation(value: Value) -> str:
     ('^', '')
     """
     return value.operation.symbol if isinstance(value.operation, Op) else value.operation
+
+
+def rule(value: Value) -> Op | None:
+    """Return the record that a value was computed by and hands its gradient on by; None where either was made by hand.
+
+    >>> rule(Value(3.0) * 2), rule(Value(6.0, (Value(3.0),), "double"))
+    (<operation mul>, None)
+    """
+    op = value.operation
+    by_hand = value._by_hand  # noqa: SLF001 - the engine has no public name for it yet
+    return op if isinstance(op, Op) and not by_hand else None
 
 
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
@@ -75,4 +86,5 @@ def html(text: str, longest: int = 40) -> str:
         line = line[: longest - 1] + "…"
     # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash
     # would begin one of Graphviz's own escapes (\\N is the node's name), so it is doubled.
-    return escape("".join(c if c.isprintable() else "\ufffd" for c in line), {'"': "&quot;", "\\": "\\\\"})
+    plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return escape(plain, quote=False).replace('"', "&quot;").replace("\\", "\\\\")

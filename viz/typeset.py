@@ -100,8 +100,8 @@ def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[
     >>> local_derivative(Value(1.0).tanh(), 0, Typeset("h"), [Typeset("z")])
     'sech²(z)'
     """
-    op = value.operation
-    if not isinstance(op, Op) or value._by_hand:
+    op = text.rule(value)
+    if op is None:
         return None
     numbers = tuple(x.data if x.role == "constant" and not x.label else None for x in value.parents)
     formula = _partial(op, index, numbers)
