@@ -23,6 +23,7 @@ from viz.animation import animate
 from viz.digraph import digraph
 from viz.dot import to_dot
 from viz.graph import Root
+from viz.levels import Detail
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
@@ -41,7 +42,6 @@ __all__ = [
     "training",
 ]
 
-Detail = Literal["auto", "full", "units", "layers"]
 Theme = Literal["light", "dark"]
 
 notebook.install()

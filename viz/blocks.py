@@ -9,7 +9,9 @@ from scalargrad import Value
 from viz.graph import sign
 from viz.labels import font, table
 from viz.layers import Block, Flow, Summary, rms
-from viz.text import html, name, number, symbol
+from viz.paths import Paths, Stop
+from viz.picture import Picture
+from viz.text import called, html, name, number, symbol
 from viz.theme import Theme, blend
 
 LISTED = 6  # values with a name: so few are told one by one
@@ -19,25 +21,39 @@ EXTENT = 180  # points: how long a heat map's side may be
 SLACK = '<TD COLSPAN="99"></TD>'
 
 
-class Blocks:
-    """Writes the blocks of a summary as DOT statements.
+class Blocks(Picture):
+    """The picture of a summary.
 
     >>> from viz.theme import LIGHT
-    >>> Blocks(Summary(Value(3.0, label="x")), LIGHT, 3).level
+    >>> Blocks(Summary(Value(3.0, label="x")), LIGHT, 3).words
     'summary of 1 scalar'
     """
 
-    high_resolution = False
-
-    def __init__(self, summary: Summary, theme: Theme, digits: int) -> None:
-        self.summary, self.theme, self.digits = summary, theme, digits
+    def __init__(self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None) -> None:
+        super().__init__(theme, digits, paths)
+        self.summary = summary
         self.number = {block: i for i, block in enumerate(summary.blocks)}
 
     @property
-    def level(self) -> str:
+    def words(self) -> str:
         """What the picture shows, in words."""
-        n, total = len(self.summary.values), len(self.summary.order)
+        n, total = self.scalars, len(self.summary.order)
         return f"summary of {n:,} scalar{'s' * (n != 1)}" + (f" out of {total:,}" if n != total else "")
+
+    @property
+    def scalars(self) -> int:
+        """How many scalars the picture stands for."""
+        return len(self.summary.values)
+
+    @property
+    def pieces(self) -> tuple[int, str]:
+        """How many blocks are drawn."""
+        return len(self.summary.blocks), "block"
+
+    @property
+    def is_readable(self) -> bool:
+        """A summary can be read, whatever the size of the graph: it has ten blocks or so."""
+        return True
 
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
@@ -61,6 +77,10 @@ class Blocks:
         largest = max(flows, default=0.0)
         for flow in self.summary.flows:
             yield self.flow(flow, largest)
+
+    def stop(self, value: Value) -> Stop:
+        """Tell where a path stops: at the values with a name, as a block would tell too little."""
+        return Stop(value if value.label else None, called(value))
 
     def flow(self, flow: Flow, largest: float) -> str:
         """Write what goes from one block to another."""

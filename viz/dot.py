@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from scalargrad import Value, topological_order
 from viz import heading
-from viz.blocks import Blocks
-from viz.cards import Cards
-from viz.graph import Graph, Root, as_roots
+from viz.graph import Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
 from viz.paths import Paths, named
@@ -50,19 +48,17 @@ def to_dot(
     if depth is not None and (not isinstance(depth, int) or depth < 0):
         raise ValueError(f"depth must be a whole number, 0 or more, got {depth!r}")
     roots, colors = as_roots(root), THEMES[theme]
-    content = choose(roots, detail, scope=scope, depth=depth, force=force)
     paths = None
     if highlight is not None:
         value = highlight if isinstance(highlight, Value) else named(highlight, topological_order(*roots))
         paths = Paths(value, roots)
-    graph = content if isinstance(content, Graph) else None
-    picture = Cards(content, colors, digits, paths) if isinstance(content, Graph) else Blocks(content, colors, digits)
+    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force)
     title = ", ".join(name(root.label) for root in roots if root.label) if title is None else title
-    level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.level])
+    level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.words])
     lines = [*picture.legend()] if legend else []
-    lines += paths.legend(graph, colors, digits) if paths else []
+    lines += paths.legend(picture.stop, colors, digits) if paths else []
     # Vector formats have no pixels: Graphviz would only scale them up.
-    dpi = None if format in ("svg", "pdf") else 144 if picture.high_resolution else 110
+    dpi = None if format in ("svg", "pdf") else picture.resolution
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
     return "\n".join(
         [

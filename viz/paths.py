@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
 from math import isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from viz.graph import Card, Edge, Graph, matches_scope, sign
+from viz.graph import Card, Edge, matches_scope, sign
 from viz.labels import font
-from viz.text import html, name, number, operation, symbol
+from viz.text import html, name, number
 from viz.theme import Theme
 
 LISTED = 12  # paths: a graph of a hundred additions may have 2**100
+
+
+class Stop(NamedTuple):
+    """Where a path stops in a picture, and what the place is called; at a place of None a path does not stop."""
+
+    place: object
+    name: str
 
 
 class Step(NamedTuple):
@@ -104,8 +111,8 @@ class Paths:
             paths.append(path[::-1])
         return paths
 
-    def legend(self, graph: Graph | None, theme: Theme, digits: int) -> Iterator[str]:
-        """Write the sum over the paths, and a line for each of the largest."""
+    def legend(self, stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> Iterator[str]:
+        """Write the sum over the paths, and a line for each of the largest, with the stops of a picture."""
         root = name(self.roots[0].label) or "root" if len(self.roots) == 1 else "roots"
         more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
         words = f"the sum over {_count(self.count)} paths{more}, of the product along each"
@@ -116,32 +123,32 @@ class Paths:
         title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
         yield title + total + font(f" : {words}", 12)
         for path in self.largest():
-            yield self._line(path, graph, theme, digits)
+            yield _line(path, stop_at, theme, digits)
 
-    def _line(self, path: list[tuple[Value, float]], graph: Graph | None, theme: Theme, digits: int) -> str:
-        # The scalars of one card are one stop; where there are no cards, those with a name are.
-        stops: list[tuple[str, float]] = []
-        last: object = None
-        product = through = 1.0
-        for value, local in path:
-            product, through = product * local, through * local
-            card = graph.card_of[value] if graph and value not in graph.row_leaves else None
-            if card is not None and card is last:
-                stops[-1] = (stops[-1][0], stops[-1][1] * through)
-            elif graph is None and not value.label and value is not path[-1][0]:
-                continue
-            else:
-                stops.append((_named(card.value if card else value, card), through))
-            last, through = card, 1.0
-        shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
-        text = ""
-        for i, stop in enumerate(shown):
-            if stop is None:
-                text += font(" → ⋯", 11)
-            else:
-                arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
-                text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
-        return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
+
+def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> str:
+    stops: list[tuple[str, float]] = []  # what they are called, and the product of the local derivatives to each
+    last: object = None
+    product = through = 1.0
+    for value, local in path:
+        product, through = product * local, through * local
+        place, called = stop_at(value)
+        if place is not None and place is last:
+            stops[-1] = (stops[-1][0], stops[-1][1] * through)
+        elif place is None and value is not path[-1][0]:
+            continue
+        else:
+            stops.append((called, through))
+        last, through = place, 1.0
+    shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
+    text = ""
+    for i, stop in enumerate(shown):
+        if stop is None:
+            text += font(" → ⋯", 11)
+        else:
+            arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
+            text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
+    return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
 
 
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:
@@ -149,16 +156,6 @@ def _steps(child: Value) -> Iterator[tuple[Value, float]]:
         for parent, local in zip(child.parents, child.local_gradients, strict=True):
             if parent.role != "constant":  # it takes no gradient
                 yield parent, local
-
-
-def _named(value: Value, card: Card | None = None) -> str:
-    return (
-        name(value.label)
-        if value.label
-        else "Σ"
-        if card and card.running_sum
-        else symbol(operation(value)) or number(value.data)
-    )
 
 
 def _count(count: int) -> str:

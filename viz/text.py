@@ -75,6 +75,17 @@ def symbol(op: str) -> str:
     return _SYMBOLS.get(op, op)
 
 
+def called(value: Value, *, running_sum: bool = False) -> str:
+    """Return what a value is called where it is no more than mentioned: its label, its operation, or its number.
+
+    >>> called(Value(3.0, label="x1")), called(Value(3.0) * 2), called(Value(3.0))
+    ('x₁', '×', '3.000')
+    """
+    if value.label:
+        return name(value.label)
+    return "Σ" if running_sum else symbol(operation(value)) or number(value.data)
+
+
 def html(text: str, longest: int = 40) -> str:
     """Make any text safe in an HTML-like label: one line, not too long, escaped.
 
