@@ -22,7 +22,7 @@ from test_viz import HOSTILE, after_backward, chain, leaf, network
 import viz
 from scalargrad import Value, exp, log, scope, worked
 from viz.dot import to_dot
-from viz.metrics import FONTS, text_width
+from viz.metrics import FONT_FOLDER, text_width
 from viz.order import upright
 from viz.render import available, render
 from viz.tables import Box, Font, Line, parse
@@ -129,7 +129,7 @@ def test_formats(renderer, format, tmp_path):
 
 
 def test_pdf_needs_one_more_package(wasm, monkeypatch, tmp_path):
-    monkeypatch.setattr(viz.render, "_have", lambda *modules: "svg2pdf_py" not in modules)
+    monkeypatch.setattr(viz.renderers, "_have", lambda *modules: "svg2pdf_py" not in modules)
     with pytest.raises(viz.RendererNotFound, match="pip install svg2pdf-py"):
         viz.draw(leaf(1.0), tmp_path / "leaf.pdf")
     assert [path.name for path in tmp_path.iterdir()] == ["leaf.dot"]
@@ -227,7 +227,7 @@ def test_the_order_of_renderers(monkeypatch):
 def without_renderers(monkeypatch):
     monkeypatch.delenv("SCALARGRAD_RENDERER", raising=False)
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(viz.render, "_have", lambda *modules: False)
+    monkeypatch.setattr(viz.renderers, "_have", lambda *modules: False)
 
 
 def test_without_a_renderer_the_dot_file_is_written(tmp_path, monkeypatch):
@@ -434,8 +434,8 @@ def test_widths_are_the_fonts():
     assert text_width("0123456789", 2048) == 13030
     assert text_width("m", 2048, bold=True) == 2134
     assert text_width("日", 10) == 10  # it has none: a square's width
-    assert {path.name for path in FONTS.iterdir()} >= {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"}
-    assert sum(path.stat().st_size for path in FONTS.iterdir()) < 1_600_000
+    assert {path.name for path in FONT_FOLDER.iterdir()} >= {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"}
+    assert sum(path.stat().st_size for path in FONT_FOLDER.iterdir()) < 1_600_000
 
 
 FONT = Font(10, "#112233")

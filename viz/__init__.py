@@ -22,11 +22,12 @@ from viz import notebook
 from viz.animation import animate
 from viz.digraph import digraph
 from viz.dot import to_dot
+from viz.formats import ending
 from viz.graph import Root
 from viz.levels import Detail
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
-from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
+from viz.render import RendererError, RendererNotFound, write
 from viz.training import training
 
 __all__ = [
@@ -117,8 +118,6 @@ def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR", **options: An
 
     Its `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
     return digraph(to_dot(root, format=format, rankdir=rankdir, **options), format)
 
 

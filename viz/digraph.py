@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import files
-from viz.render import FORMATS, render
+from viz.formats import FORMATS
+from viz.render import render
 
 
 def digraph(dot: str, format: str) -> Any:

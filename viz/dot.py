@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from scalargrad import Value, topological_order
 from viz import heading
+from viz.formats import known
 from viz.graph import Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
@@ -39,6 +40,7 @@ def to_dot(
 
     The options are those of `viz.draw`; `rankdir` is "LR", from left to right, or "TB", from top to bottom.
     """
+    vector = known(format).is_vector
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be one of 'LR', 'TB', got {rankdir!r}")
     if theme not in THEMES:
@@ -57,8 +59,8 @@ def to_dot(
     level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.words])
     lines = [*picture.legend()] if legend else []
     lines += paths.legend(picture.stop, colors, digits) if paths else []
-    # Vector formats have no pixels: Graphviz would only scale them up.
-    dpi = None if format in ("svg", "pdf") else picture.resolution
+    # A picture without pixels has no resolution: Graphviz would only enlarge it.
+    dpi = None if vector else picture.resolution
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
     return "\n".join(
         [

@@ -15,7 +15,8 @@ from html import escape
 from math import ceil
 from typing import NamedTuple
 
-from viz.metrics import FAMILY, FILES
+from viz.formats import FORMATS
+from viz.metrics import FAMILY
 from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
@@ -48,21 +49,14 @@ def _draw(format: str, *, with_cache: bool) -> None:
     _prepare(with_cache=with_cache)
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
-    if format == "svg":
-        content = picture.svg.encode()
-    elif format == "pdf":
-        content = _pdf(picture.svg)
-    else:
-        import resvg_py
-
-        head = dot.partition("label=<")[0]  # what comes then is what somebody wrote
-        dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
-        zoom = int(dpi[1]) / 72 if dpi else 1.0
-        if dpi and longest:
-            zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
-        fonts = [str(path) for path in FILES.values()]
-        content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
-    sys.stdout.buffer.write(content)
+    head = dot.partition("label=<")[0]  # what comes then is what somebody wrote
+    dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
+    zoom = int(dpi[1]) / 72 if dpi else 1.0
+    if dpi and longest:
+        zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
+    convert = FORMATS[format].from_svg
+    assert convert is not None  # noqa: S101 - DOT is not drawn
+    sys.stdout.buffer.write(convert(picture.svg, zoom))
 
 
 def _prepare(*, with_cache: bool) -> None:
@@ -83,16 +77,6 @@ class Picture(NamedTuple):
     svg: str
     width: float
     height: float
-
-
-def _pdf(svg: str) -> bytes:
-    import svg2pdf_py
-
-    fonts = svg2pdf_py.FontDatabase()
-    for path in FILES.values():
-        fonts.load_font_file(str(path))
-    fonts.load_system_fonts()
-    return bytes(svg2pdf_py.svg_to_pdf(svg, fonts))
 
 
 def draw(dot: str) -> Picture:
