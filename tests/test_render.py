@@ -190,6 +190,27 @@ def test_what_draw_dot_returns_is_rendered_without_the_program(renderer, tmp_pat
     assert [path.name for path in Path("pictures").iterdir()] == ["gout.svg"]
 
 
+def test_the_source_of_draw_dot_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    monkeypatch.chdir(tmp_path)
+    dot = viz.draw_dot(leaf(1.0))
+    assert dot.save(directory="new") == str(Path("new", "scalargrad.gv"))
+    path = tmp_path / "new" / "scalargrad.gv"
+    assert path.read_text(encoding="utf-8") == dot.source
+    before = dot.source
+    dot.node("more")
+    assert dot.save(skip_existing=True) == str(Path("new", "scalargrad.gv"))
+
+    def interrupted(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dot.save()
+    assert [*path.parent.iterdir()] == [path]
+    assert path.read_text(encoding="utf-8") == before
+
+
 @pytest.mark.parametrize("detail", ["full", "units", "layers"])
 def test_a_graph_may_run_downwards(renderer, detail):
     for rankdir in ("LR", "TB"):

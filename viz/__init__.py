@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from scalargrad import Value, topological_order
 from viz import notebook
@@ -28,6 +28,7 @@ from viz.levels import Detail
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import RendererError, RendererNotFound, write
+from viz.theme import ThemeName
 from viz.training import training
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
     "training",
 ]
 
-Theme = Literal["light", "dark"]
 
 notebook.install()
 
@@ -59,7 +59,7 @@ def draw(
     title: str | None = None,
     legend: bool = True,
     digits: int = 3,
-    theme: Theme = "light",
+    theme: ThemeName = "light",
     force: bool = False,
 ) -> Path:
     """Draw the graph that one or several values were computed by to a PNG, SVG, PDF or DOT file, and return its path.

@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import files
+from viz.dot import CLOSING, NAME, OPENING
 from viz.formats import FORMATS
 from viz.render import render
 
 
 def digraph(dot: str, format: str) -> Any:
-    r"""Return DOT as a `graphviz.Digraph`, to which statements can be added.
+    r"""Return DOT that `to_dot` wrote as a `graphviz.Digraph`, to which statements can be added.
 
-    >>> graph = digraph("digraph example {\n}\n", "svg")
+    >>> graph = digraph(OPENING + CLOSING, "svg")
     >>> graph.node("a", "a node")
     >>> print(graph.source.expandtabs(4), end="")
-    digraph example {
+    digraph scalargrad {
         a [label="a node"]
     }
 
     Raises ImportError where the package is missing.
     """
-    head, *body, _, _ = dot.split("\n")
-    return _class()(name=head.split()[1], body=[f"{line}\n" for line in body], format=format)
+    body = dot.removeprefix(OPENING).removesuffix(CLOSING)
+    return _class()(name=NAME, body=body.splitlines(keepends=True), format=format)
 
 
 def _class() -> Any:
@@ -42,6 +43,24 @@ def _class() -> Any:
                 return super().pipe(format, *arguments, encoding=encoding, **others)
             content = render(self.source, format)
             return content if encoding is None else content.decode(encoding)
+
+        def save(
+            self,
+            filename: str | os.PathLike[str] | None = None,
+            directory: str | os.PathLike[str] | None = None,
+            *,
+            skip_existing: bool | None = False,
+        ) -> str:
+            """Write the source to a file, whole or not at all, and return the file's name."""
+            if filename is not None:
+                self.filename = os.fspath(filename)
+            if directory is not None:
+                self.directory = os.fspath(directory)
+            path = Path(self.filepath)
+            if not (skip_existing and path.exists()):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.write(path, self.source.encode(self.encoding))
+            return str(self.filepath)
 
         def render(
             self,

@@ -15,6 +15,8 @@ from viz.paths import Paths, named
 from viz.text import name
 from viz.theme import THEMES
 
+NAME = "scalargrad"  # of the graph
+OPENING, CLOSING = f"digraph {NAME} {{\n", "}\n"
 LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and takes gigabytes
 
 
@@ -62,18 +64,15 @@ def to_dot(
     # A picture without pixels has no resolution: Graphviz would only enlarge it.
     dpi = None if vector else picture.resolution
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
-    return "\n".join(
-        [
-            "digraph scalargrad {",
-            # Cards over edges: a thick edge's point would stick into the card.
-            f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
-            f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
-            f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
-            f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
-            f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
-            f'    fontcolor="{colors.ink}"]',
-            f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
-            *picture.statements(),
-            "}\n",
-        ]
-    )
+    statements = [
+        # Cards over edges: a thick edge's point would stick into the card.
+        f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
+        f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
+        f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
+        f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
+        f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
+        f'    fontcolor="{colors.ink}"]',
+        f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
+        *picture.statements(),
+    ]
+    return OPENING + "".join(f"{statement}\n" for statement in statements) + CLOSING

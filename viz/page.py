@@ -27,7 +27,7 @@ from viz import text
 from viz.deck import deck, role
 from viz.graph import sign
 from viz.story import Story
-from viz.theme import DARK, LIGHT, Theme
+from viz.theme import LIGHT, THEMES, Theme
 from viz.typeset import label
 
 MOST = 2000  # scalars: a longer story nobody follows to its end
@@ -144,14 +144,14 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     >>> filled("a < b", "dark", [], [], dict.fromkeys(["tools", "before", "after", "stage"], "")).splitlines()[6]
     '<title>a &lt; b</title>'
     """
-    if theme not in ("auto", "light", "dark"):
-        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
-    script = "".join(map(_asset, scripts))
-    content = Template(_asset("page.html")).substitute(
+    if theme not in ("auto", *THEMES):
+        raise ValueError(f"theme must be one of {', '.join(map(repr, ('auto', *THEMES)))}, got {theme!r}")
+    script = "".join(map(asset, scripts))
+    content = Template(asset("page.html")).substitute(
         parts,
         title=escape(title),
         theme="" if theme == "auto" else f' data-theme="{theme}"',
-        css=colours() + _asset("page.css") + css,
+        css=colours() + asset("page.css") + css,
         data=embedded(data),
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the one script that may run
@@ -159,7 +159,12 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     return encodable(content)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file that pages are made of.
+
+    >>> asset("page.html").splitlines()[0]
+    '<!DOCTYPE html>'
+    """
     return files("viz").joinpath(name).read_text("utf-8")
 
 
@@ -173,17 +178,17 @@ def embedded(data: Any) -> str:
 
 
 def colours() -> str:
-    """Write the themes as style sheet variables: light, and dark where the reader or the page asks for it.
+    """Write the themes as style sheet variables: light, dark where the reader prefers it, and what the page asks for.
 
     >>> ":root { --background: #FFFFFF;" in colours()
     True
     """
-    light, dark = _variables(LIGHT), _variables(DARK)
+    variables = {name: _variables(theme) for name, theme in THEMES.items()}
+    light, dark = variables.pop("light"), variables["dark"]
     return (
         f":root {{ {light} }}\n"
         f'@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}\n'
-        f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}\n'
-    )
+    ) + "".join(f'@media screen {{ :root[data-theme="{name}"] {{ {text} }} }}\n' for name, text in variables.items())
 
 
 def _variables(theme: Theme) -> str:

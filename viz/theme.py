@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Style(NamedTuple):
-    """How the card of one role is painted."""
+    """How the cards of one role are painted."""
 
     fill: str
     border: str
@@ -23,9 +23,9 @@ class Theme(NamedTuple):
     chip_ink: str
     frames: tuple[str, str]  # fills of the frames around cards, outermost first, in turns
     frame_border: str
-    edges: dict[str, str]  # by the sign of the gradient that flows back: lines, and
-    signs: dict[str, str]  # the same for text, which needs more contrast
-    roles: dict[str, Style]
+    edges: dict[str, str]  # lines, by the sign of the gradient that flows back along them; "" where none does
+    signs: dict[str, str]  # numbers, by the sign of the gradient that they tell: text needs more contrast than lines
+    roles: dict[str, Style]  # cards and blocks, by the role of what they show
 
 
 LIGHT = Theme(
@@ -68,7 +68,9 @@ DARK = Theme(
     },
 )
 
-THEMES = {"light": LIGHT, "dark": DARK}
+ThemeName = Literal["light", "dark"]
+
+THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 
 def faded(theme: Theme) -> Theme:

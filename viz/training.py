@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad.files import write
-from viz.page import _asset, filled
+from viz.page import asset, filled
 from viz.recording import Recording
 from viz.typeset import label
 
@@ -51,7 +51,7 @@ def training(
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
-    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, _asset("training.css"))
+    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, asset("training.css"))
     return write(path, content)
 
 
