@@ -14,7 +14,7 @@ import viz
 from scalargrad import Value, nn, optim
 from viz.notebook import mimebundle
 from viz.recording import Recording, by_layer
-from viz.training import MOST, shown_steps
+from viz.training import MOST_NUMBERS, shown_steps
 
 POINTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 TARGETS = [-1, 1, 1, -1]
@@ -116,7 +116,7 @@ def test_a_long_run_keeps_every_loss_and_some_steps(tmp_path):
         recording.record(float(step))
     data = told(recording, tmp_path / "run.html")
     assert len(data["losses"]) == 3000
-    assert len(data["steps"]) * 200 <= MOST
+    assert len(data["steps"]) * 200 <= MOST_NUMBERS
     assert (data["steps"][0], data["steps"][-1]) == (0, 2999)
     assert shown_steps(3000, 2) == [0, 2999]
     many = Recording([Value(0.0)] * 100_000)

@@ -277,7 +277,7 @@ def test_local_derivatives_only_in_small_pictures():
 
 def test_every_scalar_has_a_card_where_that_is_asked_for():
     graph = Graph(network())
-    assert [card.value for card in sorted(graph.cards, key=lambda card: graph.number[card.value])] == graph.order
+    assert [card.value for card in sorted(graph.cards, key=lambda card: graph.index[card.value])] == graph.order
     assert not any(card.folded for card in graph.cards)
 
 
@@ -294,7 +294,7 @@ def test_linear_units_hold_their_parameters_and_products():
     assert {head.split(":", 1)[0] for head in heads} <= set(re.findall(r"^  (\d+) \[", dot, flags=re.MULTILINE))
     assert all(f'PORT="{head.split(":")[1]}"' in node(dot, head.split(":")[0]) for head in heads if ":" in head)
     assert sorted(head for head in heads if ":r" in head) == sorted(
-        f"{graph.number[card.value]}:r{i}:w" for card in graph.cards if card.running_sum for i in (0, 1)
+        f"{graph.index[card.value]}:r{i}:w" for card in graph.cards if card.running_sum for i in (0, 1)
     )
 
 

@@ -15,7 +15,7 @@ from viz.recording import Recording
 from viz.theme import LIGHT
 from viz.training import shown_steps
 
-FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
+ENDINGS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
 
 
 def animate(
@@ -49,8 +49,8 @@ def animate(
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {recording!r}")
     ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise ValueError(f"an animation ends in one of {', '.join(FORMATS)}, got {ending!r} in {str(path)!r}")
+    if ending not in ENDINGS:
+        raise ValueError(f"an animation ends in one of {', '.join(ENDINGS)}, got {ending!r} in {str(path)!r}")
     if not recording.losses:
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     if frames < 2 or seconds <= 0:
@@ -60,7 +60,7 @@ def animate(
     first, *others = _pictures(recording, shown, boundary, dpi)
     content = io.BytesIO()
     duration = round(1000 * seconds / (1 + len(others)))
-    first.save(content, FORMATS[ending], save_all=True, append_images=others, duration=duration, loop=0)
+    first.save(content, ENDINGS[ending], save_all=True, append_images=others, duration=duration, loop=0)
     return write(path, content.getvalue())
 
 

@@ -14,11 +14,11 @@ from viz.picture import Picture
 from viz.text import called, html, name, number, symbol
 from viz.theme import Theme, blend
 
-LISTED = 6  # values with a name: so few are told one by one
-MANY = 100  # values: so many are worth a heat map even where the few with a name are told
-SIDE = 20  # squares: a heat map has no more rows or columns
-EXTENT = 180  # points: how long a heat map's side may be
-SLACK = '<TD COLSPAN="99"></TD>'
+MOST_LISTED_VALUES = 6  # values with a name: so few are told one by one
+MANY_VALUES = 100  # values: so many are worth a heat map even where the few with a name are told
+MOST_SQUARES = 20  # squares: a heat map has no more rows or columns
+LONGEST_MAP_SIDE = 180  # points: how long a heat map's side may be
+SLACK_CELL = '<TD COLSPAN="99"></TD>'
 
 
 class Blocks(Picture):
@@ -32,7 +32,7 @@ class Blocks(Picture):
     def __init__(self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None) -> None:
         super().__init__(theme, digits, paths)
         self.summary = summary
-        self.number = {block: i for i, block in enumerate(summary.blocks)}
+        self.index = {block: index for index, block in enumerate(summary.blocks)}
 
     @property
     def words(self) -> str:
@@ -72,7 +72,7 @@ class Blocks(Picture):
         for block in self.summary.blocks:
             style = self.theme.roles[block.role]
             attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
-            yield f"  {self.number[block]} [{attributes} label=<{self.label(block)}>]"
+            yield f"  {self.index[block]} [{attributes} label=<{self.label(block)}>]"
         flows = [flow.rms for flow in self.summary.flows if flow.rms is not None and isfinite(flow.rms)]
         largest = max(flows, default=0.0)
         for flow in self.summary.flows:
@@ -92,7 +92,7 @@ class Blocks(Picture):
             width = 0.8 + 3.8 * sqrt(min(share, 1.0))
         label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps clear of the edge
         return (
-            f'  {self.number[flow.source]} -> {self.number[flow.target]} [color="{self.theme.chip}" '
+            f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
             f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
         )
 
@@ -103,7 +103,7 @@ class Blocks(Picture):
         listed = self.listed(block)
         if listed:
             rows.append(self.table_of(listed))
-        if len(block.values) > LISTED and (not listed or len(block.values) > MANY):
+        if len(block.values) > MOST_LISTED_VALUES and (not listed or len(block.values) > MANY_VALUES):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
             gradients = [abs(v.grad) for v in block.parameters or block.values if v.role != "constant"]
@@ -129,7 +129,7 @@ class Blocks(Picture):
             named = block.values
         else:
             named = [v for v in block.values if v.parents and (v.label or v in self.summary.roots)]
-        return named if len(named) <= LISTED and not block.parameters else []
+        return named if len(named) <= MOST_LISTED_VALUES and not block.parameters else []
 
     def table_of(self, values: Sequence[Value]) -> str:
         """Write values one below the other."""
@@ -150,16 +150,16 @@ class Blocks(Picture):
         if self.summary.after_backward:
             maps.append(("gradient", [[v.grad for v in row] for row in cells]))
         drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
-        high = min(len(cells), SIDE) > 2 * max(map(len, cells))
+        high = min(len(cells), MOST_SQUARES) > 2 * max(map(len, cells))
         # The last column takes the room that is left, which would pull the squares apart.
-        rows = [f"{''.join(drawn)}{SLACK}"] if high else [cell + SLACK for cell in drawn]
+        rows = [f"{''.join(drawn)}{SLACK_CELL}"] if high else [cell + SLACK_CELL for cell in drawn]
         return table("".join(f"<TR>{row}</TR>" for row in rows), 0)
 
     def heat_map(self, title: str, numbers: list[list[float]]) -> str:
         """Write one heat map."""
-        pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
+        pool = (-(-len(numbers) // MOST_SQUARES), -(-max(map(len, numbers)) // MOST_SQUARES))
         squares = pooled(numbers, *pool)
-        size = max(min(EXTENT // max(len(squares), *map(len, squares)), 16), 6)
+        size = max(min(LONGEST_MAP_SIDE // max(len(squares), *map(len, squares)), 16), 6)
         sizes = [abs(x) for row in squares for x in row if isfinite(x)]
         largest = max(sizes, default=0.0)
         fill = self.theme.roles["computed"].fill
@@ -191,7 +191,7 @@ def grid(block: Block) -> list[list[Value]]:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
     values = block.parameters or [value for value in block.values if value.role != "constant"] or block.values
-    columns = min(max(round(sqrt(1.4 * len(values))), 1), SIDE)
+    columns = min(max(round(sqrt(1.4 * len(values))), 1), MOST_SQUARES)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
 
 

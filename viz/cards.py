@@ -78,7 +78,7 @@ class Cards(Picture):
         for edge in graph.edges:
             parents[graph.card_of[edge.child].value].append(graph.card_of[edge.parent].value)
         heights: dict[int, int] = defaultdict(int)
-        for card in sorted(graph.cards, key=lambda card: graph.number[card.value]):
+        for card in sorted(graph.cards, key=lambda card: graph.index[card.value]):
             rank[card.value] = 1 + max((rank.get(parent, 0) for parent in parents[card.value]), default=0)
             heights[rank[card.value]] += 55 + 15 * len(card.rows)
         return len(heights) * 145 <= SLIDE_WIDTH and max(heights.values()) <= SLIDE_HEIGHT
@@ -127,19 +127,19 @@ class Cards(Picture):
         style = labels.theme.roles[self.graph.role(card.value)]
         attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
         attributes += "" if on_path else f' fontcolor="{labels.theme.ink}"'
-        return f"  {self.graph.number[card.value]} [{attributes} label=<{labels.card(card)}>]"
+        return f"  {self.graph.index[card.value]} [{attributes} label=<{labels.card(card)}>]"
 
     def edge(self, edge: Edge) -> str:
         """Write an edge, in the colour and width of the gradient that flows back along it."""
         tail, card = self.graph.card_of[edge.parent].value, self.graph.card_of[edge.child]
-        head = f"{self.graph.number[card.value]}"
+        head = f"{self.graph.index[card.value]}"
         if card.rows:
             head += f":{self.graph.port(edge)}:w"
         if edge.gradient is not None:
             flow = f" [{self.flow(edge, edge.gradient)}]"
         else:
             flow = f' [color="{self.faint.theme.edges[""]}"]' if self.paths is not None else ""
-        return f"  {self.graph.number[tail]} -> {head}{flow}"
+        return f"  {self.graph.index[tail]} -> {head}{flow}"
 
     def flow(self, edge: Edge, gradient: float) -> str:
         """Write the attributes of an edge."""

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 
 from scalargrad import Value
 from viz.graph import LEAVES
-from viz.units import SUM
+from viz.units import SUMS
 
-SMALL = 15  # up to so many scalars, outside of scopes, each has a card of its own
+FEW_SCALARS = 15  # up to so many scalars, outside of scopes, each has a card of its own
 
 Scope = tuple[str, ...]
 
 
 @dataclass
-class Card:
+class PageCard:
     """A scalar, and the scalars that are rows of its card, in the order of their computation.
 
-    >>> Card(Value(3.0)).is_sum
+    >>> PageCard(Value(3.0)).is_sum
     False
     """
 
@@ -33,7 +33,7 @@ class Card:
         return any(value.parents for value in self.rows)
 
 
-def deck(order: Sequence[Value]) -> list[Card]:
+def deck(order: Sequence[Value]) -> list[PageCard]:
     """Lay out the cards of all that a root was computed from, itself last, given in topological order.
 
     >>> from scalargrad import topological_order
@@ -45,11 +45,11 @@ def deck(order: Sequence[Value]) -> list[Card]:
         for parent in child.parents:
             uses[parent].append(child)
     host = {value: value for value in order}
-    if len(order) > SMALL or any(value.scope for value in order):
+    if len(order) > FEW_SCALARS or any(value.scope for value in order):
         for value in reversed(order):
             if len(uses[value]) == 1 and _is_row(value, uses[value][0]):
                 host[value] = host[uses[value][0]]
-    found = {value: Card(value) for value in order if host[value] is value}
+    found = {value: PageCard(value) for value in order if host[value] is value}
     for value in order:
         if host[value] is not value:
             found[host[value]].rows.append(value)
@@ -79,5 +79,5 @@ def _is_row(value: Value, child: Value) -> bool:
     if not value.parents:
         return value.role in ("parameter", "target", "constant")
     # The partial sums of a neuron are rows of one card: a card each would make the graph as wide as they are many.
-    alike = value.operation in SUM and child.operation in SUM and value.scope == child.scope and value.scope
+    alike = value.operation in SUMS and child.operation in SUMS and value.scope == child.scope and value.scope
     return bool(alike) and not value.label and value is child.parents[0]

@@ -9,10 +9,10 @@ from math import isfinite, isnan
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from scalargrad import Value, topological_order
-from viz.units import PRODUCT, Row, folded_leaves, linear_units, uses_of
+from viz.units import PRODUCTS, Row, folded_leaves, linear_units, uses_of
 
-DEEPEST = 8  # frames within frames: more are lines beside lines
-SMALL = 15  # up to so many cards, edges tell their local derivative
+MOST_NESTED_FRAMES = 8  # frames within frames: more are lines beside lines
+FEW_CARDS = 15  # up to so many cards, edges tell their local derivative
 
 LEAVES = ("input", "parameter", "target", "constant")  # the roles a leaf may have; of any other, it is an input
 
@@ -98,7 +98,7 @@ class Card:
     @property
     def is_linear_unit(self) -> bool:
         """Whether the card is a sum of products with parameters."""
-        return self.running_sum and any(row.into.operation in PRODUCT for row in self.rows)
+        return self.running_sum and any(row.into.operation in PRODUCTS for row in self.rows)
 
     @property
     def folded(self) -> list[Value]:
@@ -120,7 +120,7 @@ class Graph:
     def __init__(self, *roots: Value, units: bool = False, scope: str | None = None, depth: int | None = None) -> None:
         self.roots = roots
         self.order = topological_order(*roots)
-        self.number = {value: number for number, value in enumerate(self.order)}
+        self.index = {value: index for index, value in enumerate(self.order)}
         self.uses = uses_of(self.order)
         self.units = units
         self.after_backward = after_backward(self.order, roots)
@@ -138,7 +138,7 @@ class Graph:
             for card in cards
             if card.running_sum
             for i, row in enumerate(card.rows)
-            for leaf in ((row.leaf, None) if row.into.operation in PRODUCT else (row.leaf,))
+            for leaf in ((row.leaf, None) if row.into.operation in PRODUCTS else (row.leaf,))
         }
         edges = [edge for edge in self._edges() if self._is_seen(edge)]
         shown = self._shown(edges, scope, depth)
@@ -152,7 +152,7 @@ class Graph:
         }
         self.edges = [edge for edge in edges if self.card_of[edge.parent].value in shown]
         self.cards = _framed([self.card_of[value] for value in self.order if value in shown])
-        self.small = not units and len(self.cards) <= SMALL
+        self.small = not units and len(self.cards) <= FEW_CARDS
         gradients = [edge.gradient for edge in self.edges if edge.gradient is not None]
         gradients += [self.gradient(row) for card in self.cards for row in card.rows]
         self.largest = max((abs(gradient) for gradient in gradients if isfinite(gradient)), default=0.0)
@@ -307,4 +307,4 @@ def _framed(cards: list[Card]) -> list[Card]:
 
 
 def _frames(scope: Scope) -> list[Scope]:
-    return [scope[:depth] for depth in range(1, min(len(scope), DEEPEST) + 1)]
+    return [scope[:depth] for depth in range(1, min(len(scope), MOST_NESTED_FRAMES) + 1)]

@@ -13,10 +13,10 @@ from viz.theme import Theme, blend
 from viz.units import Row
 
 # Graphviz shares the room that is left in a row out by columns: a cell of so many columns takes most of it.
-SLACK = 8
+SLACK_COLUMNS = 8
 
 # Where the order of two operands matters, a folded one says that it is the second: x - t folds "− t".
-SECOND = {"-": "− ", "/": "÷ ", "^": "^ "}
+SECOND_SIGNS = {"-": "− ", "/": "÷ ", "^": "^ "}
 
 
 class Labels:
@@ -48,7 +48,7 @@ class Labels:
     def _own(self, card: Card) -> str:
         value = card.value
         op = "Σ" if card.running_sum else symbol(operation(value))
-        cells, columns = "", SLACK
+        cells, columns = "", SLACK_COLUMNS
         if value.parents and op:
             ink = self.theme.chip_ink
             more = "⋯ " if card.cut else ""
@@ -57,7 +57,7 @@ class Labels:
         if value.label:
             cells += f'<TD ALIGN="LEFT"><B>{html(name(value.label))}</B></TD>'
             columns += 1
-        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK}">{number(value.data, self.digits)}</TD>'
+        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
         rows = f"<TR>{cells}</TR>"
         if self._has_gradient(value):
             rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
@@ -68,7 +68,7 @@ class Labels:
         fill = self.theme.roles[self.graph.role(leaf)].fill
         title = name(leaf.label)
         if not card.running_sum and leaf is not card.value.parents[0]:
-            title = SECOND.get(operation(card.value), "") + title
+            title = SECOND_SIGNS.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
         cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"

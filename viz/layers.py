@@ -15,8 +15,12 @@ from viz.graph import LEAVES, after_backward, in_scope, within
 from viz.text import operation
 
 MOST_BLOCKS = 10
-BANDS = 6  # of depths, where no scopes tell what belongs together
-OF_LEAVES = {"input": "inputs", "parameter": "parameters", "target": "targets"}  # the blocks of leaves without a scope
+MOST_BANDS = 6  # of depths, where no scopes tell what belongs together
+LEAF_BLOCKS = {
+    "input": "inputs",
+    "parameter": "parameters",
+    "target": "targets",
+}  # the blocks of leaves without a scope
 
 Key = tuple[str, str]  # a kind ("leaves", "layer" or "stage"), and a name
 
@@ -123,7 +127,7 @@ class Summary:
                 keys[value] = ("stage", str(after[value]))
                 stages[keys[value]].append(value)
             elif value.role != "constant":
-                keys[value] = ("leaves", OF_LEAVES.get(value.role, unknown))
+                keys[value] = ("leaves", LEAF_BLOCKS.get(value.role, unknown))
         for stage in stages.values():
             if len(stage) > len(self.values) / 3:  # one block would tell too little
                 keys.update(_by_depth(stage))
@@ -183,7 +187,7 @@ def _by_depth(values: Sequence[Value]) -> dict[Value, Key]:
     band: dict[int, int] = {}
     seen = 0
     for d, size in sorted(Counter(depth.values()).items()):
-        band[d] = min(int(BANDS * (seen + size / 2) / len(values)), BANDS - 1)
+        band[d] = min(int(MOST_BANDS * (seen + size / 2) / len(values)), MOST_BANDS - 1)
         seen += size
     keys: dict[int, Key] = {}
     for _, depths in groupby(band, key=band.__getitem__):

@@ -9,8 +9,8 @@ from pathlib import Path
 FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and what stands in for it elsewhere
 FONT_FOLDER = Path(__file__).parent / "fonts"
 FONT_FILES = {False: FONT_FOLDER / "DejaVuSans.ttf", True: FONT_FOLDER / "DejaVuSans-Bold.ttf"}  # by bold
-LINE = 1.2  # the height of a line, in font sizes
-WIDE = 1.0  # a character that the font lacks, in font sizes: an ideograph's square
+LINE_HEIGHT = 1.2  # the height of a line, in font sizes
+MISSING_WIDTH = 1.0  # a character that the font lacks, in font sizes: an ideograph's square
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -20,7 +20,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     (19.48, 20.84)
     """
     advances = _advances(bold)
-    return size * sum(advances.get(ord(character), WIDE) for character in text)
+    return size * sum(advances.get(ord(character), MISSING_WIDTH) for character in text)
 
 
 @lru_cache

@@ -9,7 +9,7 @@ from scalargrad import Value
 from viz.dot import to_dot
 from viz.render import render
 
-PICTURES = {"image/svg+xml": "svg", "image/png": "png"}  # what notebooks ask for, by media type
+MEDIA_TYPES = {"image/svg+xml": "svg", "image/png": "png"}  # what notebooks ask for, by media type
 
 
 def mimebundle(value: Value, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def mimebundle(value: Value, include: Container[str] | None = None, exclude: Con
     a result is shown would hide the result.
     """
     bundle: dict[str, Any] = {"text/plain": repr(value)}
-    for kind, format in PICTURES.items():
+    for kind, format in MEDIA_TYPES.items():
         if value.parents and (include is None or kind in include) and kind not in (exclude or ()):
             try:
                 content = render(to_dot(value, format=format), format)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-ATTEMPTS = 4
+MOST_ATTEMPTS = 4
 PATIENCE = 3  # seconds: a layout that takes long is taken as it comes
 
 
 @dataclass(eq=False)
-class Block:
+class Subgraph:
     """The statements of a graph or a frame: lines, and the blocks of the frames in it."""
 
-    lines: list[str | Block] = field(default_factory=list)
+    lines: list[str | Subgraph] = field(default_factory=list)
     turned: bool = False
 
     def text(self) -> Iterator[str]:
@@ -28,17 +28,17 @@ class Block:
         order = iter(reversed(placed) if self.turned else placed)
         for item in self.lines:
             chosen = next(order) if _is_placed(item) else item
-            if isinstance(chosen, Block):
+            if isinstance(chosen, Subgraph):
                 yield from chosen.text()
             else:
                 yield chosen
 
     @property
-    def frames(self) -> list[Block]:
+    def frames(self) -> list[Subgraph]:
         """The frames that lie in the block, in their order."""
-        return [item for item in self.lines if isinstance(item, Block)]
+        return [item for item in self.lines if isinstance(item, Subgraph)]
 
-    def all(self) -> Iterator[Block]:
+    def all(self) -> Iterator[Subgraph]:
         """Yield the block, and those within it, at any depth."""
         yield self
         for frame in self.frames:
@@ -69,15 +69,15 @@ class Place(NamedTuple):
     y: float
 
 
-def _is_placed(item: str | Block) -> bool:
-    return isinstance(item, Block) or (item[2:3].isdigit() and " -> " not in item.partition("[")[0])
+def _is_placed(item: str | Subgraph) -> bool:
+    return isinstance(item, Subgraph) or (item[2:3].isdigit() and " -> " not in item.partition("[")[0])
 
 
-def _parse(dot: str) -> Block:
-    stack = [Block()]
+def _parse(dot: str) -> Subgraph:
+    stack = [Subgraph()]
     for line in dot.split("\n"):
         if line.startswith("  subgraph "):
-            block = Block()
+            block = Subgraph()
             stack[-1].lines.append(block)
             stack.append(block)
         stack[-1].lines.append(line)
@@ -99,7 +99,7 @@ def upright(dot: str, lay_out: Callable[[str], str]) -> str:
     graph, began = _parse(dot), time.monotonic()
     best, least = dot, None
     from_left = "rankdir=TB" not in dot.partition("label=<")[0]  # else nothing is on top by chance
-    for attempt in range(ATTEMPTS if from_left else 1):
+    for attempt in range(MOST_ATTEMPTS if from_left else 1):
         if attempt and time.monotonic() - began > PATIENCE:
             break
         text = "\n".join(graph.text())

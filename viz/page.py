@@ -30,8 +30,10 @@ from viz.story import Story
 from viz.theme import LIGHT, THEMES, Theme
 from viz.typeset import label
 
-MOST = 2000  # scalars: a longer story nobody follows to its end
-WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+MOST_SCALARS = 2000  # scalars: a longer story nobody follows to its end
+MOST_UNFOLDED_SCALARS = (
+    120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+)
 
 SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
 
@@ -122,9 +124,9 @@ def page(
         raise TypeError(f"root must be a Value, got {root!r}")
     if not isinstance(digits, int) or digits < 0:
         raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
-    if (count := len(topological_order(root))) > MOST:
+    if (count := len(topological_order(root))) > MOST_SCALARS:
         raise ValueError(
-            f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
+            f"a page steps through up to {MOST_SCALARS:,} scalars, got {count:,}: step through a part of it, such as one sample"
         )
     story = Story(root, digits)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
@@ -258,7 +260,7 @@ def _told(story: Story) -> dict[str, Any]:
             "amount": float(f"{share.amount:.6g}") if isfinite(share.amount) else None,
             "total": story.number(share.total, signed=True),
             "sign": sign(share.total),
-            "used": story.uses[share.parent],
+            "used": story.use_count[share.parent],
         }
 
     # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
@@ -272,7 +274,7 @@ def _told(story: Story) -> dict[str, Any]:
         "root": number[story.root],
         "largest": largest,
         "one": story.number(1.0, signed=True),
-        "fold": 1 if len(story.order) > WELL and depth else 0,
+        "fold": 1 if len(story.order) > MOST_UNFOLDED_SCALARS and depth else 0,
         "cards": [
             {
                 "value": number[card.value],
@@ -330,7 +332,9 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
                 [story.names[value.parents[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
-            "check": "" if value.parents or value.role == "constant" or len(story.order) > WELL else story.check(value),
+            "check": ""
+            if value.parents or value.role == "constant" or len(story.order) > MOST_UNFOLDED_SCALARS
+            else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
 

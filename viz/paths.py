@@ -15,7 +15,7 @@ from viz.labels import font
 from viz.text import html, name, number
 from viz.theme import Theme
 
-LISTED = 12  # paths: a graph of a hundred additions may have 2**100
+MOST_LISTED_PATHS = 12  # paths: a graph of a hundred additions may have 2**100
 
 
 class Stop(NamedTuple):
@@ -25,7 +25,7 @@ class Stop(NamedTuple):
     name: str
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """A path's last step: the product so far, and where it came from."""
 
     product: float
@@ -54,7 +54,7 @@ class Paths:
     def __init__(self, value: Value, roots: Sequence[Value]) -> None:
         self.value, self.roots = value, roots
         counts, derivatives = {value: 1}, {value: 1.0}
-        self.best = {value: [Step(1.0, 1.0, None, 0)]}
+        self.best = {value: [PathStep(1.0, 1.0, None, 0)]}
         order = topological_order(*roots)
         for child in order:
             steps = [(p, local) for p, local in _steps(child) if p in counts] if child is not value else []
@@ -62,11 +62,11 @@ class Paths:
                 counts[child] = sum(counts[parent] for parent, _ in steps)
                 derivatives[child] = sum(local * derivatives[parent] for parent, local in steps)
                 longer = (
-                    Step(local * before.product, local, parent, rank)
+                    PathStep(local * before.product, local, parent, rank)
                     for parent, local in steps
                     for rank, before in enumerate(self.best[parent])
                 )
-                self.best[child] = nlargest(LISTED, longer, key=lambda step: step.size)
+                self.best[child] = nlargest(MOST_LISTED_PATHS, longer, key=lambda step: step.size)
         ends = [root for root in roots if root in counts] if value in set(order) else []
         if not ends:
             raise ValueError(f"highlight: there is no path from {value!r} to the root")
@@ -100,7 +100,7 @@ class Paths:
         """
         ends = [(root, rank) for root in self.roots for rank in range(len(self.best.get(root, ())))]
         paths = []
-        for node, rank in nlargest(LISTED, ends, key=lambda end: self.best[end[0]][end[1]].size):
+        for node, rank in nlargest(MOST_LISTED_PATHS, ends, key=lambda end: self.best[end[0]][end[1]].size):
             path = []
             while True:
                 step = self.best[node][rank]
@@ -114,7 +114,7 @@ class Paths:
     def legend(self, stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> Iterator[str]:
         """Write the sum over the paths, and a line for each of the largest, with the stops of a picture."""
         root = name(self.roots[0].label) or "root" if len(self.roots) == 1 else "roots"
-        more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
+        more = f", of which these are the {MOST_LISTED_PATHS} largest" if self.count > MOST_LISTED_PATHS else ""
         words = f"the sum over {_count(self.count)} paths{more}, of the product along each"
         if self.count == 1:
             words = "the product along the one path"

@@ -22,7 +22,7 @@ from viz.text import number, rule
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
 NUDGE = 0.001  # what a check adds to a number
-LONGEST = 48  # characters of a formula that stands for a value without a label
+LONGEST_FORMULA = 48  # characters of a formula that stands for a value without a label
 
 # What an operation does to the gradient that passes it, for a reader who sees it for the first time.
 RULES = {
@@ -124,10 +124,10 @@ class Story:
     def __init__(self, root: Value, digits: int = 3) -> None:
         self.root, self.digits = root, digits
         self.order = topological_order(root)
-        self.uses = dict.fromkeys(self.order, 0)
+        self.use_count = dict.fromkeys(self.order, 0)
         for child in self.order:
             for parent in child.parents:
-                self.uses[parent] += 1
+                self.use_count[parent] += 1
         self.names: dict[Value, Typeset] = {}
         self.formulas: dict[Value, Typeset] = {}
         self.numbered: set[Value] = set()
@@ -148,7 +148,7 @@ class Story:
             name = constant(value.data)
         else:
             name = self.formulas.get(value, Typeset(""))
-            if not 0 < len(name) <= LONGEST:
+            if not 0 < len(name) <= LONGEST_FORMULA:
                 name = Typeset(label(f"v{index}"))
                 self.numbered.add(value)
         self.names[value] = name
@@ -233,7 +233,7 @@ class Story:
         yield Step("turn", root, (self.derivative(root), "= 1"), TURN.format(root=name, value=self.number(root.data)))
         self.gradients = dict.fromkeys(self.order, 0.0)
         self.gradients[root] = 1.0
-        waiting = dict(self.uses)
+        waiting = dict(self.use_count)
         for value in reversed(computed):
             shares = tuple(self._shares(value))
             yield Step("backward", value, (self.equation(value), ""), self._words(value, waiting), shares)
@@ -252,7 +252,7 @@ class Story:
             parent = value.parents[index]
             amount = local * gradient
             self.gradients[parent] += amount
-            sign = "+=" if self.uses[parent] > 1 else "="
+            sign = "+=" if self.use_count[parent] > 1 else "="
             slope = rounded(local, self.digits)
             named = _product(self.derivative(value), formula or slope)
             numbers = _product(rounded(gradient, self.digits), formula if formula in ("1", "−1") else slope)
@@ -268,8 +268,8 @@ class Story:
             words.append(CHAIN_RULE.format(root=self.names[value]))
         for parent in dict.fromkeys(value.parents):
             waiting[parent] -= value.parents.count(parent)
-            if self.uses[parent] > 1 and parent.role != "constant":
-                times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
+            if self.use_count[parent] > 1 and parent.role != "constant":
+                times = "twice" if self.use_count[parent] == 2 else f"{self.use_count[parent]} times"
                 left = (
                     f"{waiting[parent]} more to come" if waiting[parent] else "this was the last, the sum is complete"
                 )

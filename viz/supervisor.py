@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TOOK_TOO_LONG = 124  # the exit status, as of `timeout`
-LONGEST = 4096  # bytes of what a renderer says that are handed on
+LONGEST_MESSAGE = 4096  # bytes of what a renderer says that are handed on
 
 
 class Done(NamedTuple):
@@ -87,7 +87,7 @@ def main() -> None:
     done = run(command, dot, fonts, float(limit), lifeline=0)
     with suppress(OSError):  # nobody is there any more
         sys.stdout.buffer.write(done.output)
-        sys.stderr.buffer.write(done.said[-LONGEST:])
+        sys.stderr.buffer.write(done.said[-LONGEST_MESSAGE:])
         sys.stdout.flush()
         sys.stderr.flush()
     sys.exit(done.status if done.status >= 0 else 128 - done.status)  # a signal is 128 and its number, as in a shell

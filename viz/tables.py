@@ -12,7 +12,7 @@ from html import escape
 from typing import NamedTuple, TypeAlias
 from xml.etree import ElementTree as ET
 
-from viz.metrics import LINE, text_width
+from viz.metrics import LINE_HEIGHT, text_width
 
 BASELINE = 0.946  # below the top of a line, in font sizes
 
@@ -62,13 +62,13 @@ class Line:
     def size(self) -> tuple[float, float]:
         """Width and height."""
         widths = sum(text_width(text, font.size, bold=font.bold) for text, font in self.pieces)
-        return widths, LINE * max((font.size for _, font in self.pieces), default=0.0)
+        return widths, LINE_HEIGHT * max((font.size for _, font in self.pieces), default=0.0)
 
     def draw(self, box: Box, align: str = "LEFT") -> Iterator[str]:
         """Draw the line in a box, in the middle of its height."""
         width, height = self.size
         x = box.x + (box.width - width) * {"LEFT": 0.0, "RIGHT": 1.0}.get(align, 0.5)
-        y = box.y + (box.height - height) / 2 + height / LINE * BASELINE
+        y = box.y + (box.height - height) / 2 + height / LINE_HEIGHT * BASELINE
         for text, font in self.pieces:
             weight = ' font-weight="bold"' if font.bold else ""
             yield (

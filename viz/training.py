@@ -12,7 +12,9 @@ from viz.page import asset, filled
 from viz.recording import Recording
 from viz.typeset import label
 
-MOST = 250_000  # numbers of parameters that a page holds, about 2 MB; of a longer run it shows evenly chosen steps
+MOST_NUMBERS = (
+    250_000  # numbers of parameters that a page holds, about 2 MB; of a longer run it shows evenly chosen steps
+)
 
 STAGE = """\
   <section id="stage" aria-label="Training run" tabindex="-1">
@@ -67,9 +69,9 @@ def shown_steps(steps: int, most: int) -> list[int]:
 
 
 def _told(recording: Recording, digits: int) -> dict[str, Any]:
-    most = MOST // (2 * len(recording.parameters))
+    most = MOST_NUMBERS // (2 * len(recording.parameters))
     if most < 2:
-        raise ValueError(f"a page shows up to {MOST // 4:,} parameters, got {len(recording.parameters):,}")
+        raise ValueError(f"a page shows up to {MOST_NUMBERS // 4:,} parameters, got {len(recording.parameters):,}")
     steps = shown_steps(len(recording.losses), most)
     return {
         "digits": digits,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from scalargrad import Value, ops
 
-SUM, PRODUCT = (ops.add, "+"), (ops.mul, "*")  # the table's records, or made by hand and so called
+SUMS, PRODUCTS = (ops.add, "+"), (ops.mul, "*")  # the table's records, or made by hand and so called
 
 
 class Row(NamedTuple):
@@ -81,7 +81,7 @@ class _Finder:
     def units(self) -> Iterator[Unit]:
         absorbed: set[Value] = set()
         for value in reversed(self.order):
-            if value.operation in SUM and len(value.parents) == 2 and value not in absorbed:
+            if value.operation in SUMS and len(value.parents) == 2 and value not in absorbed:
                 unit = self.unit(value)
                 if unit:
                     absorbed.update(unit.inside)
@@ -108,7 +108,7 @@ class _Finder:
         return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
 
     def is_partial_sum(self, node: Value, head: Value) -> bool:
-        if node.operation not in SUM or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
+        if node.operation not in SUMS or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
             return False
         if node.scope != head.scope:
             return False
@@ -123,7 +123,7 @@ class _Finder:
     def weight(self, term: Value, head: Value) -> Value | None:
         """Return the operand of a product that is a weight, if the product is used in this sum alone."""
         if (
-            term.operation not in PRODUCT
+            term.operation not in PRODUCTS
             or len(term.parents) != 2
             or len(self.uses[term]) != 1
             or term.scope != head.scope

