@@ -9,6 +9,11 @@ PosixPath('square.png')
 
 `step_through` writes a page that tells the computation and its backward pass step by step. In a notebook, a Value shows
 its graph by itself once viz is imported.
+
+The files, as they build on one another: `graph`, `units` and `layers` say what of a graph is shown; `cards` and
+`blocks` write that as DOT, each a `picture.Picture`; `levels` chooses between them; `dot` adds a heading; `render`
+has a renderer draw it. `story` and `page` write the page of a computation, `recording` and `training` that of a
+training run.
 """
 
 from __future__ import annotations
@@ -85,7 +90,8 @@ def draw(
     force      draw more than 2,000 cards
 
     Raises ValueError where an option does not fit, RendererNotFound where nothing is there to draw with, and
-    RendererError where that fails or takes more than a minute; the DOT file is written then, beside the path.
+    RendererError where the renderer fails or takes more than a minute; with the latter two, the graph is written as a
+    DOT file beside the path.
     """
     format = ending(path)
     dot = to_dot(
@@ -116,13 +122,13 @@ def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR", **options: An
 
     rankdir  "LR", from left to right, or "TB", from top to bottom; the other options are those of `draw`
 
-    Its `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
+    The methods `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
     """
     return digraph(to_dot(root, format=format, rankdir=rankdir, **options), format)
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
-    """Return the values that one was computed by, and pairs of a parent and its child, as micrograd's `trace` does.
+    """Return the values that a root was computed by, and pairs of a parent and its child, as micrograd's `trace` does.
 
     >>> x = Value(3.0, label="x")
     >>> nodes, edges = trace(x * x)

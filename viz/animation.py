@@ -37,14 +37,14 @@ def animate(
     >>> animate(recording, "run.gif").name  # doctest: +SKIP
     'run.gif'
 
-    It shows the loss, and the size of every layer's gradients; with a model of two inputs and points with targets,
-    as `plots.decision_boundary` takes them, the decision boundary as it moves, too.
+    The animation shows the loss, and the size of every layer's gradients; with a model of two inputs and points with
+    targets, as `plots.decision_boundary` takes them, the decision boundary as it moves, too.
 
     frames   how many of the steps are shown at most
-    seconds  how long it plays before it begins anew
+    seconds  how long the animation plays before it begins anew
 
-    The parameters are as before afterwards. Raises ImportError where matplotlib is missing, ValueError for another
-    ending, a recording without steps, and what `decision_boundary` refuses.
+    The parameters keep their data. Raises ImportError where matplotlib is missing, ValueError for another ending, a
+    recording without steps, and what `decision_boundary` refuses.
     """
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {recording!r}")
@@ -106,5 +106,5 @@ def _pictures(
             wide[0].clear()
             boundary(step, wide[0])
         canvas.draw()
-        figure.set_layout_engine("none")  # found once: it takes longest, and the axes would shake
+        figure.set_layout_engine("none")  # the first layout stays: axes would shake, and it takes the longest to find
         yield Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")

@@ -1,4 +1,4 @@
-"""The picture of a summary: blocks with heat maps of values and gradients, and what flows between them."""
+"""The picture of a summary: blocks with heat maps of values and gradients, and the flows of gradients between them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from viz.picture import Picture
 from viz.text import called, html, name, number, symbol
 from viz.theme import Theme, blend
 
-MOST_LISTED_VALUES = 6  # values with a name: so few are told one by one
-MANY_VALUES = 100  # values: so many are worth a heat map even where the few with a name are told
-MOST_SQUARES = 20  # squares: a heat map has no more rows or columns
-LONGEST_MAP_SIDE = 180  # points: how long a heat map's side may be
+MOST_LISTED_VALUES = 6  # so few values with a name are told one by one
+MANY_VALUES = 100  # so many values are worth a heat map even beside a list of those with a name
+MOST_SQUARES = 20  # of a heat map, along each side
+LONGEST_MAP_SIDE = 180  # points, of a heat map
 SLACK_CELL = '<TD COLSPAN="99"></TD>'
 
 
@@ -83,21 +83,21 @@ class Blocks(Picture):
         return Stop(value if value.label else None, called(value))
 
     def flow(self, flow: Flow, largest: float) -> str:
-        """Write what goes from one block to another."""
+        """Write the edge between two blocks: how many values go, and how large the gradients are that come back."""
         lines = [f"{flow.values:,} value{'s' * (flow.values != 1)}"]
         width = 1.0
         if flow.rms is not None:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
             share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
             width = 0.8 + 3.8 * sqrt(min(share, 1.0))
-        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps clear of the edge
+        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps the text clear of the edge
         return (
             f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
             f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
         )
 
     def label(self, block: Block) -> str:
-        """Write a block: its name, what it consists of, its values, and the size of its gradients."""
+        """Write the label of a block: name, contents, values, and the size of the gradients."""
         rows = [font(f"<B>{html(name(block.name))}</B>", 15)]
         rows += [font(html(line, 60), 11, self.theme.muted) for line in self.contents(block)]
         listed = self.listed(block)
@@ -151,7 +151,7 @@ class Blocks(Picture):
             maps.append(("gradient", [[v.grad for v in row] for row in cells]))
         drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
         high = min(len(cells), MOST_SQUARES) > 2 * max(map(len, cells))
-        # The last column takes the room that is left, which would pull the squares apart.
+        # Graphviz gives the room that is left in a row to its last column: a heat map there would be pulled apart.
         rows = [f"{''.join(drawn)}{SLACK_CELL}"] if high else [cell + SLACK_CELL for cell in drawn]
         return table("".join(f"<TR>{row}</TR>" for row in rows), 0)
 
@@ -177,7 +177,7 @@ class Blocks(Picture):
 
 
 def grid(block: Block) -> list[list[Value]]:
-    """Arrange what a heat map shows: parameters by neuron, the bias last, or else all values in their order.
+    """Arrange the values of a block's heat map: parameters by neuron, the bias last, or else all values in their order.
 
     >>> import scalargrad
     >>> model = scalargrad.nn.MLP(2, [3, 1])
@@ -196,7 +196,7 @@ def grid(block: Block) -> list[list[Value]]:
 
 
 def pooled(numbers: list[list[float]], high: int, wide: int) -> list[list[float]]:
-    """Make one number of every so many rows and columns: the one of the largest size, a nan before all.
+    """Make one number of every `high` rows and `wide` columns: the one of the largest size, a nan before all others.
 
     >>> pooled([[1.0, -3.0, 2.0], [0.0, 2.0, 0.0]], 2, 2)
     [[-3.0, 2.0]]

@@ -1,4 +1,4 @@
-"""The picture of cards: every scalar, or every linear unit, in the frames of its scopes."""
+"""The picture of a graph as cards: one for every scalar, or for every linear unit, in the frames of their scopes."""
 
 # ruff: noqa: RUF001 - symbols are written as mathematics writes them
 
@@ -16,10 +16,10 @@ from viz.picture import Picture
 from viz.text import called, number
 from viz.theme import Theme, faded
 
-# Up to so many cards can be read on a slide.
+# How many cards can be read on a slide, if each is a scalar, and if each is a linear unit with a row for every weight.
 MOST_READABLE_SCALARS, MOST_READABLE_UNITS = 40, 400
 
-# A slide of 1920 by 1080 pixels shows so many points with a card's type, of 13 points, at 10 pixels.
+# Points. A slide has 1920 by 1080 pixels; a card's type, which has 13 points, has 10 pixels there.
 SLIDE_WIDTH, SLIDE_HEIGHT = 2500, 1400
 
 
@@ -114,7 +114,7 @@ class Cards(Picture):
         yield from map(self.edge, self.graph.edges)
 
     def stop(self, value: Value) -> Stop:
-        """Tell where a path stops: at a card, however many of its scalars the path goes through, or at a row's leaf."""
+        """Tell where a path stops: at the card that stands for the scalar, or at the leaf of a row."""
         if value in self.graph.row_leaves:
             return Stop(value, called(value))
         card = self.graph.card_of[value]

@@ -1,4 +1,4 @@
-"""A graph as an object of the package graphviz, as micrograd's `draw_dot` returns one, drawn by whichever renderer there is."""
+"""A graph as an object of the package graphviz, as micrograd's `draw_dot` returns one, drawn by any renderer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _class() -> Any:
         raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
 
     class Digraph(graphviz.Digraph):  # type: ignore[misc]
-        """A graph that is drawn by whichever renderer there is: graphviz knows but one, the program dot."""
+        """A graph that is drawn by whichever renderer is there: the package graphviz knows the program dot only."""
 
         def pipe(self, format: str | None = None, *arguments: Any, encoding: str | None = None, **others: Any) -> Any:
             format = format or self.format
@@ -74,7 +74,7 @@ def _class() -> Any:
             quiet_view: bool = False,
             **others: Any,
         ) -> str:
-            """Write the source to a file, and the picture to another, whose name has the format after it."""
+            """Write the source to a file, and the picture to another of its name with the format as ending."""
             if outfile is not None:
                 outfile = Path(outfile) if directory is not None else Path(self.directory, outfile)
                 format = format or outfile.suffix[1:].lower()

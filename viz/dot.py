@@ -15,9 +15,9 @@ from viz.paths import Paths, named
 from viz.text import name
 from viz.theme import THEMES
 
-NAME = "scalargrad"  # of the graph
+NAME = "scalargrad"  # of every graph
 OPENING, CLOSING = f"digraph {NAME} {{\n", "}\n"
-LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and takes gigabytes
+LONGEST_SIDE = 8000  # pixels: Cairo takes gigabytes for a larger picture, and silently rescales it
 
 
 def to_dot(
@@ -65,7 +65,7 @@ def to_dot(
     dpi = None if vector else picture.resolution
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
     statements = [
-        # Cards over edges: a thick edge's point would stick into the card.
+        # Edges are drawn before the cards: a thick edge's point would stick into its card.
         f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
         f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
         f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',

@@ -15,8 +15,8 @@ from viz.paths import Paths
 from viz.picture import Picture
 from viz.theme import Theme
 
-MOST_PIECES = 2000  # cards and rows of a picture: more are a wall
-MOST_TRIED_SCALARS = 20_000  # scalars of a graph that "auto" tries at every level
+MOST_PIECES = 2000  # cards and rows: a picture of more would be a wall
+MOST_TRIED_SCALARS = 20_000  # in a larger graph "auto" does not try the finer levels
 
 
 class Level(NamedTuple):
@@ -25,8 +25,8 @@ class Level(NamedTuple):
     >>> LEVELS["units"].picture.__name__
     'Cards'
 
-    content  what it takes from a graph: called with the roots, and with `scope` and `depth` as `viz.draw` takes them
-    picture  how that is drawn: called with the content, a theme, the decimals of a number, and paths that stand out
+    content  makes of a graph what is shown: called with the roots, `scope` and `depth` as in `viz.draw`
+    picture  draws that: called with the content, a theme, the decimals of a number, and the paths that stand out
     """
 
     content: Callable[..., Any]
@@ -35,7 +35,7 @@ class Level(NamedTuple):
 
 Detail = Literal["auto", "full", "units", "layers"]
 
-LEVELS = {  # the finest first, and last the one that is read whatever the size of the graph
+LEVELS = {  # the finest first; the last can be read whatever the size of the graph
     "full": Level(Graph, Cards),
     "units": Level(partial(Graph, units=True), Cards),
     "layers": Level(Summary, Blocks),

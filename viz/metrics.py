@@ -6,11 +6,11 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and what stands in for it elsewhere
+FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and its substitutes where a viewer has it not
 FONT_FOLDER = Path(__file__).parent / "fonts"
-FONT_FILES = {False: FONT_FOLDER / "DejaVuSans.ttf", True: FONT_FOLDER / "DejaVuSans-Bold.ttf"}  # by bold
-LINE_HEIGHT = 1.2  # the height of a line, in font sizes
-MISSING_WIDTH = 1.0  # a character that the font lacks, in font sizes: an ideograph's square
+FONT_FILES = {False: FONT_FOLDER / "DejaVuSans.ttf", True: FONT_FOLDER / "DejaVuSans-Bold.ttf"}  # bold or not
+LINE_HEIGHT = 1.2  # in font sizes
+MISSING_WIDTH = 1.0  # of a character that the font lacks, in font sizes: most are ideographs, which are square
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:

@@ -9,7 +9,7 @@ from scalargrad import Value
 from viz.dot import to_dot
 from viz.render import render
 
-MEDIA_TYPES = {"image/svg+xml": "svg", "image/png": "png"}  # what notebooks ask for, by media type
+MEDIA_TYPES = {"image/svg+xml": "svg", "image/png": "png"}  # the format for each type that a notebook may ask for
 
 
 def mimebundle(value: Value, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, Any]:

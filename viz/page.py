@@ -30,14 +30,12 @@ from viz.story import Story
 from viz.theme import LIGHT, THEMES, Theme
 from viz.typeset import label
 
-MOST_SCALARS = 2000  # scalars: a longer story nobody follows to its end
-MOST_UNFOLDED_SCALARS = (
-    120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
-)
+MOST_SCALARS = 2000  # nobody follows a longer story to its end
+MOST_UNFOLDED_SCALARS = 120  # in a larger graph the outer frames are folded at first, so that it can be seen at once
 
 SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
 
-# What the template holds, on this page.
+# What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
     <label>Show <select id="level"></select></label>
     <span role="group" aria-label="Size of the graph">
@@ -78,7 +76,7 @@ def step_through(
     ...     step_through(x * x, folder + "/square.html").name
     'square.html'
 
-    root    the value whose gradients are told; `backward()` need not have been called
+    root    the value that is differentiated; `backward()` need not have been called
     title   what stands above the graph; the root's label where it is None
     digits  decimals of a number
     theme   "light", "dark", or "auto" for the reader's own choice
@@ -115,7 +113,7 @@ def explain_gradient(
 def page(
     root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto", why: Explanation | None = None
 ) -> str:
-    """Return the page as text, with an explanation of one gradient where there is one.
+    """Return the page as text; with an explanation of one gradient, where that is what the page is for.
 
     >>> page(Value(3.0, label="x")).partition(">")[0]
     '<!DOCTYPE html'
@@ -156,7 +154,7 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
         css=colours() + asset("page.css") + css,
         data=embedded(data),
         script=script,
-        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the one script that may run
+        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the only script that the page lets run
     )
     return encodable(content)
 
@@ -263,7 +261,8 @@ def _told(story: Story) -> dict[str, Any]:
             "used": story.use_count[share.parent],
         }
 
-    # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
+    # Cards stand in the order of their computation, and one that is given just before its first use: if those stood
+    # before all others, the frame of a layer's parameters would stand before the layer that feeds it.
     order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
     for value in reversed(story.order):
         for parent in value.parents:
@@ -340,11 +339,12 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
 
 
 def _says_more(formula: str | None) -> bool:
-    return formula is not None and any(c.isalpha() for c in formula)  # than its number
+    # A formula without a name is a number, which is told anyhow.
+    return formula is not None and any(c.isalpha() for c in formula)
 
 
 def _place(line: str) -> str:
-    # A page is for others, too: where it can, it names files as seen from the folder that the program runs in.
+    # A page is for other machines, too: where it can be, a file is named as seen from where the program runs.
     try:
         return Path(line).relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):

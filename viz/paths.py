@@ -15,23 +15,23 @@ from viz.labels import font
 from viz.text import html, name, number
 from viz.theme import Theme
 
-MOST_LISTED_PATHS = 12  # paths: a graph of a hundred additions may have 2**100
+MOST_LISTED_PATHS = 12  # a graph of a hundred additions may have 2**100 paths
 
 
 class Stop(NamedTuple):
-    """Where a path stops in a picture, and what the place is called; at a place of None a path does not stop."""
+    """Where in a picture a path stops, and what the stop is called: at None, a path stops only if it ends there."""
 
     place: object
     name: str
 
 
 class PathStep(NamedTuple):
-    """A path's last step: the product so far, and where it came from."""
+    """The last step of a path: the product along the path, and the path to the parent that the step continues."""
 
     product: float
     local: float
     parent: Value | None
-    rank: int  # among the parent's paths
+    rank: int  # of the continued path among those to the parent
 
     @property
     def size(self) -> float:
@@ -46,9 +46,10 @@ class Paths:
     >>> paths.count, paths.derivative
     (3, 7.0)
 
-    count       how many there are, by dynamic programming
+    count       how many paths there are, by dynamic programming
     derivative  the sum, over all paths, of the product of the local derivatives along each
-    Raises ValueError where there are none.
+
+    Raises ValueError where there is no path.
     """
 
     def __init__(self, value: Value, roots: Sequence[Value]) -> None:
@@ -107,7 +108,7 @@ class Paths:
                 path.append((node, step.local))
                 if step.parent is None:
                     break
-                node, rank = step.parent, step.rank  # noqa: PLW2901 - walked back
+                node, rank = step.parent, step.rank  # noqa: PLW2901 - the path is walked back
             paths.append(path[::-1])
         return paths
 
@@ -127,7 +128,7 @@ class Paths:
 
 
 def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> str:
-    stops: list[tuple[str, float]] = []  # what they are called, and the product of the local derivatives to each
+    stops: list[tuple[str, float]] = []  # what each is called, and the product of local derivatives since the last
     last: object = None
     product = through = 1.0
     for value, local in path:
@@ -154,7 +155,7 @@ def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], the
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:
     if child.parents:
         for parent, local in zip(child.parents, child.local_gradients, strict=True):
-            if parent.role != "constant":  # it takes no gradient
+            if parent.role != "constant":  # a constant takes no gradient
                 yield parent, local
 
 
@@ -163,13 +164,13 @@ def _count(count: int) -> str:
 
 
 def named(label: str, order: Sequence[Value]) -> Value:
-    """Find a value by its label, such as "w11", or "layer 1/w11" where several have it.
+    """Find a value by its label, such as "w11", or "layer 1/w11" where several values are called that.
 
     >>> x = Value(3.0, label="x")
     >>> named("x", [x]) is x
     True
 
-    Raises ValueError where none has it, or several.
+    Raises ValueError where none is called that, or several are.
     """
     *scope, last = label.split("/")
     found = [v for v in order if str(v.label) == last and (not scope or matches_scope(v.scope, "/".join(scope)))]

@@ -1,4 +1,4 @@
-"""What a picture must have, at whichever level of detail: what `levels.LEVELS` names inherits this."""
+"""What a picture must have, at whichever level of detail: the pictures that `viz.levels` lists inherit from this."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Picture(ABC):
     paths   the paths that stand out, where a value is highlighted
     """
 
-    resolution = 110  # dots an inch, where the format has pixels
+    resolution = 110  # dots an inch, in a format of pixels
 
     def __init__(self, theme: Theme, digits: int, paths: Paths | None = None) -> None:
         self.theme, self.digits, self.paths = theme, digits, paths

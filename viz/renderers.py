@@ -22,12 +22,12 @@ class Renderer(NamedTuple):
     >>> [name for name, renderer in RENDERERS.items() if renderer.lays_out_first]
     ['dot']
 
-    is_there        whether it can be run here
+    is_there        whether the renderer can be run here
     commands        the commands for a format: the second is run where the first fails
-    lays_out_first  whether a layout stands before the picture, in Graphviz's format "plain", with a line "stop" between
+    lays_out_first  whether the command writes a layout before the picture: Graphviz's format "plain", to a line "stop"
     missing         for a format, what this renderer would need besides, in words; nothing where it has all
-    remedy          how one comes by it, told where no renderer is there
-    warning         what is said where the second command drew, with the first one's reason to fail
+    remedy          how to install the renderer, told where none is there
+    warning         what is said where the first command failed, for a reason that is filled in, and the second drew
     """
 
     is_there: Callable[[], bool]
@@ -58,7 +58,7 @@ def _of_program(format: str) -> list[list[str]]:
 
 
 def _of_module(name: str, format: str) -> list[list[str]]:
-    # The same modules are found there as here, whatever lies in the current directory.
+    # The new interpreter finds the same modules as this one, whatever lies in the current directory.
     places = [str(Path(place).absolute()) for place in sys.path]
     program = f"import sys; sys.path[:] = {places!r}; from viz.{name} import main; main(*sys.argv[1:])"
     return [[interpreter(), "-c", program, format]]
@@ -66,10 +66,8 @@ def _of_module(name: str, format: str) -> list[list[str]]:
 
 def _of_wasm(format: str) -> list[list[str]]:
     (command,) = _of_module("wasm", format)
-    return [
-        command,
-        [*command, "without cache"],
-    ]  # a damaged entry in the cache fails every picture, by a crash for one
+    # A damaged entry in wasmtime's cache fails every picture, by a crash for one.
+    return [command, [*command, "without cache"]]
 
 
 def _missing_to_wasm(format: str) -> str:

@@ -1,8 +1,8 @@
 """The story of a computation: every step forward and backward, in words and numbers.
 
-Forward, a step computes one value from others. Backward, it takes one value's gradient and adds its share to each
-operand's: gradient times local derivative. Nothing is read from `grad`: the story is that of one backward pass
-that starts from a gradient of 1.
+Forward, a step computes one value from others. Backward, a step takes one value's gradient, and adds to the gradient of
+each operand its share: gradient times local derivative. Nothing is read from `grad`: the story is that of one backward
+pass that starts from a gradient of 1.
 """
 
 # ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
@@ -21,10 +21,10 @@ from viz.graph import LEAVES
 from viz.text import number, rule
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
-NUDGE = 0.001  # what a check adds to a number
-LONGEST_FORMULA = 48  # characters of a formula that stands for a value without a label
+NUDGE = 0.001  # what a check of a gradient adds to the leaf's number
+LONGEST_FORMULA = 48  # characters: a value without a label is called by its formula, unless that is longer
 
-# What an operation does to the gradient that passes it, for a reader who sees it for the first time.
+# What each operation does to the gradient that passes through, for a reader who sees a gradient for the first time.
 RULES = {
     "add": "A sum hands its gradient to each of its terms, unchanged.",
     "sub": "A difference hands its gradient to the first term unchanged, and to the second with the sign turned.",
@@ -76,12 +76,12 @@ class Share(NamedTuple):
 
     formula    as in `∂loss/∂z₁ += ∂loss/∂h₁·cos(z₁)`
     numbers    the same in numbers, with the result
-    amount     the result
+    amount     the share itself: gradient times local derivative
     total      the operand's gradient after this step
     """
 
     parent: Value
-    slot: int  # which operand it is
+    slot: int  # the operand's place among the parents
     local: float
     formula: str
     numbers: str
@@ -90,10 +90,10 @@ class Share(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: the value that it computes, or whose gradient it hands on to its operands.
+    """One step: a value is computed, or the value's gradient is handed on to its operands.
 
     kind    "given", "forward", "turn", "backward" or "done"
-    line    the formula of the value, with its result in numbers where it is computed
+    line    the formula of the value; where it is computed, the same in numbers, with the result
     words   what happens, and why
     """
 
@@ -117,7 +117,8 @@ class Story:
     done y
 
     names      how each value is called: its label, the formula of a short one, or v and its number
-    numbered   the values that are called by a number, which their cards have to tell
+    numbered   the values that are called v and a number: their cards have to tell it
+    use_count  how many times each value is used as an operand
     gradients  of each value, from this backward pass
     """
 
@@ -172,7 +173,7 @@ class Story:
         return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
 
     def equation(self, value: Value) -> str:
-        """Write `h₁ = relu(z₁)`, or the formula alone where it is the name.
+        """Write `h₁ = relu(z₁)`, or the name alone where the formula is the name, or there is none.
 
         >>> y = Value(3.0, label="x") * 2
         >>> Story(y).equation(y)
@@ -182,7 +183,7 @@ class Story:
         return str(name) if formula in (None, name) else f"{name} = {formula}"
 
     def locals(self, value: Value) -> Iterator[tuple[int, Typeset | None, float]]:
-        """Yield, for each operand that takes a gradient, its place, the local derivative's formula, and its number.
+        """Yield, for each operand that takes a gradient, its place, and the local derivative as formula and number.
 
         >>> y = Value(3.0, label="x") ** 2
         >>> list(Story(y).locals(y))
@@ -194,13 +195,13 @@ class Story:
                 yield index, local_derivative(value, index, self.names[value], operands), local
 
     def check(self, leaf: Value) -> str:
-        """Compute everything again with one leaf a little larger, and compare with what its gradient foretells.
+        """Compute everything again with one leaf a little larger, and compare with what the leaf's gradient foretells.
 
         >>> x = Value(3.0, label="x")
         >>> Story(x * x).check(x)
         'with x larger by 0.001, y is 9.006001: it grows by 0.006001, and ∂y/∂x foretells 0.006000'
 
-        Empty where an operation cannot be computed again, because it was made by hand, or where it overflows.
+        The text is empty where an operation was made by hand, so that nothing can compute it again, or overflows.
         """
         numbers = {value: value.data for value in self.order}
         numbers[leaf] += NUDGE
@@ -300,7 +301,7 @@ def _rule(value: Value) -> str:
 
 
 def _frame_by_frame(order: list[Value]) -> Iterator[Value]:
-    """Yield what is computed, operands first, and what belongs together one after another."""
+    """Yield the values that are computed: operands before results, and the values of a scope one after another."""
     rank = {value: index for index, value in enumerate(order)}
     children: dict[Value, list[Value]] = {value: [] for value in order}
     waiting: dict[Value, int] = {}

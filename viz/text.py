@@ -25,7 +25,7 @@ def operation(value: Value) -> str:
 
 
 def rule(value: Value) -> Op | None:
-    """Return the record that a value was computed by and hands its gradient on by; None where either was made by hand.
+    """Return the operation that gives a value and its local derivatives; None where either was made by hand.
 
     >>> rule(Value(3.0) * 2), rule(Value(6.0, (Value(3.0),), "double"))
     (<operation mul>, None)
@@ -36,7 +36,7 @@ def rule(value: Value) -> Op | None:
 
 
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
-    """Write a number with so many decimals, or in scientific notation where these would not show it well.
+    """Write a number with so many decimals, or in scientific notation where decimals would not show the number well.
 
     >>> number(-0.6164), number(0.0), number(0.0000123), number(0.758, signed=True)
     ('−0.616', '0', '1.23e−5', '+0.758')
@@ -76,7 +76,7 @@ def symbol(op: str) -> str:
 
 
 def called(value: Value, *, running_sum: bool = False) -> str:
-    """Return what a value is called where it is no more than mentioned: its label, its operation, or its number.
+    """Return what a value is called on the way along a path: its label, or else its operation, or else its number.
 
     >>> called(Value(3.0, label="x1")), called(Value(3.0) * 2), called(Value(3.0))
     ('x₁', '×', '3.000')
@@ -92,10 +92,10 @@ def html(text: str, longest: int = 40) -> str:
     >>> html("a < b" + chr(10) + "& c")
     'a &lt; b &amp; c'
     """
-    line = " ".join(str(text).split()) or " "  # to Graphviz an empty element is an error
+    line = " ".join(str(text).split()) or " "  # Graphviz refuses an empty element
     if len(line) > longest:
         line = line[: longest - 1] + "…"
-    # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash
-    # would begin one of Graphviz's own escapes (\\N is the node's name), so it is doubled.
+    # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash is
+    # doubled: a single one would begin an escape of Graphviz's own, as in \\N, the node's name.
     plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
     return escape(plain, quote=False).replace('"', "&quot;").replace("\\", "\\\\")

@@ -1,4 +1,4 @@
-"""The colours of a picture: one table a theme, nothing else."""
+"""The colours of pictures and pages, a table for each theme."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Theme(NamedTuple):
     muted: str
     chip: str
     chip_ink: str
-    frames: tuple[str, str]  # fills of the frames around cards, outermost first, in turns
+    frames: tuple[str, str]  # fills of the frames around cards, in turns from the outermost inwards
     frame_border: str
     edges: dict[str, str]  # lines, by the sign of the gradient that flows back along them; "" where none does
     signs: dict[str, str]  # numbers, by the sign of the gradient that they tell: text needs more contrast than lines
@@ -74,7 +74,7 @@ THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 
 def faded(theme: Theme) -> Theme:
-    """Return the theme of what stands back in a picture.
+    """Return a theme in paler colours, for what stands back in a picture behind the paths that are highlighted.
 
     >>> faded(LIGHT).ink
     '#C1C3C4'

