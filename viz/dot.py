@@ -12,7 +12,7 @@ from viz.graph import Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
 from viz.paths import Paths, named
-from viz.text import name
+from viz.text import check_digits, name
 from viz.theme import THEMES
 
 NAME = "scalargrad"  # of every graph
@@ -47,8 +47,7 @@ def to_dot(
         raise ValueError(f"rankdir must be one of 'LR', 'TB', got {rankdir!r}")
     if theme not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, got {theme!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    check_digits(digits)
     if depth is not None and (not isinstance(depth, int) or depth < 0):
         raise ValueError(f"depth must be a whole number, 0 or more, got {depth!r}")
     roots, colors = as_roots(root), THEMES[theme]

@@ -120,8 +120,7 @@ def page(
     """
     if not isinstance(root, Value):
         raise TypeError(f"root must be a Value, got {root!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    text.check_digits(digits)
     if (count := len(topological_order(root))) > MOST_SCALARS:
         raise ValueError(
             f"a page steps through up to {MOST_SCALARS:,} scalars, got {count:,}: step through a part of it, such as one sample"
@@ -174,7 +173,7 @@ def embedded(data: Any) -> str:
     >>> embedded("</script>")
     '"\\u003c/script>"'
     """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def colours() -> str:

@@ -35,6 +35,15 @@ def rule(value: Value) -> Op | None:
     return op if isinstance(op, Op) and not by_hand else None
 
 
+def check_digits(digits: int) -> None:
+    """Raise ValueError where a number cannot have so many decimals.
+
+    >>> check_digits(3)
+    """
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+
+
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """Write a number with so many decimals, or in scientific notation where decimals would not show the number well.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad.files import write
+from viz import text
 from viz.page import asset, filled
 from viz.recording import Recording
 from viz.typeset import label
@@ -45,8 +46,7 @@ def training(
     """
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {recording!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    text.check_digits(digits)
     if not recording.losses:
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     data = _told(recording, digits)
