@@ -10,7 +10,7 @@ from math import isnan
 from typing import Any
 
 from scalargrad.modes import ieee
-from scalargrad.node import OUTSIDE, Node, rule_of
+from scalargrad.node import OUTSIDE, Node, known_rule
 from scalargrad.op import number
 from scalargrad.traced import by_graph, traces
 
@@ -57,7 +57,7 @@ def local_slope(node: Node, index: int, out: Node, parents: Sequence[Node]) -> A
     >>> local_slope(y, 0, y, [x, x]) is x
     True
     """
-    op = rule_of(node)
+    op = known_rule(node)
     try:
         try:
             slope = op.partials[index](out, *map(_unwrapped, parents))  # constants as floats make the fewest nodes

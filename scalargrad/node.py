@@ -377,20 +377,28 @@ def _probe(node: Node) -> tuple[float, ...]:
             value.grad = grad
 
 
-# The operation that a node was computed by: once more, on other operands, or where plain floats do not do.
-
-
-def rule_of(node: Node) -> Op:
-    """Return the operation that a Value was computed by. Raises TypeError where it was made by hand.
+def rule_of(value: Node) -> Op | None:
+    """Return the operation that gives a Value and its local gradients; None where either was made by hand, or is a leaf's.
 
     >>> from scalargrad import Value
-    >>> rule_of(Value(3.0) * 2)
+    >>> rule_of(Value(3.0) * 2), rule_of(Value(6.0, (Value(3.0),), "double"))
+    (<operation mul>, None)
+    """
+    return value._operation if isinstance(value._operation, Op) and not value._by_hand else None
+
+
+def known_rule(value: Node) -> Op:
+    """Return the operation that gives a Value and its local gradients. Raises TypeError where either was made by hand.
+
+    >>> from scalargrad import Value
+    >>> known_rule(Value(3.0) * 2)
     <operation mul>
     """
-    if node._by_hand or not isinstance(node._operation, Op):
-        op = f" ({node._operation!r})" if node._operation else ""
-        raise TypeError(f"{node!r} was made by hand{op}: it has no operation to compute or derive anew")
-    return node._operation
+    rule = rule_of(value)
+    if rule is None:
+        op = f" ({value._operation!r})" if value._operation else ""
+        raise TypeError(f"{value!r} was made by hand{op}: it has no operation to compute or derive anew")
+    return rule
 
 
 def again(node: Node, parents: Sequence[Any]) -> Any:
@@ -400,7 +408,7 @@ def again(node: Node, parents: Sequence[Any]) -> Any:
     >>> again(Value(3.0) * 2, [Value(4.0), Value(2.0)])
     Value(data=8.0, grad=0.0)
     """
-    return node.apply(rule_of(node), *parents)
+    return node.apply(known_rule(node), *parents)
 
 
 def linearize(op: Op, parents: Sequence[Node]) -> tuple[float, tuple[float, ...]]:

@@ -70,6 +70,31 @@ def test_imports_point_down(path):
     assert "viz" not in {name.partition(".")[0] for name in imports(path, lazily=False)}
 
 
+VIZ_ORDER = """
+    theme metrics text units graph layers labels heading paths picture cards blocks levels formats dot
+    supervisor order renderers render digraph notebook tables wasm pygraphviz
+    typeset deck story page recording training plots animation __init__
+""".split()
+
+
+def arrows(path, package, order):
+    """Names of the modules of a package that a file imports anywhere: at its top, in a function, or for types only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name}" for name in names]
+        for name in names:
+            outer, _, rest = name.partition(".")
+            if outer == package:  # a module, or of a module what is named after it, or of the package itself
+                yield next((m for m in (rest, rest.rpartition(".")[0]) if m in order), "__init__")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "viz").rglob("*.py")), ids=lambda path: path.stem)
+def test_arrows_within_viz_point_down(path):
+    above = VIZ_ORDER[: VIZ_ORDER.index(path.stem)]
+    assert set(arrows(path, "viz", VIZ_ORDER)) <= set(above)
+
+
 def test_viz_reads_scalargrad_from_outside():
     for path in (ROOT / "viz").glob("*.py"):
         assert not [name for name in imports(path, lazily=True) if name.startswith("scalargrad._")]

@@ -7,6 +7,7 @@ import random
 import re
 import sys
 import tracemalloc
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from test_viz import after_backward, chain, leaf, network, words
 
 from scalargrad import Value, nn, scope, topological_order
 from viz.blocks import grid, pooled
+from viz.cards import Cards
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.layers import Summary, rms
-from viz.levels import choose
+from viz.levels import LEVELS, Detail, choose
 from viz.paths import Paths, named
 from viz.text import operation
+from viz.theme import LIGHT
 
 # Linear units, however they were written
 
@@ -296,20 +299,24 @@ def test_squares_show_the_largest():
 
 
 def level(root, **options):
-    content = choose((root,), "auto", **{"scope": None, "depth": None, "force": False, **options})
-    return type(content).__name__ + " of units" * getattr(content, "units", False)
+    picture = choose((root,), "auto", LIGHT, 3, **options)
+    return type(picture).__name__ + " of units" * (isinstance(picture, Cards) and picture.graph.units)
 
 
 def test_auto_is_the_finest_that_is_read_on_a_slide():
-    assert level(chain(15)) == "Graph"
-    assert level(chain(40)) == "Summary"  # a row of 40 cards is too wide for a slide
-    assert level(network()) == "Graph"
-    assert level(nn.MLP(4, [3, 2])([1.0, 2.0, 3.0, 4.0])[0]) == "Graph of units"
-    assert level(nn.MLP(2, [16, 16, 1])([1.0, 2.0])) == "Summary"
-    assert level(moons(2)[1], scope="layer 1/neuron 1") == "Graph"
-    assert level(moons(1)[1], scope="layer 2/neuron 1") == "Graph of units"
+    assert level(chain(15)) == "Cards"
+    assert level(chain(40)) == "Blocks"  # a row of 40 cards is too wide for a slide
+    assert level(network()) == "Cards"
+    assert level(nn.MLP(4, [3, 2])([1.0, 2.0, 3.0, 4.0])[0]) == "Cards of units"
+    assert level(nn.MLP(2, [16, 16, 1])([1.0, 2.0])) == "Blocks"
+    assert level(moons(2)[1], scope="layer 1/neuron 1") == "Cards"
+    assert level(moons(1)[1], scope="layer 2/neuron 1") == "Cards of units"
     with pytest.raises(ValueError, match="detail must be one of 'auto', 'full', 'units', 'layers', got 'fine'"):
         to_dot(Value(1.0), detail="fine")
+
+
+def test_every_level_is_declared_for_type_checkers():
+    assert get_args(Detail) == ("auto", *LEVELS)
 
 
 def test_the_title_says_the_level():

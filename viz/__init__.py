@@ -9,24 +9,31 @@ PosixPath('square.png')
 
 `step_through` writes a page that tells the computation and its backward pass step by step. In a notebook, a Value shows
 its graph by itself once viz is imported.
+
+The files, as they build on one another: `graph`, `units` and `layers` say what of a graph is shown; `cards` and
+`blocks` write that as DOT, each a `picture.Picture`; `levels` chooses between them; `dot` adds a heading; `render`
+has a renderer draw it. `story` and `page` write the page of a computation, `recording` and `training` that of a
+training run.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
 from viz import notebook
 from viz.animation import animate
 from viz.digraph import digraph
 from viz.dot import to_dot
+from viz.formats import ending
+from viz.graph import Root
+from viz.levels import Detail
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
-from viz.render import FORMATS, RendererError, RendererNotFound, ending, write
+from viz.render import RendererError, RendererNotFound, write
+from viz.theme import ThemeName
 from viz.training import training
 
 __all__ = [
@@ -42,14 +49,12 @@ __all__ = [
     "training",
 ]
 
-Detail = Literal["auto", "full", "units", "layers"]
-Theme = Literal["light", "dark"]
 
 notebook.install()
 
 
 def draw(
-    root: Value | Sequence[Value] | Program,
+    root: Root,
     path: str | os.PathLike[str],
     *,
     detail: Detail = "auto",
@@ -59,7 +64,7 @@ def draw(
     title: str | None = None,
     legend: bool = True,
     digits: int = 3,
-    theme: Theme = "light",
+    theme: ThemeName = "light",
     force: bool = False,
 ) -> Path:
     """Draw the graph that one or several values were computed by to a PNG, SVG, PDF or DOT file, and return its path.
@@ -85,7 +90,8 @@ def draw(
     force      draw more than 2,000 cards
 
     Raises ValueError where an option does not fit, RendererNotFound where nothing is there to draw with, and
-    RendererError where that fails or takes more than a minute; the DOT file is written then, beside the path.
+    RendererError where the renderer fails or takes more than a minute; with the latter two, the graph is written as a
+    DOT file beside the path.
     """
     format = ending(path)
     dot = to_dot(
@@ -105,7 +111,7 @@ def draw(
     return Path(path)
 
 
-def draw_dot(root: Value | Sequence[Value] | Program, format: str = "svg", rankdir: str = "LR", **options: Any) -> Any:
+def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR", **options: Any) -> Any:
     """Return the graph as a `graphviz.Digraph`, as micrograd's `draw_dot` does: Jupyter shows it.
 
     >>> dot = draw_dot(Value(3.0, label="x") * 2)
@@ -116,15 +122,13 @@ def draw_dot(root: Value | Sequence[Value] | Program, format: str = "svg", rankd
 
     rankdir  "LR", from left to right, or "TB", from top to bottom; the other options are those of `draw`
 
-    Its `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
+    The methods `render` and `pipe` draw by whichever renderer there is; `node` and `edge` add statements of one's own.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
     return digraph(to_dot(root, format=format, rankdir=rankdir, **options), format)
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
-    """Return the values that one was computed by, and pairs of a parent and its child, as micrograd's `trace` does.
+    """Return the values that a root was computed by, and pairs of a parent and its child, as micrograd's `trace` does.
 
     >>> x = Value(3.0, label="x")
     >>> nodes, edges = trace(x * x)

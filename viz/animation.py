@@ -15,7 +15,7 @@ from viz.recording import Recording
 from viz.theme import LIGHT
 from viz.training import shown_steps
 
-FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
+ENDINGS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
 
 
 def animate(
@@ -37,20 +37,20 @@ def animate(
     >>> animate(recording, "run.gif").name  # doctest: +SKIP
     'run.gif'
 
-    It shows the loss, and the size of every layer's gradients; with a model of two inputs and points with targets,
-    as `plots.decision_boundary` takes them, the decision boundary as it moves, too.
+    The animation shows the loss, and the size of every layer's gradients; with a model of two inputs and points with
+    targets, as `plots.decision_boundary` takes them, the decision boundary as it moves, too.
 
     frames   how many of the steps are shown at most
-    seconds  how long it plays before it begins anew
+    seconds  how long the animation plays before it begins anew
 
-    The parameters are as before afterwards. Raises ImportError where matplotlib is missing, ValueError for another
-    ending, a recording without steps, and what `decision_boundary` refuses.
+    The parameters keep their data. Raises ImportError where matplotlib is missing, ValueError for another ending, a
+    recording without steps, and what `decision_boundary` refuses.
     """
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {recording!r}")
     ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise ValueError(f"an animation ends in one of {', '.join(FORMATS)}, got {ending!r} in {str(path)!r}")
+    if ending not in ENDINGS:
+        raise ValueError(f"an animation ends in one of {', '.join(ENDINGS)}, got {ending!r} in {str(path)!r}")
     if not recording.losses:
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     if frames < 2 or seconds <= 0:
@@ -60,7 +60,7 @@ def animate(
     first, *others = _pictures(recording, shown, boundary, dpi)
     content = io.BytesIO()
     duration = round(1000 * seconds / (1 + len(others)))
-    first.save(content, FORMATS[ending], save_all=True, append_images=others, duration=duration, loop=0)
+    first.save(content, ENDINGS[ending], save_all=True, append_images=others, duration=duration, loop=0)
     return write(path, content.getvalue())
 
 
@@ -106,5 +106,5 @@ def _pictures(
             wide[0].clear()
             boundary(step, wide[0])
         canvas.draw()
-        figure.set_layout_engine("none")  # found once: it takes longest, and the axes would shake
+        figure.set_layout_engine("none")  # the first layout stays: axes would shake, and it takes the longest to find
         yield Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")

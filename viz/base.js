@@ -23,14 +23,14 @@ function themeSwitch() {
   say();
 }
 
-// `place()` is where one is, `end()` the last place there is, `go(i)` goes there.
+// The buttons and keys of a page: `place()` is the step that is shown, `end()` the last one, and `go(step)` shows a step.
 function player(place, end, go, keys = {}, pace = 1) {
   let clock = null;
   const play = (on) => {
     clearInterval(clock);
     clock = on ? setInterval(() => (place() < end() ? go(place() + 1) : play(false)), pace * Number($("speed").value)) : null;
     $("play").textContent = on ? "Pause" : "Play";
-    $("now").setAttribute("aria-live", on ? "off" : "polite"); // a reader could not keep up
+    $("now").setAttribute("aria-live", on ? "off" : "polite"); // a screen reader could not keep up
   };
   const startOrStop = () => {
     if (!clock && place() === end()) go(0);

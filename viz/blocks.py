@@ -1,4 +1,4 @@
-"""The picture of a summary: blocks with heat maps of values and gradients, and what flows between them."""
+"""The picture of a summary: blocks with heat maps of values and gradients, and the flows of gradients between them."""
 
 from __future__ import annotations
 
@@ -9,35 +9,51 @@ from scalargrad import Value
 from viz.graph import sign
 from viz.labels import font, table
 from viz.layers import Block, Flow, Summary, rms
-from viz.text import html, name, number, symbol
+from viz.paths import Paths, Stop
+from viz.picture import Picture
+from viz.text import called, html, name, number, symbol
 from viz.theme import Theme, blend
 
-LISTED = 6  # values with a name: so few are told one by one
-MANY = 100  # values: so many are worth a heat map even where the few with a name are told
-SIDE = 20  # squares: a heat map has no more rows or columns
-EXTENT = 180  # points: how long a heat map's side may be
-SLACK = '<TD COLSPAN="99"></TD>'
+MOST_LISTED_VALUES = 6  # so few values with a name are told one by one
+MANY_VALUES = 100  # so many values are worth a heat map even beside a list of those with a name
+MOST_SQUARES = 20  # of a heat map, along each side
+LONGEST_MAP_SIDE = 180  # points, of a heat map
+SLACK_CELL = '<TD COLSPAN="99"></TD>'
 
 
-class Blocks:
-    """Writes the blocks of a summary as DOT statements.
+class Blocks(Picture):
+    """The picture of a summary.
 
     >>> from viz.theme import LIGHT
-    >>> Blocks(Summary(Value(3.0, label="x")), LIGHT, 3).level
+    >>> Blocks(Summary(Value(3.0, label="x")), LIGHT, 3).words
     'summary of 1 scalar'
     """
 
-    high_resolution = False
-
-    def __init__(self, summary: Summary, theme: Theme, digits: int) -> None:
-        self.summary, self.theme, self.digits = summary, theme, digits
-        self.number = {block: i for i, block in enumerate(summary.blocks)}
+    def __init__(self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None) -> None:
+        super().__init__(theme, digits, paths)
+        self.summary = summary
+        self.index = {block: index for index, block in enumerate(summary.blocks)}
 
     @property
-    def level(self) -> str:
+    def words(self) -> str:
         """What the picture shows, in words."""
-        n, total = len(self.summary.values), len(self.summary.order)
+        n, total = self.scalars, len(self.summary.order)
         return f"summary of {n:,} scalar{'s' * (n != 1)}" + (f" out of {total:,}" if n != total else "")
+
+    @property
+    def scalars(self) -> int:
+        """How many scalars the picture stands for."""
+        return len(self.summary.values)
+
+    @property
+    def pieces(self) -> tuple[int, str]:
+        """How many blocks are drawn."""
+        return len(self.summary.blocks), "block"
+
+    @property
+    def is_readable(self) -> bool:
+        """A summary can be read, whatever the size of the graph: it has ten blocks or so."""
+        return True
 
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
@@ -56,34 +72,38 @@ class Blocks:
         for block in self.summary.blocks:
             style = self.theme.roles[block.role]
             attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
-            yield f"  {self.number[block]} [{attributes} label=<{self.label(block)}>]"
+            yield f"  {self.index[block]} [{attributes} label=<{self.label(block)}>]"
         flows = [flow.rms for flow in self.summary.flows if flow.rms is not None and isfinite(flow.rms)]
         largest = max(flows, default=0.0)
         for flow in self.summary.flows:
             yield self.flow(flow, largest)
 
+    def stop(self, value: Value) -> Stop:
+        """Tell where a path stops: at the values with a name, as a block would tell too little."""
+        return Stop(value if value.label else None, called(value))
+
     def flow(self, flow: Flow, largest: float) -> str:
-        """Write what goes from one block to another."""
+        """Write the edge between two blocks: how many values go, and how large the gradients are that come back."""
         lines = [f"{flow.values:,} value{'s' * (flow.values != 1)}"]
         width = 1.0
         if flow.rms is not None:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
             share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
             width = 0.8 + 3.8 * sqrt(min(share, 1.0))
-        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps clear of the edge
+        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps the text clear of the edge
         return (
-            f'  {self.number[flow.source]} -> {self.number[flow.target]} [color="{self.theme.chip}" '
+            f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
             f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
         )
 
     def label(self, block: Block) -> str:
-        """Write a block: its name, what it consists of, its values, and the size of its gradients."""
+        """Write the label of a block: name, contents, values, and the size of the gradients."""
         rows = [font(f"<B>{html(name(block.name))}</B>", 15)]
         rows += [font(html(line, 60), 11, self.theme.muted) for line in self.contents(block)]
         listed = self.listed(block)
         if listed:
             rows.append(self.table_of(listed))
-        if len(block.values) > LISTED and (not listed or len(block.values) > MANY):
+        if len(block.values) > MOST_LISTED_VALUES and (not listed or len(block.values) > MANY_VALUES):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
             gradients = [abs(v.grad) for v in block.parameters or block.values if v.kind != "constant"]
@@ -109,7 +129,7 @@ class Blocks:
             named = block.values
         else:
             named = [v for v in block.values if v.parents and (v.label or v in self.summary.roots)]
-        return named if len(named) <= LISTED and not block.parameters else []
+        return named if len(named) <= MOST_LISTED_VALUES and not block.parameters else []
 
     def table_of(self, values: Sequence[Value]) -> str:
         """Write values one below the other."""
@@ -130,16 +150,16 @@ class Blocks:
         if self.summary.after_backward:
             maps.append(("gradient", [[v.grad for v in row] for row in cells]))
         drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
-        high = min(len(cells), SIDE) > 2 * max(map(len, cells))
-        # The last column takes the room that is left, which would pull the squares apart.
-        rows = [f"{''.join(drawn)}{SLACK}"] if high else [cell + SLACK for cell in drawn]
+        high = min(len(cells), MOST_SQUARES) > 2 * max(map(len, cells))
+        # Graphviz gives the room that is left in a row to its last column: a heat map there would be pulled apart.
+        rows = [f"{''.join(drawn)}{SLACK_CELL}"] if high else [cell + SLACK_CELL for cell in drawn]
         return table("".join(f"<TR>{row}</TR>" for row in rows), 0)
 
     def heat_map(self, title: str, numbers: list[list[float]]) -> str:
         """Write one heat map."""
-        pool = (-(-len(numbers) // SIDE), -(-max(map(len, numbers)) // SIDE))
+        pool = (-(-len(numbers) // MOST_SQUARES), -(-max(map(len, numbers)) // MOST_SQUARES))
         squares = pooled(numbers, *pool)
-        size = max(min(EXTENT // max(len(squares), *map(len, squares)), 16), 6)
+        size = max(min(LONGEST_MAP_SIDE // max(len(squares), *map(len, squares)), 16), 6)
         sizes = [abs(x) for row in squares for x in row if isfinite(x)]
         largest = max(sizes, default=0.0)
         fill = self.theme.roles["computed"].fill
@@ -157,7 +177,7 @@ class Blocks:
 
 
 def grid(block: Block) -> list[list[Value]]:
-    """Arrange what a heat map shows: parameters by neuron, the bias last, or else all values in their order.
+    """Arrange the values of a block's heat map: parameters by neuron, the bias last, or else all values in their order.
 
     >>> import scalargrad
     >>> model = scalargrad.nn.MLP(2, [3, 1])
@@ -171,12 +191,12 @@ def grid(block: Block) -> list[list[Value]]:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
     values = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
-    columns = min(max(round(sqrt(1.4 * len(values))), 1), SIDE)
+    columns = min(max(round(sqrt(1.4 * len(values))), 1), MOST_SQUARES)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
 
 
 def pooled(numbers: list[list[float]], high: int, wide: int) -> list[list[float]]:
-    """Make one number of every so many rows and columns: the one of the largest size, a nan before all.
+    """Make one number of every `high` rows and `wide` columns: the one of the largest size, a nan before all others.
 
     >>> pooled([[1.0, -3.0, 2.0], [0.0, 2.0, 0.0]], 2, 2)
     [[-3.0, 2.0]]

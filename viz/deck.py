@@ -1,4 +1,4 @@
-"""The cards of a page: every scalar has one, or is a row of the card of the only operation that uses it."""
+"""The cards of a page: every scalar has a card, or is a row on the card of the only operation that uses it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scalargrad import Value
-from viz.graph import LEAVES
-from viz.units import SUM
+from viz.graph import LEAVES, Scope
+from viz.units import SUMS, uses_of
 
-SMALL = 15  # up to so many scalars, outside of scopes, each has a card of its own
-
-Scope = tuple[str, ...]
+FEW_SCALARS = 15  # in a graph of so few scalars without scopes, each has a card of its own
 
 
 @dataclass
-class Card:
-    """A scalar, and the scalars that are rows of its card, in the order of their computation.
+class PageCard:
+    """The card of a scalar, with the scalars that are rows on it, in the order of their computation.
 
-    >>> Card(Value(3.0)).is_sum
+    >>> PageCard(Value(3.0)).is_sum
     False
     """
 
@@ -29,31 +27,28 @@ class Card:
 
     @property
     def is_sum(self) -> bool:
-        """Whether running sums are among its rows."""
+        """Whether running sums are among the rows."""
         return any(value.parents for value in self.rows)
 
 
-def deck(order: Sequence[Value]) -> list[Card]:
-    """Lay out the cards of all that a root was computed from, itself last, given in topological order.
+def deck(order: Sequence[Value]) -> list[PageCard]:
+    """Return the cards of all that a root was computed from, given in topological order with the root last.
 
     >>> from scalargrad import topological_order
     >>> len(deck(topological_order(Value(3.0) * 2)))
     3
     """
-    uses: dict[Value, list[Value]] = {value: [] for value in order}
-    for child in order:
-        for parent in child.parents:
-            uses[parent].append(child)
-    host = {value: value for value in order}
-    if len(order) > SMALL or any(value.scope for value in order):
+    uses = uses_of(order)
+    host = {value: value for value in order}  # the scalar on whose card a scalar stands
+    if len(order) > FEW_SCALARS or any(value.scope for value in order):
         for value in reversed(order):
             if len(uses[value]) == 1 and _is_row(value, uses[value][0]):
                 host[value] = host[uses[value][0]]
-    found = {value: Card(value) for value in order if host[value] is value}
+    found = {value: PageCard(value) for value in order if host[value] is value}
     for value in order:
         if host[value] is not value:
             found[host[value]].rows.append(value)
-    # A frame around one card says nothing.
+    # A frame around one card would say nothing: the card goes into the frame around that one.
     inside = Counter(frame for value in found for frame in _frames(value.scope))
     for card in found.values():
         card.scope = max((frame for frame in _frames(card.value.scope) if inside[frame] > 1), key=len, default=())
@@ -61,7 +56,7 @@ def deck(order: Sequence[Value]) -> list[Card]:
 
 
 def role(value: Value) -> str:
-    """Return the role that a scalar is painted in, where it is not the output.
+    """Return the role that a scalar is painted in, unless the scalar is the output.
 
     >>> role(Value(3.0)), role(Value(3.0) * 2)
     ('input', 'computed')
@@ -78,6 +73,6 @@ def _frames(scope: Scope) -> list[Scope]:
 def _is_row(value: Value, child: Value) -> bool:
     if not value.parents:
         return value.role in ("parameter", "target", "constant")
-    # The partial sums of a neuron are rows of one card: a card each would make the graph as wide as they are many.
-    alike = value.operation in SUM and child.operation in SUM and value.scope == child.scope and value.scope
+    # The partial sums of a neuron are rows of one card: with a card each, the graph would be as wide as they are many.
+    alike = value.operation in SUMS and child.operation in SUMS and value.scope == child.scope and value.scope
     return bool(alike) and not value.label and value is child.parents[0]

@@ -1,4 +1,4 @@
-"""A graph as an object of the package graphviz, as micrograd's `draw_dot` returns one, drawn by whichever renderer there is."""
+"""A graph as an object of the package graphviz, as micrograd's `draw_dot` returns one, drawn by any renderer."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import files
-from viz.render import FORMATS, render
+from viz.dot import CLOSING, NAME, OPENING
+from viz.formats import FORMATS
+from viz.render import render
 
 
 def digraph(dot: str, format: str) -> Any:
-    r"""Return DOT as a `graphviz.Digraph`, to which statements can be added.
+    r"""Return DOT that `to_dot` wrote as a `graphviz.Digraph`, to which statements can be added.
 
-    >>> graph = digraph("digraph example {\n}\n", "svg")
+    >>> graph = digraph(OPENING + CLOSING, "svg")
     >>> graph.node("a", "a node")
     >>> print(graph.source.expandtabs(4), end="")
-    digraph example {
+    digraph scalargrad {
         a [label="a node"]
     }
 
     Raises ImportError where the package is missing.
     """
-    head, *body, _, _ = dot.split("\n")
-    return _class()(name=head.split()[1], body=[f"{line}\n" for line in body], format=format)
+    body = dot.removeprefix(OPENING).removesuffix(CLOSING)
+    return _class()(name=NAME, body=body.splitlines(keepends=True), format=format)
 
 
 def _class() -> Any:
@@ -33,7 +35,7 @@ def _class() -> Any:
         raise ImportError('draw_dot() needs the package graphviz: pip install "scalargrad[pictures]"') from error
 
     class Digraph(graphviz.Digraph):  # type: ignore[misc]
-        """A graph that is drawn by whichever renderer there is: graphviz knows but one, the program dot."""
+        """A graph that is drawn by whichever renderer is there: the package graphviz knows the program dot only."""
 
         def pipe(self, format: str | None = None, *arguments: Any, encoding: str | None = None, **others: Any) -> Any:
             format = format or self.format
@@ -41,6 +43,24 @@ def _class() -> Any:
                 return super().pipe(format, *arguments, encoding=encoding, **others)
             content = render(self.source, format)
             return content if encoding is None else content.decode(encoding)
+
+        def save(
+            self,
+            filename: str | os.PathLike[str] | None = None,
+            directory: str | os.PathLike[str] | None = None,
+            *,
+            skip_existing: bool | None = False,
+        ) -> str:
+            """Write the source to a file, whole or not at all, and return the file's name."""
+            if filename is not None:
+                self.filename = os.fspath(filename)
+            if directory is not None:
+                self.directory = os.fspath(directory)
+            path = Path(self.filepath)
+            if not (skip_existing and path.exists()):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.write(path, self.source.encode(self.encoding))
+            return str(self.filepath)
 
         def render(
             self,
@@ -54,7 +74,7 @@ def _class() -> Any:
             quiet_view: bool = False,
             **others: Any,
         ) -> str:
-            """Write the source to a file, and the picture to another, whose name has the format after it."""
+            """Write the source to a file, and the picture to another of its name with the format as ending."""
             if outfile is not None:
                 outfile = Path(outfile) if directory is not None else Path(self.directory, outfile)
                 format = format or outfile.suffix[1:].lower()

@@ -5,25 +5,23 @@ Nodes are named by their numbers in the topological order: one graph gives the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
 from viz import heading
-from viz.blocks import Blocks
-from viz.cards import Cards
-from viz.graph import Graph, as_roots
+from viz.formats import known
+from viz.graph import Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
 from viz.paths import Paths, named
-from viz.text import name
+from viz.text import check_digits, name
 from viz.theme import THEMES
 
-LONGEST_SIDE = 8000  # pixels: Cairo silently rescales a larger picture, and takes gigabytes
+NAME = "scalargrad"  # of every graph
+OPENING, CLOSING = f"digraph {NAME} {{\n", "}\n"
+LONGEST_SIDE = 8000  # pixels: Cairo takes gigabytes for a larger picture, and silently rescales it
 
 
 def to_dot(
-    root: Value | Sequence[Value] | Program,
+    root: Root,
     *,
     detail: str = "auto",
     scope: str | None = None,
@@ -44,41 +42,36 @@ def to_dot(
 
     The options are those of `viz.draw`; `rankdir` is "LR", from left to right, or "TB", from top to bottom.
     """
+    vector = known(format).is_vector
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be one of 'LR', 'TB', got {rankdir!r}")
     if theme not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, got {theme!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    check_digits(digits)
     if depth is not None and (not isinstance(depth, int) or depth < 0):
         raise ValueError(f"depth must be a whole number, 0 or more, got {depth!r}")
     roots, colors = as_roots(root), THEMES[theme]
-    content = choose(roots, detail, scope=scope, depth=depth, force=force)
     paths = None
     if highlight is not None:
         value = highlight if isinstance(highlight, Value) else named(highlight, topological_order(*roots))
         paths = Paths(value, roots)
-    graph = content if isinstance(content, Graph) else None
-    picture = Cards(content, colors, digits, paths) if isinstance(content, Graph) else Blocks(content, colors, digits)
+    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force)
     title = ", ".join(name(root.label) for root in roots if root.label) if title is None else title
-    level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.level])
+    level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.words])
     lines = [*picture.legend()] if legend else []
-    lines += paths.legend(graph, colors, digits) if paths else []
-    # Vector formats have no pixels: Graphviz would only scale them up.
-    dpi = None if format in ("svg", "pdf") else 144 if picture.high_resolution else 110
+    lines += paths.legend(picture.stop, colors, digits) if paths else []
+    # A picture without pixels has no resolution: Graphviz would only enlarge it.
+    dpi = None if vector else picture.resolution
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
-    return "\n".join(
-        [
-            "digraph scalargrad {",
-            # Cards over edges: a thick edge's point would stick into the card.
-            f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
-            f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
-            f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
-            f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
-            f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
-            f'    fontcolor="{colors.ink}"]',
-            f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
-            *picture.statements(),
-            "}\n",
-        ]
-    )
+    statements = [
+        # Edges are drawn before the cards: a thick edge's point would stick into its card.
+        f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
+        f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
+        f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
+        f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
+        f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
+        f'    fontcolor="{colors.ink}"]',
+        f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
+        *picture.statements(),
+    ]
+    return OPENING + "".join(f"{statement}\n" for statement in statements) + CLOSING

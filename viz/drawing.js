@@ -1,5 +1,5 @@
 "use strict";
-// The graph as it is drawn: which frames are folded, what stands on the cards, and what a step changes about them.
+// The graph as it is drawn: which frames are folded, what stands on the cards, and what a step changes on them.
 
 const ROW = 16, HEAD = 21, FOOT = 15, EDGE = 7;
 const FONT = '"DejaVu Sans", Verdana, sans-serif';
@@ -14,13 +14,13 @@ function width(text, size, bold = false) {
 
 // The tree of frames and cards, and which of its frames are folded
 
-const folded = new Set(); // of keys of frames
+const folded = new Set(); // the keys of the folded frames
 const key = (scope) => JSON.stringify(scope);
 
 function tree() {
   const root = { children: [], scope: [], members: [] };
   const frames = new Map([[key([]), root]]);
-  const where = []; // of each value, the node that shows it
+  const where = []; // for each value, the node that shows it
   for (const card of story.cards) {
     let frame = root, shown = null;
     for (let depth = 1; depth <= card.scope.length && !shown; depth++) {
@@ -51,9 +51,9 @@ function allFrames(depth) {
 }
 const deepest = Math.max(0, ...story.cards.map((card) => card.scope.length));
 
-// Cards: a row of text for every scalar that is folded into one, then its own
+// Cards: a row of text for every scalar that is folded into the card, then the card's own scalar
 
-function widest(id) { // of all that its gradient will be
+function widest(id) { // the width of the longest text that a scalar's gradient has at any step
   return Math.max(0, ...values[id].received.map(({ total }) => width(`∂ ${total}`, 10.5, true)));
 }
 
@@ -94,7 +94,7 @@ function rowAt(node, id) { // the height at which an edge reaches a scalar
 
 // Drawing
 
-let drawn; // the nodes, edges and references to what changes from step to step
+let drawn; // the nodes, the edges, and the texts that change from step to step
 let at = 0; // how many steps have been made
 let group = []; // the steps that are shown as one, by first and last
 let chosen = null; // the card whose details are shown
@@ -145,7 +145,7 @@ function draw() {
   zoom();
 }
 
-// As it is computed, a frame's title before what is in it: so the keyboard walks, and a screen reader reads.
+// In the order of computation, a frame's title before its cards: so the keyboard walks, and a screen reader reads.
 function inReadingOrder(nodes) {
   const first = (node) => (node.children ? Math.min(...node.children.map(first)) : node.folded ? Math.min(...node.members.map((id) => values[id].forward || Infinity)) : values[node.card.value].forward);
   return nodes.map((node) => [first(node), node]).sort(([a, p], [b, q]) => a - b || p.depth - q.depth).map(([, node]) => node);
@@ -208,7 +208,7 @@ function drawCard(node) {
   return node.element;
 }
 
-// Steps: those inside one folded frame that follow on one another are one
+// Steps: those that follow on one another inside one folded frame are shown as one
 
 function groups() {
   const found = [];

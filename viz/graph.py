@@ -6,22 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isnan
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from scalargrad import Value, topological_order
-from scalargrad.compiler.program import Program
-from viz.units import PRODUCT, Row, folded_leaves, linear_units, uses_of
+from viz.units import PRODUCTS, Row, folded_leaves, linear_units, uses_of
 
-DEEPEST = 8  # frames within frames: more are lines beside lines
-SMALL = 15  # up to so many cards, edges tell their local derivative
+MOST_NESTED_FRAMES = 8  # more frames within frames would be nothing but lines beside lines
+FEW_CARDS = 15  # in a picture of so few cards, edges tell their local derivative
 
-LEAVES = ("input", "parameter", "target", "constant")  # the roles a leaf may have; of any other, it is an input
+LEAVES = ("input", "parameter", "target", "constant")  # roles: a leaf of any other is painted as an input
 
 Scope = tuple[str, ...]
 
 
 class Edge(NamedTuple):
-    """An operand's way into an operation, and the gradient that flows back along it.
+    """An edge from an operand to what was computed from it, with the gradient that flows back.
 
     >>> x = Value(3.0)
     >>> Edge(x, x * x, local=3.0, gradient=-3.0).kind
@@ -31,7 +30,7 @@ class Edge(NamedTuple):
     parent: Value
     child: Value
     local: float
-    gradient: float | None  # None before backward() and towards a constant
+    gradient: float | None  # None before backward(), and towards a constant
 
     @property
     def kind(self) -> str:
@@ -49,8 +48,23 @@ def sign(gradient: float) -> str:
     return "zero" if gradient == 0 else "positive" if gradient > 0 else "negative"
 
 
+@runtime_checkable
+class SupportsToValues(Protocol):
+    """What computes itself with Values when it is drawn, such as the program of a compiled function.
+
+    >>> isinstance(Value(3.0), SupportsToValues)
+    False
+    """
+
+    def to_values(self) -> Sequence[Value]:
+        """Return the Values that it results in."""
+
+
+Root: TypeAlias = Value | Sequence[Value] | SupportsToValues
+
+
 def as_roots(root: object) -> tuple[Value, ...]:
-    """Return the Values that a picture starts from: one, or the outputs of a network.
+    """Return the Values that a picture starts from: one, or the outputs of a network or of a compiled function.
 
     >>> x = Value(3.0)
     >>> as_roots(x) == as_roots([x]) == (x,)
@@ -58,7 +72,7 @@ def as_roots(root: object) -> tuple[Value, ...]:
 
     Raises TypeError for anything else.
     """
-    if isinstance(root, Program):
+    if isinstance(root, SupportsToValues):
         root = root.to_values()
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):
@@ -68,7 +82,7 @@ def as_roots(root: object) -> tuple[Value, ...]:
 
 @dataclass
 class Card:
-    """One scalar, with rows for the leaves that it takes in, and with what needs no card because this one says it.
+    """The card of a scalar, which also stands for the leaves in its rows, and for scalars that need no card.
 
     >>> Card(Value(3.0)).running_sum
     False
@@ -76,19 +90,19 @@ class Card:
 
     value: Value
     rows: list[Row] = field(default_factory=list)
-    inside: list[Value] = field(default_factory=list)
-    running_sum: bool = False
+    inside: list[Value] = field(default_factory=list)  # scalars that need no card: partial sums, products with a leaf
+    running_sum: bool = False  # whether the card is a sum of several terms
     scope: Scope = ()
-    cut: bool = False  # what it was computed from is not shown
+    cut: bool = False  # whether a parent of the scalar is not shown
 
     @property
     def is_linear_unit(self) -> bool:
         """Whether the card is a sum of products with parameters."""
-        return self.running_sum and any(row.into.operation in PRODUCT for row in self.rows)
+        return self.running_sum and any(row.into.operation in PRODUCTS for row in self.rows)
 
     @property
     def folded(self) -> list[Value]:
-        """The scalars that the card stands for besides its own."""
+        """The scalars that the card stands for besides `value`."""
         return [*(row.leaf for row in self.rows), *self.inside]
 
 
@@ -106,14 +120,14 @@ class Graph:
     def __init__(self, *roots: Value, units: bool = False, scope: str | None = None, depth: int | None = None) -> None:
         self.roots = roots
         self.order = topological_order(*roots)
-        self.number = {value: number for number, value in enumerate(self.order)}
+        self.index = {value: index for index, value in enumerate(self.order)}
         self.uses = uses_of(self.order)
         self.units = units
         self.after_backward = after_backward(self.order, roots)
         cards = list(self._units() if units else map(Card, self.order))
         own = {card.value for card in cards}
-        self.row_leaves = {row.leaf for card in cards for row in card.rows} - own  # they have no card of their own
-        self.card_of: dict[Value, Card] = {}  # the card that stands for a scalar, or the first that has a row for it
+        self.row_leaves = {row.leaf for card in cards for row in card.rows} - own  # leaves without a card of their own
+        self.card_of: dict[Value, Card] = {}  # the card that stands for a scalar, the first where several have its row
         for card in cards:
             self.card_of[card.value] = card
             for value in card.folded:
@@ -124,7 +138,7 @@ class Graph:
             for card in cards
             if card.running_sum
             for i, row in enumerate(card.rows)
-            for leaf in ((row.leaf, None) if row.into.operation in PRODUCT else (row.leaf,))
+            for leaf in ((row.leaf, None) if row.into.operation in PRODUCTS else (row.leaf,))
         }
         edges = [edge for edge in self._edges() if self._is_seen(edge)]
         shown = self._shown(edges, scope, depth)
@@ -132,13 +146,13 @@ class Graph:
             if self.card_of[edge.parent].value not in shown:
                 self.card_of[edge.child].cut = True
         edges = [e for e in edges if {self.card_of[e.parent].value, self.card_of[e.child].value} <= shown]
-        # A leaf whose other uses are not shown needs no card beside its rows.
+        # A leaf needs no card beside its rows where all its other uses are hidden.
         shown -= {row.leaf for value in shown for row in self.card_of[value].rows} - {
             edge.parent for edge in edges if (edge.child, edge.parent) not in self._ports
         }
         self.edges = [edge for edge in edges if self.card_of[edge.parent].value in shown]
         self.cards = _framed([self.card_of[value] for value in self.order if value in shown])
-        self.small = not units and len(self.cards) <= SMALL
+        self.small = not units and len(self.cards) <= FEW_CARDS
         gradients = [edge.gradient for edge in self.edges if edge.gradient is not None]
         gradients += [self.gradient(row) for card in self.cards for row in card.rows]
         self.largest = max((abs(gradient) for gradient in gradients if isfinite(gradient)), default=0.0)
@@ -153,11 +167,11 @@ class Graph:
         if not value.parents and value.role in LEAVES:
             return value.role
         if value in self.row_leaves:
-            return "parameter"  # it has no role of its own, but that of a weight or a bias
+            return "parameter"  # a leaf that was given no role, and that a row shows as a weight or a bias
         return "output" if value in self.roots else "computed" if value.parents else "input"
 
     def gradient(self, row: Row) -> float:
-        """Return the gradient that a row tells: its leaf's, or of a leaf used elsewhere too, what comes from here.
+        """Return the gradient that a row tells: its leaf's, or the row's share of that where other uses add to it.
 
         >>> w = Value(2.0, label="w")
         >>> y = w * Value(3.0) + 1
@@ -178,7 +192,7 @@ class Graph:
         >>> graph.port(graph.edges[0])
         'r0'
         """
-        # Into a product from both sides; into a sum, a leaf at its own row.
+        # Both operands of a product enter at the row of its leaf; a term of a sum enters at its own row.
         return self._ports.get((edge.child, edge.parent)) or self._ports.get((edge.child, None), "own")
 
     @property
@@ -211,7 +225,7 @@ class Graph:
         return edge.parent not in self.row_leaves and self.card_of[edge.parent] is not self.card_of[edge.child]
 
     def _shown(self, edges: list[Edge], scope: str | None, depth: int | None) -> set[Value]:
-        shown = {card.value for card in self.card_of.values()}  # the cards, by their values
+        shown = {card.value for card in self.card_of.values()}  # a card is known by its own scalar
         parents: dict[Value, list[Value]] = {value: [] for value in shown}
         for edge in edges:
             parents[self.card_of[edge.child].value].append(self.card_of[edge.parent].value)
@@ -227,21 +241,21 @@ class Graph:
 
 
 def within(depth: int, start: Iterable[Value], parents: Callable[[Value], Iterable[Value]]) -> set[Value]:
-    """Return what lies so many steps back, or fewer.
+    """Return the values at the start, and those that lie at most so many steps back from them.
 
     >>> x = Value(3.0)
     >>> within(1, [x.sin().exp()], lambda value: value.parents) == {x}
     False
     """
-    near = level = set(start)
-    while level and depth > 0:
-        level = {parent for value in level for parent in parents(value)} - near
-        near, depth = near | level, depth - 1
+    near = frontier = set(start)
+    while frontier and depth > 0:
+        frontier = {parent for value in frontier for parent in parents(value)} - near
+        near, depth = near | frontier, depth - 1
     return near
 
 
 def after_backward(order: Sequence[Value], roots: Sequence[Value]) -> bool:
-    """Tell whether backward() was called: before it, every gradient is 0, which would mislead.
+    """Tell whether backward() was called: before that every gradient is 0, which a picture must not show as a result.
 
     >>> x = Value(3.0)
     >>> after_backward([x], [x])
@@ -259,7 +273,7 @@ def in_scope(values: Sequence[Value], scope: str) -> list[Value]:
     >>> in_scope([x, Value(2.0)], "layer 1") == [x]
     True
 
-    Raises ValueError where there is none.
+    Raises ValueError where no value was made in such a scope.
     """
     matching = {known for known in {value.scope for value in values} if matches_scope(known, scope)}
     found = [value for value in values if value.scope in matching]
@@ -271,7 +285,7 @@ def in_scope(values: Sequence[Value], scope: str) -> list[Value]:
 
 
 def matches_scope(scope: Scope, wanted: str) -> bool:
-    """Tell whether a value's scope is, or lies in, one that is named by a path or a part of it.
+    """Tell whether a scope is the wanted one or lies in it; a wanted scope is named by its path or a part of that.
 
     >>> matches_scope(("layer 1", "neuron 2", "f = relu"), "layer 1/neuron 2")
     True
@@ -281,9 +295,10 @@ def matches_scope(scope: Scope, wanted: str) -> bool:
 
 
 def _framed(cards: list[Card]) -> list[Card]:
-    # A frame around one card says nothing: such cards move up. Cards of one frame come one after another.
+    # A frame around one card would say nothing: the card goes into the frame around that one. Cards of one frame come
+    # one after another.
     inside = Counter(frame for card in cards for frame in _frames(card.value.scope))
-    first: dict[Scope, int] = {}  # where its computation begins: its leaves may be older
+    first: dict[Scope, int] = {}  # where the computation in a frame begins: leaves in it may be older
     number = {card.value: index for index, card in enumerate(cards)}
     for card in sorted(cards, key=lambda card: not card.value.parents):
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
@@ -293,4 +308,4 @@ def _framed(cards: list[Card]) -> list[Card]:
 
 
 def _frames(scope: Scope) -> list[Scope]:
-    return [scope[:depth] for depth in range(1, min(len(scope), DEEPEST) + 1)]
+    return [scope[:depth] for depth in range(1, min(len(scope), MOST_NESTED_FRAMES) + 1)]

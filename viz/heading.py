@@ -1,4 +1,4 @@
-"""What stands above a picture: its title, its level of detail, and a legend of what occurs in it."""
+"""What stands above a picture: the title, the level of detail, and a legend of the colours and lines that occur."""
 
 # ruff: noqa: RUF001 - symbols are written as mathematics writes them
 
@@ -13,7 +13,7 @@ from viz.theme import Theme
 
 
 def heading(title: str, level: str, lines: Iterable[str], theme: Theme) -> str:
-    """Write a title, the level of detail in small type after it, and lines below.
+    """Write a heading: a title, the level of detail in small type beside the title, and lines below.
 
     >>> from viz.theme import LIGHT
     >>> ">every scalar (1)<" in heading("three", "every scalar (1)", [], LIGHT)

@@ -1,4 +1,4 @@
-"""The HTML-like labels of a picture: what stands on a card, and the title with the legend under it."""
+"""The HTML-like labels of a picture of cards: what stands on a card, and the titles of frames."""
 
 # ruff: noqa: RUF001, RUF003 - symbols are written as mathematics writes them
 
@@ -12,15 +12,15 @@ from viz.text import html, name, number, operation, symbol
 from viz.theme import Theme, blend
 from viz.units import Row
 
-# Graphviz shares the room that is left in a row out by columns: a cell of so many columns takes most of it.
-SLACK = 8
+# Graphviz shares the room that is left in a row out by columns: a cell that spans so many takes most of the room.
+SLACK_COLUMNS = 8
 
-# Where the order of two operands matters, a folded one says that it is the second: x - t folds "− t".
-SECOND = {"-": "− ", "/": "÷ ", "^": "^ "}
+# Where the order of two operands matters, the row of a second operand begins with a sign: the card of x - t has "− t".
+SECOND_SIGNS = {"-": "− ", "/": "÷ ", "^": "^ "}
 
 
 class Labels:
-    """Writes the labels of one graph, in one theme.
+    """The labels of one graph, in one theme.
 
     >>> from viz.theme import DARK
     >>> Labels(Graph(Value(3.0)), DARK, digits=3).theme.background
@@ -42,13 +42,13 @@ class Labels:
         port = ' PORT="own"' if card.rows else ""
         rows = "".join(self._row(i, row, card) for i, row in enumerate(card.rows))
         rows = f"<TR><TD>{table(rows, 2)}</TD></TR>" if rows else ""
-        # The spacing keeps tints off the border of the card, of which half would be covered.
+        # The spacing keeps tints off the card's border: they would cover the inner half of the line.
         return f'<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD{port}>{own}</TD></TR>{rows}</TABLE>'
 
     def _own(self, card: Card) -> str:
         value = card.value
         op = "Σ" if card.running_sum else symbol(operation(value))
-        cells, columns = "", SLACK
+        cells, columns = "", SLACK_COLUMNS
         if value.parents and op:
             ink = self.theme.chip_ink
             more = "⋯ " if card.cut else ""
@@ -57,7 +57,7 @@ class Labels:
         if value.label:
             cells += f'<TD ALIGN="LEFT"><B>{html(name(value.label))}</B></TD>'
             columns += 1
-        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK}">{number(value.data, self.digits)}</TD>'
+        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
         rows = f"<TR>{cells}</TR>"
         if self._has_gradient(value):
             rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
@@ -68,7 +68,7 @@ class Labels:
         fill = self.theme.roles[self.graph.role(leaf)].fill
         title = name(leaf.label)
         if not card.running_sum and leaf is not card.value.parents[0]:
-            title = SECOND.get(operation(card.value), "") + title
+            title = SECOND_SIGNS.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
         cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"
@@ -102,7 +102,7 @@ class Labels:
         return sqrt(min(abs(gradient) / self.graph.largest, 1.0)) if self.graph.largest else 0.0
 
     def frame(self, title: str, depth: int) -> str:
-        """Write the title of a frame, the smaller the deeper it lies.
+        """Write the title of a frame: the deeper the frame lies, the smaller its title.
 
         >>> from viz.theme import LIGHT
         >>> Labels(Graph(Value(3.0)), LIGHT, 3).frame("neuron 2", depth=1)

@@ -1,4 +1,4 @@
-"""The summary of a graph of any size: a block for every layer, or where no scopes are, for every range of depths."""
+"""The summary of a graph of any size: a block for every layer; without scopes, for every range of depths."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from viz.graph import LEAVES, after_backward, in_scope, within
 from viz.text import operation
 
 MOST_BLOCKS = 10
-BANDS = 6  # of depths, where no scopes tell what belongs together
-OF_LEAVES = {"input": "inputs", "parameter": "parameters", "target": "targets"}  # the blocks of leaves without a scope
+MOST_BANDS = 6  # ranges of depths, where no scopes tell what belongs together
+# The names of the blocks of leaves that have no scope, by their role.
+LEAF_BLOCKS = {"input": "inputs", "parameter": "parameters", "target": "targets"}
 
 Key = tuple[str, str]  # a kind ("leaves", "layer" or "stage"), and a name
 
@@ -105,13 +106,13 @@ class Summary:
         return chosen
 
     def _keys(self) -> dict[Value, Key]:
-        """Tell for every value what it belongs to: a kind of leaves, a layer, or a stage between layers."""
+        """Tell for every value what the value belongs to: a kind of leaves, a layer, or a stage between layers."""
         keys: dict[Value, Key] = {}
         stages: dict[Key, list[Value]] = defaultdict(list)
         shared = self._shared_scopes()
         unknown = "inputs" if any(value.parents and value.scope for value in self.values) else "leaves"
         layers: dict[str, int] = {}
-        after: dict[Value, int] = {}  # the last layer that a value comes after
+        after: dict[Value, int] = {}  # the number of the last layer before a value
         for value in self.values:
             if value.scope[shared:] and (value.parents or value.role in ("parameter", "")):
                 name = value.scope[shared]
@@ -123,9 +124,9 @@ class Summary:
                 keys[value] = ("stage", str(after[value]))
                 stages[keys[value]].append(value)
             elif value.kind != "constant":
-                keys[value] = ("leaves", OF_LEAVES.get(value.role, unknown))
+                keys[value] = ("leaves", LEAF_BLOCKS.get(value.role, unknown))
         for stage in stages.values():
-            if len(stage) > len(self.values) / 3:  # one block would tell too little
+            if len(stage) > len(self.values) / 3:  # a third of the graph in one block would tell too little
                 keys.update(_by_depth(stage))
         for child in self.values:
             for parent in child.parents:
@@ -134,7 +135,7 @@ class Summary:
         return {value: keys.get(value, ("leaves", "constants")) for value in self.values}
 
     def _shared_scopes(self) -> int:
-        """Count the outer scopes that hold all that has a scope: they tell nothing apart."""
+        """Count the outer scopes that all values with a scope share: such scopes tell nothing apart."""
         scopes = {value.scope for value in self.order if value.scope and (value.parents or value.role == "parameter")}
         shared = 0
         while len({scope[: shared + 1] for scope in scopes}) == 1 and min(map(len, scopes)) > shared + 1:
@@ -176,14 +177,14 @@ class Summary:
 
 
 def _by_depth(values: Sequence[Value]) -> dict[Value, Key]:
-    """Share values out to bands of depth, of about equal numbers."""
+    """Share values out to ranges of depths, about equally many to each."""
     depth: dict[Value, int] = {}
     for value in values:
         depth[value] = 1 + max((depth.get(parent, 0) for parent in value.parents), default=0)
     band: dict[int, int] = {}
     seen = 0
     for d, size in sorted(Counter(depth.values()).items()):
-        band[d] = min(int(BANDS * (seen + size / 2) / len(values)), BANDS - 1)
+        band[d] = min(int(MOST_BANDS * (seen + size / 2) / len(values)), MOST_BANDS - 1)
         seen += size
     keys: dict[int, Key] = {}
     for _, depths in groupby(band, key=band.__getitem__):

@@ -1,6 +1,6 @@
 "use strict";
-// Layered layout of nested frames, left to right. A frame is laid out on its own, its inner frames before it: what a
-// link crosses on its way out of or into a frame is that frame's business.
+// Layered layout of nested frames, left to right. A frame is laid out on its own, after the frames inside: how a link
+// gets out of a frame or into it is part of that frame's layout.
 //
 // A node is a card {w, h} or a frame {children, title}; `children` stand in the order of computation. A link is
 // {from, to, fromY, toY} between cards. Afterwards nodes have x, y, w, h and links have points.
@@ -8,7 +8,7 @@
 const { layOut, curve, NEAREST } = (() => {
 
 const PAD = 12, TITLE = 24, CARD_GAP = 9, LINE_GAP = 7;
-const NEAREST = 42; // columns: room for a local derivative
+const NEAREST = 42; // between columns: room for a local derivative
 
 function layOut(root, links) {
   const up = (node, parent, depth) => {
@@ -21,7 +21,7 @@ function layOut(root, links) {
   up(root, null, 0);
   for (const link of links) {
     let a = link.from, b = link.to;
-    link.ways = new Map(); // frame -> the link's places in its columns
+    link.ways = new Map(); // from a frame to the link's places in the frame's columns
     while (a.depth > b.depth) { a.parent.exits.push({ item: a, link }); a = a.parent; }
     while (b.depth > a.depth) { b.parent.entries.push({ item: b, link }); b = b.parent; }
     while (a.parent !== b.parent) {
@@ -78,13 +78,13 @@ function arrange(frame) {
 function rank(frame) {
   const items = frame.children;
   items.forEach((item) => { item.rank = 0; item.sinks = []; });
-  // The other links lead back into an earlier frame.
+  // Links that lead back into an earlier frame do not count.
   for (const { a, b } of frame.inner) if (a.given || a.index < b.index) a.sinks.push(b);
   const given = items.filter((item) => item.given);
   for (const item of [...given, ...items.filter((other) => !other.given)]) {
     for (const sink of item.sinks) sink.rank = Math.max(sink.rank, item.rank + 1);
   }
-  for (const item of given) { // next to where it is used
+  for (const item of given) { // an input stands next to where it is used
     if (item.sinks.length) item.rank = Math.min(...item.sinks.map((sink) => sink.rank)) - 1;
   }
 }
@@ -102,7 +102,7 @@ function order(columns, segments) {
     let count = 0;
     const byRank = Map.groupBy ? Map.groupBy(segments, (s) => s.p.rank) : new Map([[0, segments]]);
     for (const group of byRank.values()) {
-      if (group.length > 400) continue; // quadratic, and hopeless anyhow
+      if (group.length > 400) continue; // counting is quadratic, and so many lines cross anyhow
       for (let i = 0; i < group.length; i++) {
         for (let j = 0; j < i; j++) {
           const [s, t] = [group[i], group[j]];

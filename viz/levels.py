@@ -1,68 +1,83 @@
-"""Which level of detail a picture has: the finest that is still read on a slide."""
+"""The levels of detail, a row for each, and which of them a picture has: the finest that is still read on a slide."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from scalargrad import Value
+from viz.blocks import Blocks
+from viz.cards import Cards
 from viz.graph import Graph
 from viz.layers import Summary
+from viz.paths import Paths
+from viz.picture import Picture
+from viz.theme import Theme
 
-DETAILS = ("auto", "full", "units", "layers")
-SCALARS, UNITS = 40, 400  # up to so many cards, if they are read on a slide
-MOST = 2000  # cards and rows: more are a wall
-LOOKED_AT = 20_000  # scalars: beyond, auto does not try
+MOST_PIECES = 2000  # cards and rows: a picture of more would be a wall
+MOST_TRIED_SCALARS = 20_000  # in a larger graph "auto" does not try the finer levels
 
-# A slide of 1920 by 1080 pixels shows so many points with a card's type, of 13 points, at 10 pixels.
-WIDTH, HEIGHT = 2500, 1400
+
+class Level(NamedTuple):
+    """A level of detail.
+
+    >>> LEVELS["units"].picture.__name__
+    'Cards'
+
+    content  makes of a graph what is shown: called with the roots, `scope` and `depth` as in `viz.draw`
+    picture  draws that: called with the content, a theme, the decimals of a number, and the paths that stand out
+    """
+
+    content: Callable[..., Any]
+    picture: Callable[..., Picture]
+
+
+Detail = Literal["auto", "full", "units", "layers"]
+
+LEVELS = {  # the finest first; the last can be read whatever the size of the graph
+    "full": Level(Graph, Cards),
+    "units": Level(partial(Graph, units=True), Cards),
+    "layers": Level(Summary, Blocks),
+}
 
 
 def choose(
-    roots: tuple[Value, ...], detail: str, *, scope: str | None, depth: int | None, force: bool
-) -> Graph | Summary:
-    """Return the picture's content at a level of detail.
+    roots: Sequence[Value],
+    detail: str,
+    theme: Theme,
+    digits: int,
+    paths: Paths | None = None,
+    *,
+    scope: str | None = None,
+    depth: int | None = None,
+    force: bool = False,
+) -> Picture:
+    """Return the picture of a graph at a level of detail.
 
-    >>> choose((Value(3.0),), "auto", scope=None, depth=None, force=False).units
-    False
+    >>> from viz.theme import LIGHT
+    >>> choose([Value(3.0)], "auto", LIGHT, digits=3).words
+    'every scalar (1)'
 
-    Raises ValueError for an unknown level, and for more cards than 2,000 without force.
+    Raises ValueError for an unknown level, and for more than 2,000 cards and rows without force.
     """
-    if detail not in DETAILS:
-        raise ValueError(f"detail must be one of {', '.join(map(repr, DETAILS))}, got {detail!r}")
-    if detail == "layers":
-        return Summary(*roots, scope=scope, depth=depth)
+    if detail not in ("auto", *LEVELS):
+        raise ValueError(f"detail must be one of {', '.join(map(repr, ('auto', *LEVELS)))}, got {detail!r}")
+
+    def picture_at(level: Level) -> Picture:
+        return level.picture(level.content(*roots, scope=scope, depth=depth), theme, digits, paths)
+
     if detail == "auto":
-        summary = Summary(*roots, scope=scope, depth=depth)
-        if len(summary.values) > LOOKED_AT:
+        *finer, coarsest = LEVELS.values()
+        summary = picture_at(coarsest)
+        if summary.scalars > MOST_TRIED_SCALARS:
             return summary
-        for units, most in ((False, SCALARS), (True, UNITS)):
-            graph = Graph(*roots, units=units, scope=scope, depth=depth)
-            if len(graph.cards) <= most and is_legible(graph):
-                return graph
-        return summary
-    graph = Graph(*roots, units=detail == "units", scope=scope, depth=depth)
-    count = len(graph.cards) + sum(len(card.rows) for card in graph.cards)
-    if not force and count > MOST:
-        what = "card and row" if graph.units else "scalar"
+        return next((picture for picture in map(picture_at, finer) if picture.is_readable), summary)
+    picture = picture_at(LEVELS[detail])
+    count, piece = picture.pieces
+    if not force and count > MOST_PIECES:
         raise ValueError(
-            f"a picture of every {what} shows up to {MOST:,} well: to draw all {count:,}, pass force=True (--force); "
-            "detail='layers' sums them up"
+            f"a picture of every {piece} shows up to {MOST_PIECES:,} well: to draw all {count:,}, pass force=True "
+            "(--force); detail='layers' sums them up"
         )
-    return graph
-
-
-def is_legible(graph: Graph) -> bool:
-    """Estimate whether the type on the cards can be read when the picture fills a slide.
-
-    >>> is_legible(Graph(Value(3.0)))
-    True
-    """
-    rank: dict[Value, int] = {}
-    parents = defaultdict(list)
-    for edge in graph.edges:
-        parents[graph.card_of[edge.child].value].append(graph.card_of[edge.parent].value)
-    heights: dict[int, int] = defaultdict(int)
-    for card in sorted(graph.cards, key=lambda card: graph.number[card.value]):
-        rank[card.value] = 1 + max((rank.get(parent, 0) for parent in parents[card.value]), default=0)
-        heights[rank[card.value]] += 55 + 15 * len(card.rows)
-    return len(heights) * 145 <= WIDTH and max(heights.values()) <= HEIGHT
+    return picture

@@ -6,11 +6,11 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and what stands in for it elsewhere
-FONTS = Path(__file__).parent / "fonts"
-FILES = {False: FONTS / "DejaVuSans.ttf", True: FONTS / "DejaVuSans-Bold.ttf"}  # by bold
-LINE = 1.2  # the height of a line, in font sizes
-WIDE = 1.0  # a character that the font lacks, in font sizes: an ideograph's square
+FAMILY = "DejaVu Sans,Verdana,sans-serif"  # the shipped font, and its substitutes where a viewer has it not
+FONT_FOLDER = Path(__file__).parent / "fonts"
+FONT_FILES = {False: FONT_FOLDER / "DejaVuSans.ttf", True: FONT_FOLDER / "DejaVuSans-Bold.ttf"}  # bold or not
+LINE_HEIGHT = 1.2  # in font sizes
+MISSING_WIDTH = 1.0  # of a character that the font lacks, in font sizes: most are ideographs, which are square
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -20,13 +20,13 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     (19.48, 20.84)
     """
     advances = _advances(bold)
-    return size * sum(advances.get(ord(character), WIDE) for character in text)
+    return size * sum(advances.get(ord(character), MISSING_WIDTH) for character in text)
 
 
 @lru_cache
 def _advances(bold: bool) -> dict[int, float]:
     """Read the advance width of every character, in font sizes: tables cmap (format 4) and hmtx of a TrueType file."""
-    content = FILES[bold].read_bytes()
+    content = FONT_FILES[bold].read_bytes()
 
     def numbers(layout: str, place: int) -> tuple[int, ...]:
         return struct.unpack_from(f">{layout}", content, place)

@@ -1,6 +1,7 @@
 """First things on top: some versions of Graphviz stack the frames of a picture from the bottom up.
 
-So the layout is read back, and where the first frame came out below the second, the statements are turned round.
+So the layout is read, and where the first frame came out below the second, the statements are turned round. They are
+text here, as for any renderer: whoever calls `draw_dot` may add statements of their own.
 """
 
 from __future__ import annotations
@@ -11,46 +12,48 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-ATTEMPTS = 4
-PATIENCE = 3  # seconds: a layout that takes long is taken as it comes
+MOST_ATTEMPTS = 4
+PATIENCE = 3  # seconds, after which a layout is taken as it came out
 
 
 @dataclass(eq=False)
-class Block:
-    """The statements of a graph or a frame: lines, and the blocks of the frames in it."""
+class Subgraph:
+    """The statements of a graph or a frame: lines, and the subgraphs of the frames inside."""
 
-    lines: list[str | Block] = field(default_factory=list)
+    lines: list[str | Subgraph] = field(default_factory=list)
     turned: bool = False
 
     def text(self) -> Iterator[str]:
-        """Yield the lines; where the block is turned round, those of cards and frames in reverse."""
+        """Yield the lines; those of cards and frames in reverse, where the subgraph is turned round."""
         placed = [item for item in self.lines if _is_placed(item)]
         order = iter(reversed(placed) if self.turned else placed)
         for item in self.lines:
             chosen = next(order) if _is_placed(item) else item
-            if isinstance(chosen, Block):
+            if isinstance(chosen, Subgraph):
                 yield from chosen.text()
             else:
                 yield chosen
 
     @property
-    def frames(self) -> list[Block]:
-        """The frames that lie in the block, in their order."""
-        return [item for item in self.lines if isinstance(item, Block)]
+    def frames(self) -> list[Subgraph]:
+        """The frames directly inside, in the order of their statements."""
+        return [item for item in self.lines if isinstance(item, Subgraph)]
 
-    def all(self) -> Iterator[Block]:
-        """Yield the block, and those within it, at any depth."""
+    def all(self) -> Iterator[Subgraph]:
+        """Yield the subgraph itself, and all within it, at any depth."""
         yield self
         for frame in self.frames:
             yield from frame.all()
 
     def cards(self) -> Iterator[str]:
-        """Yield the names of the cards in the block, at any depth."""
-        for block in self.all():
-            yield from (item.split(maxsplit=1)[0] for item in block.lines if isinstance(item, str) and _is_placed(item))
+        """Yield the names of the cards within, at any depth."""
+        for subgraph in self.all():
+            yield from (
+                item.split(maxsplit=1)[0] for item in subgraph.lines if isinstance(item, str) and _is_placed(item)
+            )
 
     def disorder(self, places: dict[str, Place]) -> int:
-        """Return how many more of its neighbouring frames, and cards, stand bottom up than top down."""
+        """Return how many more pairs of neighbouring frames, and of cards, stand bottom up than top down."""
         frames = [list(frame.cards()) for frame in self.frames]
         cards = [[item.split(maxsplit=1)[0]] for item in self.lines if isinstance(item, str) and _is_placed(item)]
         return sum(
@@ -62,24 +65,24 @@ class Block:
 
 
 class Place(NamedTuple):
-    """Where a card or a frame lies, y upwards."""
+    """Where a card or a frame lies: y is that of its middle, and grows upwards."""
 
     left: float
     right: float
     y: float
 
 
-def _is_placed(item: str | Block) -> bool:
-    return isinstance(item, Block) or (item[2:3].isdigit() and " -> " not in item.partition("[")[0])
+def _is_placed(item: str | Subgraph) -> bool:
+    return isinstance(item, Subgraph) or (item[2:3].isdigit() and " -> " not in item.partition("[")[0])
 
 
-def _parse(dot: str) -> Block:
-    stack = [Block()]
+def _parse(dot: str) -> Subgraph:
+    stack = [Subgraph()]
     for line in dot.split("\n"):
         if line.startswith("  subgraph "):
-            block = Block()
-            stack[-1].lines.append(block)
-            stack.append(block)
+            inner = Subgraph()
+            stack[-1].lines.append(inner)
+            stack.append(inner)
         stack[-1].lines.append(line)
         if line == "  }":
             stack.pop()
@@ -94,24 +97,25 @@ def upright(dot: str, lay_out: Callable[[str], str]) -> str:
     >>> upright(dot, bottom_up).split()[3]
     'b'
 
-    `lay_out` makes a layout of DOT, in Graphviz's format "plain".
+    `lay_out` returns the layout of DOT in Graphviz's format "plain".
     """
     graph, began = _parse(dot), time.monotonic()
     best, least = dot, None
-    from_left = "rankdir=TB" not in dot.partition("label=<")[0]  # else nothing is on top by chance
-    for attempt in range(ATTEMPTS if from_left else 1):
+    # Where a graph runs downwards, frames lie beside each other, and none is on top by chance.
+    from_left = "rankdir=TB" not in dot.partition("label=<")[0]
+    for attempt in range(MOST_ATTEMPTS if from_left else 1):
         if attempt and time.monotonic() - began > PATIENCE:
             break
         text = "\n".join(graph.text())
         places = _places(lay_out(text))
-        disorder = {block: block.disorder(places) for block in graph.all()}
+        disorder = {subgraph: subgraph.disorder(places) for subgraph in graph.all()}
         total = sum(disorder.values())
         if least is None or total < least:
             best, least = text, total
-        wrong = [block for block, more in disorder.items() if more > 0]
+        wrong = [subgraph for subgraph, more in disorder.items() if more > 0]
         if not wrong:
             break
-        for turned in {inner for block in wrong for inner in block.all()}:
+        for turned in {inner for subgraph in wrong for inner in subgraph.all()}:
             turned.turned = not turned.turned
     return best
 

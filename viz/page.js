@@ -25,7 +25,7 @@ function foldTo(depth) {
 }
 
 const READABLE = 0.75;
-let scale = null; // null: as large as fits, but readable; what does not fit is scrolled to
+let scale = null; // null: as large as fits, but readable, with scroll bars where the graph does not fit
 function zoom() {
   const stage = $("stage");
   const fits = Math.min((stage.clientWidth - 24) / drawn.width, (stage.clientHeight - document.querySelector(".legend").offsetHeight - 24) / drawn.height);

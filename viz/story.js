@@ -1,13 +1,13 @@
 "use strict";
-// The page of one computation: a graph that is laid out and drawn here, and a place in its story.
+// The page of one computation: its graph, which the scripts lay out and draw, and the step of its story that is shown.
 //
-// `story` (page.py) has cards, values and steps, all texts ready. What is drawn depends on two things only: which
-// frames are folded, and how many steps have been made. Text goes in as text, never as HTML.
+// `story`, which page.py writes, has cards, values and steps, with all texts ready. What is drawn depends on two things
+// only: which frames are folded, and how many steps have been made. Texts are inserted as text, never as HTML.
 
 const story = JSON.parse(document.getElementById("story").textContent);
 const { values, steps } = story;
 
-// What the steps say about each value: when it is computed, when it hands its gradient on, what its gradient is when.
+// By the steps: when each value is computed, when it hands its gradient on, and what its gradient is after each share.
 values.forEach((value, id) => Object.assign(value, { id, forward: value.parents.length ? Infinity : 0, backward: Infinity, received: [], children: [] }));
 steps.forEach((step, at) => {
   if (step.kind === "forward") values[step.value].forward = at;

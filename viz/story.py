@@ -1,8 +1,8 @@
 """The story of a computation: every step forward and backward, in words and numbers.
 
-Forward, a step computes one value from others. Backward, it takes one value's gradient and adds its share to each
-operand's: gradient times local derivative. Nothing is read from `grad`: the story is that of one backward pass
-that starts from a gradient of 1.
+Forward, a step computes one value from others. Backward, a step takes one value's gradient, and adds to the gradient of
+each operand its share: gradient times local derivative. Nothing is read from `grad`: the story is that of one backward
+pass that starts from a gradient of 1.
 """
 
 # ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from scalargrad import Value, topological_order
 from scalargrad.modes import ieee
+from scalargrad.node import rule_of
 from scalargrad.op import ATOM, Op
 from scalargrad.ops import mul, neg
 from viz.deck import role
@@ -23,10 +24,10 @@ from viz.graph import LEAVES
 from viz.text import number
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
-NUDGE = 0.001  # what a check adds to a number
-LONGEST = 48  # characters of a formula that stands for a value without a label
+NUDGE = 0.001  # what a check of a gradient adds to the leaf's number
+LONGEST_FORMULA = 48  # characters: a value without a label is called by its formula, unless that is longer
 
-# What an operation does to the gradient that passes it, for a reader who sees it for the first time.
+# What each operation does to the gradient that passes through, for a reader who sees a gradient for the first time.
 RULES = {
     "add": "A sum hands its gradient to each of its terms, unchanged.",
     "sub": "A difference hands its gradient to the first term unchanged, and to the second with the sign turned.",
@@ -78,12 +79,12 @@ class Share(NamedTuple):
 
     formula    as in `∂loss/∂z₁ += ∂loss/∂h₁·cos(z₁)`
     numbers    the same in numbers, with the result
-    amount     the result
+    amount     the share itself: gradient times local derivative
     total      the operand's gradient after this step
     """
 
     parent: Value
-    slot: int  # which operand it is
+    slot: int  # the operand's place among the parents
     local: float
     formula: str
     numbers: str
@@ -92,10 +93,10 @@ class Share(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: the value that it computes, or whose gradient it hands on to its operands.
+    """One step: a value is computed, or the value's gradient is handed on to its operands.
 
     kind    "given", "forward", "turn", "backward" or "done"
-    line    the formula of the value, with its result in numbers where it is computed
+    line    the formula of the value; where it is computed, the same in numbers, with the result
     words   what happens, and why
     """
 
@@ -119,17 +120,18 @@ class Story:
     done y
 
     names      how each value is called: its label, the formula of a short one, or v and its number
-    numbered   the values that are called by a number, which their cards have to tell
+    numbered   the values that are called v and a number: their cards have to tell it
+    use_count  how many times each value is used as an operand
     gradients  of each value, from this backward pass
     """
 
     def __init__(self, root: Value, digits: int = 3) -> None:
         self.root, self.digits = root, digits
         self.order = topological_order(root)
-        self.uses = dict.fromkeys(self.order, 0)
+        self.use_count = dict.fromkeys(self.order, 0)
         for child in self.order:
             for parent in child.parents:
-                self.uses[parent] += 1
+                self.use_count[parent] += 1
         self.names: dict[Value, Typeset] = {}
         self.formulas: dict[Value, Typeset] = {}
         self.numbered: set[Value] = set()
@@ -150,7 +152,7 @@ class Story:
             name = constant(value.data)
         else:
             name = self.formulas.get(value, Typeset(""))
-            if not 0 < len(name) <= LONGEST:
+            if not 0 < len(name) <= LONGEST_FORMULA:
                 name = Typeset(label(f"v{index}"))
                 self.numbered.add(value)
         self.names[value] = name
@@ -174,7 +176,7 @@ class Story:
         return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
 
     def equation(self, value: Value) -> str:
-        """Write `h₁ = relu(z₁)`, or the formula alone where it is the name.
+        """Write `h₁ = relu(z₁)`, or the name alone where the formula is the name, or there is none.
 
         >>> y = Value(3.0, label="x") * 2
         >>> Story(y).equation(y)
@@ -184,7 +186,7 @@ class Story:
         return str(name) if formula in (None, name) else f"{name} = {formula}"
 
     def locals(self, value: Value) -> Iterator[tuple[int, Typeset | None, float]]:
-        """Yield, for each operand that takes a gradient, its place, the local derivative's formula, and its number.
+        """Yield, for each operand that takes a gradient, its place, and the local derivative as formula and number.
 
         >>> y = Value(3.0, label="x") ** 2
         >>> list(Story(y).locals(y))
@@ -196,22 +198,23 @@ class Story:
                 yield index, local_derivative(value, index, self.names[value], operands), local
 
     def check(self, leaf: Value) -> str:
-        """Compute everything again with one leaf a little larger, and compare with what its gradient foretells.
+        """Compute everything again with one leaf a little larger, and compare with what the leaf's gradient foretells.
 
         >>> x = Value(3.0, label="x")
         >>> Story(x * x).check(x)
         'with x larger by 0.001, y is 9.006001: it grows by 0.006001, and ∂y/∂x foretells 0.006000'
 
-        Empty where an operation cannot be computed again, because it was made by hand, or where it overflows.
+        The text is empty where an operation was made by hand, so that nothing can compute it again, or overflows.
         """
         numbers = {value: value.data for value in self.order}
         numbers[leaf] += NUDGE
         for value in self.order:
             if value.parents:
-                if not isinstance(value.operation, Op) or value._by_hand:
+                op = rule_of(value)
+                if op is None:
                     return ""
                 with ieee():
-                    numbers[value] = value.operation(*[numbers[parent] for parent in value.parents])
+                    numbers[value] = op(*[numbers[parent] for parent in value.parents])
         name, root = self.names[leaf], self.names[self.root]
         change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
         if not isfinite(change) or not isfinite(told):
@@ -234,7 +237,7 @@ class Story:
         yield Step("turn", root, (self.derivative(root), "= 1"), TURN.format(root=name, value=self.number(root.data)))
         self.gradients = dict.fromkeys(self.order, 0.0)
         self.gradients[root] = 1.0
-        waiting = dict(self.uses)
+        waiting = dict(self.use_count)
         for value in reversed(computed):
             shares = tuple(self._shares(value))
             yield Step("backward", value, (self.equation(value), ""), self._words(value, waiting), shares)
@@ -253,7 +256,7 @@ class Story:
             parent = value.parents[index]
             amount = local * gradient
             self.gradients[parent] += amount
-            sign = "+=" if self.uses[parent] > 1 else "="
+            sign = "+=" if self.use_count[parent] > 1 else "="
             slope = rounded(local, self.digits)
             named = _product(self.derivative(value), formula or slope)
             numbers = _product(rounded(gradient, self.digits), formula if formula in ("1", "−1") else slope)
@@ -269,8 +272,8 @@ class Story:
             words.append(CHAIN_RULE.format(root=self.names[value]))
         for parent in dict.fromkeys(value.parents):
             waiting[parent] -= value.parents.count(parent)
-            if self.uses[parent] > 1 and parent.kind != "constant":
-                times = "twice" if self.uses[parent] == 2 else f"{self.uses[parent]} times"
+            if self.use_count[parent] > 1 and parent.kind != "constant":
+                times = "twice" if self.use_count[parent] == 2 else f"{self.use_count[parent]} times"
                 left = (
                     f"{waiting[parent]} more to come" if waiting[parent] else "this was the last, the sum is complete"
                 )
@@ -281,14 +284,16 @@ class Story:
 def _applied(value: Value, operands: list[Typeset]) -> Typeset:
     op = value.operation
     if isinstance(op, Op):
-        return Typeset.apply(op, *operands)
+        typeset: Typeset = op(*operands)
+        return typeset
     return Typeset(f"{label(op or 'f')}({', '.join(operands)})")
 
 
 def _product(gradient: Typeset, slope: Typeset) -> Typeset:
     if slope == "1":
         return gradient
-    return Typeset.apply(neg, gradient) if slope == "−1" else Typeset.apply(mul, gradient, slope)
+    product: Typeset = neg(gradient) if slope == "−1" else mul(gradient, slope)
+    return product
 
 
 def _rule(value: Value) -> str:
@@ -299,7 +304,7 @@ def _rule(value: Value) -> str:
 
 
 def _frame_by_frame(order: list[Value]) -> Iterator[Value]:
-    """Yield what is computed, operands first, and what belongs together one after another."""
+    """Yield the values that are computed: operands before results, and the values of a scope one after another."""
     rank = {value: index for index, value in enumerate(order)}
     children: dict[Value, list[Value]] = {value: [] for value in order}
     waiting: dict[Value, int] = {}

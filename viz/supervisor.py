@@ -1,7 +1,7 @@
-"""A program that runs a renderer: in a folder of its own, for so long at most, and no longer than who asked for it lives.
+"""A program that runs a renderer in a folder of its own, with a time limit, and no longer than its own caller lives.
 
-Whoever asks holds its standard input open. When that ends, by whatever end, the renderer is killed and its folder is
-removed. It is run by its path, with nothing but the standard library.
+The caller holds the supervisor's standard input open. When the caller ends, by whatever end, the renderer is killed and
+its folder is removed. The supervisor is run by its path, without site-packages: it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-TOOK_TOO_LONG = 124  # the exit status, as of `timeout`
-LONGEST = 4096  # bytes of what a renderer says that are handed on
+TOOK_TOO_LONG = 124  # the exit status where the time limit ended a renderer, as `timeout` has it
+LONGEST_MESSAGE = 4096  # bytes: of what a renderer says, the end is handed on
 
 
 class Done(NamedTuple):
@@ -35,8 +35,8 @@ def run(command: list[str], dot: bytes, fonts: str, limit: float, lifeline: int 
     b'digraph {}'
 
     fonts     the settings of Fontconfig
-    limit     seconds that it may take
-    lifeline  a descriptor: when what can be read from it ends, so does the renderer
+    limit     seconds that the renderer may take
+    lifeline  a file descriptor: when what can be read there ends, the renderer is killed
     """
     with tempfile.TemporaryDirectory(prefix="scalargrad-", ignore_cleanup_errors=True) as folder:
         settings = Path(folder, "fonts.conf")
@@ -68,7 +68,7 @@ def run(command: list[str], dot: bytes, fonts: str, limit: float, lifeline: int 
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process, with those that it started."""
+    """Kill a process, and all processes that were started by it."""
     if process.poll() is None:
         with suppress(OSError):
             if hasattr(os, "killpg"):
@@ -78,19 +78,19 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Run the renderer of the command line; the standard input has DOT, of so many bytes, and is the lifeline."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # who asked gets them too, and its end is waited for
+    """Run the renderer that the command line names. The standard input gives it DOT, and is the lifeline after that."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the caller gets these, too: the supervisor waits for its end
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: None)
     size, limit, fonts, *command = sys.argv[1:]
     dot = sys.stdin.buffer.read(int(size))
     done = run(command, dot, fonts, float(limit), lifeline=0)
-    with suppress(OSError):  # nobody is there any more
+    with suppress(OSError):  # the caller is there no more
         sys.stdout.buffer.write(done.output)
-        sys.stderr.buffer.write(done.said[-LONGEST:])
+        sys.stderr.buffer.write(done.said[-LONGEST_MESSAGE:])
         sys.stdout.flush()
         sys.stderr.flush()
-    sys.exit(done.status if done.status >= 0 else 128 - done.status)  # a signal is 128 and its number, as in a shell
+    sys.exit(done.status if done.status >= 0 else 128 - done.status)  # 128 and the number of a signal, as in a shell
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """HTML-like labels, measured and drawn as SVG: for a Graphviz that was built without them.
 
-Only what this package writes: tables of cells that hold a table or one line of text, with FONT and B.
+The labels may hold what this package writes: tables of cells that hold a table or one line of text, with FONT and B.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import NamedTuple, TypeAlias
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
-from viz.metrics import LINE, text_width
+from viz.metrics import LINE_HEIGHT, text_width
 
-BASELINE = 0.946  # below the top of a line, in font sizes
+BASELINE = 0.946  # how far the baseline lies below the top of a line, in font sizes
 
 
 class Font(NamedTuple):
-    """What a text is set in."""
+    """The size, colour and weight of a text."""
 
     size: float
     color: str
@@ -26,7 +26,7 @@ class Font(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A place in a picture, y downwards."""
+    """A rectangle in a picture; y grows downwards."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Box(NamedTuple):
     height: float
 
     def shrunk(self, inset: float) -> Box:
-        """Return the place inside a margin.
+        """Return the rectangle inside a margin.
 
         >>> Box(0, 0, 10, 8).shrunk(2)
         Box(x=2, y=2, width=6, height=4)
@@ -44,7 +44,7 @@ class Box(NamedTuple):
 
 def _rectangle(box: Box, fill: str, color: str, border: float) -> str:
     edge = f' stroke="{color}" stroke-width="{border:g}"' if border else ""
-    x, y, width, height = box.shrunk(border / 2)  # a border is drawn on both sides of its line
+    x, y, width, height = box.shrunk(border / 2)  # SVG draws a border on both sides of the outline
     return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{fill}"{edge}/>'
 
 
@@ -62,25 +62,25 @@ class Line:
     def size(self) -> tuple[float, float]:
         """Width and height."""
         widths = sum(text_width(text, font.size, bold=font.bold) for text, font in self.pieces)
-        return widths, LINE * max((font.size for _, font in self.pieces), default=0.0)
+        return widths, LINE_HEIGHT * max((font.size for _, font in self.pieces), default=0.0)
 
     def draw(self, box: Box, align: str = "LEFT") -> Iterator[str]:
         """Draw the line in a box, in the middle of its height."""
         width, height = self.size
         x = box.x + (box.width - width) * {"LEFT": 0.0, "RIGHT": 1.0}.get(align, 0.5)
-        y = box.y + (box.height - height) / 2 + height / LINE * BASELINE
+        y = box.y + (box.height - height) / 2 + height / LINE_HEIGHT * BASELINE
         for text, font in self.pieces:
             weight = ' font-weight="bold"' if font.bold else ""
             yield (
                 f'<text xml:space="preserve" x="{x:.2f}" y="{y:.2f}" font-size="{font.size:g}" '
-                f'fill="{font.color}"{weight}>{escape(text)}</text>'
+                f'fill="{font.color}"{weight}>{escape(text, quote=False)}</text>'
             )
             x += text_width(text, font.size, bold=font.bold)
 
 
 @dataclass
 class Cell:
-    """A cell of a table: its content, and the attributes as they are written."""
+    """A cell of a table: the content, and the attributes as written."""
 
     content: Label
     attributes: dict[str, str]
@@ -92,12 +92,12 @@ class Cell:
 
     @property
     def inset(self) -> float:
-        """What lies between its edge and its content."""
+        """The distance between the cell's edge and its content."""
         return self.number("CELLPADDING", self.padding) + self.number("BORDER")
 
     @property
     def span(self) -> int:
-        """How many columns it takes."""
+        """How many columns the cell takes."""
         return int(self.attributes.get("COLSPAN", 1))
 
     @property
@@ -107,7 +107,7 @@ class Cell:
         return max(width, self.number("WIDTH")), max(height, self.number("HEIGHT"))
 
     def draw(self, box: Box) -> Iterator[str]:
-        """Draw the cell in a box: its ground, its border, its content."""
+        """Draw the cell in a box: ground, border and content."""
         fill, border = self.attributes.get("BGCOLOR", "none"), self.number("BORDER")
         if fill != "none" or border:
             yield _rectangle(box, fill, self.attributes.get("COLOR", "#000000"), border)
@@ -120,7 +120,7 @@ class Cell:
 
 @dataclass
 class Table:
-    """Rows of cells. What room it is given beyond its least size is shared out evenly to rows and columns."""
+    """Rows of cells. Where a table gets more than its least size, rows and columns share the rest evenly."""
 
     rows: list[list[Cell]]
     spacing: float
@@ -171,7 +171,7 @@ class Table:
             y += height + higher + self.spacing
 
     def ports(self, box: Box) -> Iterator[tuple[str, Box]]:
-        """Place the cells that have a name for edges."""
+        """Place the cells where edges may end, which have a name for that."""
         for cell, place in self.cells(box):
             if "PORT" in cell.attributes:
                 yield cell.attributes["PORT"], place
@@ -195,7 +195,7 @@ def parse(label: str, font: Font) -> Label:
     >>> parse("<B>a &lt; b</B>", Font(10, "#000000"))
     Line(pieces=[('a < b', Font(size=10, color='#000000', bold=True))])
     """
-    # In DOT a backslash is doubled, where it would begin an escape of Graphviz's own.
+    # In DOT a backslash stands doubled: a single one would begin an escape of Graphviz's own.
     element = ET.fromstring(f"<L>{label}</L>".replace("\\\\", "\\"))  # noqa: S314 - this package wrote it
     return _label(element, font)
 

@@ -1,5 +1,5 @@
 "use strict";
-// The graph in words: what a step does, all about one card, why a gradient is what it is, and the whole story as text.
+// The graph in words: what a step does, the details of a card, why a gradient is what it is, the whole story as text.
 
 // What a step says
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from math import isinf, isnan
-from xml.sax.saxutils import escape
 
 from scalargrad import Op, Value
 
@@ -24,8 +24,17 @@ def operation(value: Value) -> str:
     return value.operation.symbol if isinstance(value.operation, Op) else value.operation
 
 
+def check_digits(digits: int) -> None:
+    """Raise ValueError where a number cannot have so many decimals.
+
+    >>> check_digits(3)
+    """
+    if not isinstance(digits, int) or digits < 0:
+        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+
+
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
-    """Write a number with so many decimals, or in scientific notation where these would not show it well.
+    """Write a number with so many decimals, or in scientific notation where decimals would not show the number well.
 
     >>> number(-0.6164), number(0.0), number(0.0000123), number(0.758, signed=True)
     ('−0.616', '0', '1.23e−5', '+0.758')
@@ -64,15 +73,27 @@ def symbol(op: str) -> str:
     return _SYMBOLS.get(op, op)
 
 
+def called(value: Value, *, running_sum: bool = False) -> str:
+    """Return what a value is called on the way along a path: its label, or else its operation, or else its number.
+
+    >>> called(Value(3.0, label="x1")), called(Value(3.0) * 2), called(Value(3.0))
+    ('x₁', '×', '3.000')
+    """
+    if value.label:
+        return name(value.label)
+    return "Σ" if running_sum else symbol(operation(value)) or number(value.data)
+
+
 def html(text: str, longest: int = 40) -> str:
     """Make any text safe in an HTML-like label: one line, not too long, escaped.
 
     >>> html("a < b" + chr(10) + "& c")
     'a &lt; b &amp; c'
     """
-    line = " ".join(str(text).split()) or " "  # to Graphviz an empty element is an error
+    line = " ".join(str(text).split()) or " "  # Graphviz refuses an empty element
     if len(line) > longest:
         line = line[: longest - 1] + "…"
-    # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash
-    # would begin one of Graphviz's own escapes (\\N is the node's name), so it is doubled.
-    return escape("".join(c if c.isprintable() else "\ufffd" for c in line), {'"': "&quot;", "\\": "\\\\"})
+    # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash is
+    # doubled: a single one would begin an escape of Graphviz's own, as in \\N, the node's name.
+    plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return escape(plain, quote=False).replace('"', "&quot;").replace("\\", "\\\\")

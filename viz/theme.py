@@ -1,12 +1,12 @@
-"""The colours of a picture: one table a theme, nothing else."""
+"""The colours of pictures and pages, a table for each theme."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Style(NamedTuple):
-    """How the card of one role is painted."""
+    """How the cards of one role are painted."""
 
     fill: str
     border: str
@@ -21,11 +21,11 @@ class Theme(NamedTuple):
     muted: str
     chip: str
     chip_ink: str
-    frames: tuple[str, str]  # fills of the frames around cards, outermost first, in turns
+    frames: tuple[str, str]  # fills of the frames around cards, in turns from the outermost inwards
     frame_border: str
-    edges: dict[str, str]  # by the sign of the gradient that flows back: lines, and
-    signs: dict[str, str]  # the same for text, which needs more contrast
-    roles: dict[str, Style]
+    edges: dict[str, str]  # lines, by the sign of the gradient that flows back along them; "" where none does
+    signs: dict[str, str]  # numbers, by the sign of the gradient that they tell: text needs more contrast than lines
+    roles: dict[str, Style]  # cards and blocks, by the role of what they show
 
 
 LIGHT = Theme(
@@ -68,11 +68,13 @@ DARK = Theme(
     },
 )
 
-THEMES = {"light": LIGHT, "dark": DARK}
+ThemeName = Literal["light", "dark"]
+
+THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 
 def faded(theme: Theme) -> Theme:
-    """Return the theme of what stands back in a picture.
+    """Return a theme in paler colours, for what stands back in a picture behind the paths that are highlighted.
 
     >>> faded(LIGHT).ink
     '#C1C3C4'

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad.files import write
-from viz.page import _asset, filled
+from viz import text
+from viz.page import asset, filled
 from viz.recording import Recording
 from viz.typeset import label
 
-MOST = 250_000  # numbers of parameters that a page holds, about 2 MB; of a longer run it shows evenly chosen steps
+MOST_NUMBERS = 250_000  # parameters and gradients on a page, about 2 MB: of a longer run, some steps are shown
 
 STAGE = """\
   <section id="stage" aria-label="Training run" tabindex="-1">
@@ -45,18 +46,17 @@ def training(
     """
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {recording!r}")
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"digits must be a whole number, 0 or more, got {digits!r}")
+    text.check_digits(digits)
     if not recording.losses:
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
-    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, _asset("training.css"))
+    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, asset("training.css"))
     return write(path, content)
 
 
 def shown_steps(steps: int, most: int) -> list[int]:
-    """Choose evenly, the first and the last among them.
+    """Choose steps evenly, the first and the last among them.
 
     >>> shown_steps(10, 4), shown_steps(3, 4)
     ([0, 3, 6, 9], [0, 1, 2])
@@ -67,9 +67,9 @@ def shown_steps(steps: int, most: int) -> list[int]:
 
 
 def _told(recording: Recording, digits: int) -> dict[str, Any]:
-    most = MOST // (2 * len(recording.parameters))
+    most = MOST_NUMBERS // (2 * len(recording.parameters))
     if most < 2:
-        raise ValueError(f"a page shows up to {MOST // 4:,} parameters, got {len(recording.parameters):,}")
+        raise ValueError(f"a page shows up to {MOST_NUMBERS // 4:,} parameters, got {len(recording.parameters):,}")
     steps = shown_steps(len(recording.losses), most)
     return {
         "digits": digits,
@@ -90,4 +90,4 @@ def _told(recording: Recording, digits: int) -> dict[str, Any]:
 
 
 def _rounded(x: float) -> float | str:
-    return float(f"{x:.4g}") if isfinite(x) else str(x)  # JSON knows no inf and no nan
+    return float(f"{x:.4g}") if isfinite(x) else str(x)  # JSON has no inf and no nan

