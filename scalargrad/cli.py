@@ -19,12 +19,12 @@ from typing import Any
 import scalargrad
 from scalargrad import files, worked
 from scalargrad.expression import CONSTANTS, EULER, Expression, ExpressionError
+from scalargrad.formula import parse
 from scalargrad.homework import checking as homework
 from scalargrad.homework import marks, reading
 from scalargrad.homework.answers import load_answers
 from scalargrad.homework.exercise import Exercise, friendly_problem, write_exercises
 from scalargrad.homework.toml import toml
-from scalargrad.symbolic import parse
 from scalargrad.value import Value
 from scalargrad.worked.derivation import written
 from scalargrad.worked.explanation import explain

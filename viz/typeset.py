@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from scalargrad import Value, ops
+from scalargrad.formula import Formula
 from scalargrad.ops import ATOM, SUM, Op, Text
-from scalargrad.symbolic import Formula
 from viz import text
 
 # Where a board has a better notation than a line of Python; fields state a minimal precedence, as in ops.py.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.symbolic import Formula, parse
+from scalargrad.formula import Formula, parse
 from scalargrad.worked.document import Line, Side, chain
 from scalargrad.worked.forward import summed
 from scalargrad.worked.sheet import Sheet, column, data, derivative, grads, printed

@@ -8,7 +8,8 @@ from points import POINTS
 
 from scalargrad import Value, ops
 from scalargrad.expression import Expression, ExpressionError
-from scalargrad.symbolic import Formula, parse, printed_number
+from scalargrad.formula import Formula, parse
+from scalargrad.latex import printed_number
 
 PARTIALS = [(op, i) for op in ops.TABLE.values() for i in range(len(op.partials))]
 
