@@ -17,7 +17,6 @@ from scalargrad.engine import no_grad as no_grad
 from scalargrad.engine import scope as scope
 from scalargrad.engine import source_lines as source_lines
 from scalargrad.jit import jit as jit
-from scalargrad.jit import vmap as vmap
 from scalargrad.numerical import GradientError as GradientError
 from scalargrad.numerical import check_gradients as check_gradients
 from scalargrad.ops import *
@@ -34,5 +33,6 @@ from scalargrad.tree import array as array
 from scalargrad.value import Value as Value
 from scalargrad.value import engine_name as engine_name
 from scalargrad.value import topological_order as topological_order
+from scalargrad.vmap import vmap as vmap
 
 __version__ = "0.1.0"

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
 from scalargrad.compiler.llvm import SAMPLES
-from scalargrad.compiler.machine import Kernel, compiling
+from scalargrad.compiler.machine import Kernel
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
+from scalargrad.forks import compiling
 from scalargrad.nn import is_parameter
 from scalargrad.ops import number
 from scalargrad.tree import (
