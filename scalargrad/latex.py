@@ -37,6 +37,17 @@ def printed_number(x: float, style: str = "text") -> Text:
     return Text(text, SUM if x < 0 else PRODUCT if e and style == "latex" else ATOM)
 
 
+def fixed(x: float, digits: int) -> str:
+    """Write a number with so many decimals; in scientific notation where it is huge, or would look like 0.
+
+    >>> fixed(2.5, 3), fixed(1e-9, 3), fixed(-0.0, 3)
+    ('2.500', '1.000e-09', '0.000')
+    """
+    shown = f"{x + 0.0:.{digits}f}"  # + 0.0 makes -0.0 a 0.0
+    hidden = x != 0 and float(shown) == 0
+    return f"{x:.{digits}e}" if hidden or abs(x) >= 1e15 else shown
+
+
 def printed_name(name: str, style: str = "text") -> str:
     """Print a name, as `name_in_latex` does or as it is.
 

@@ -28,7 +28,8 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     """Call a function with Values that have no number, and return the program that this records.
 
     >>> print(trace(Callee(lambda x: x * x), [3.0], {}).program)
-    return x*x
+    t1 = x*x
+    return t1
 
     None where the result depends on what a transform is about that is under way elsewhere. Raises TracingError where the
     function asks for the number of a traced Value, TypeError where it takes or returns what cannot be in a program.

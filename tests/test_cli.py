@@ -12,6 +12,7 @@ import pytest
 
 from scalargrad import Value, cli, ops
 from scalargrad.expression import Expression, ExpressionError
+from scalargrad.homework import checking, reading
 
 ROOT = Path(__file__).parent.parent
 ASSIGNMENT = str(ROOT / "examples" / "four_three_two.toml")
@@ -297,13 +298,13 @@ def test_failures_in_the_midst_are_one_message(run, monkeypatch, failure, status
     def fail(path):
         raise failure
 
-    monkeypatch.setattr(cli.reading, "load", fail)
+    monkeypatch.setattr(reading, "load", fail)
     for command in (["solve"], ["check", "a.toml"], ["read"]):
         assert run(command[0], "p.toml", *command[1:]) == (status, "", said)
 
 
 def test_a_mistake_of_ours_is_shown_and_is_no_wrong_answer(run, monkeypatch):
-    monkeypatch.setattr(cli.homework, "check", lambda *_: {}["nothing"])
+    monkeypatch.setattr(checking, "check", lambda *_: {}["nothing"])
     answers = str(ROOT / "examples" / "published_answers.toml")
     status, out, err = run("check", ASSIGNMENT, answers)
     assert (status, out) == (2, "")
