@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
 
-from scalargrad.tree import is_object
+from scalargrad.objects import is_object
 
 
 class Callee:
@@ -59,8 +58,10 @@ class Callee:
         ['x', 'x1']
         """
         if len(self._names) != count:
+            from inspect import signature  # which takes longer to import than all of this package's transforms
+
             try:
-                parameters = list(inspect.signature(self.inner).parameters.values())
+                parameters = list(signature(self.inner).parameters.values())
             except (TypeError, ValueError):
                 parameters = []
             known = [p.name for p in parameters if p.kind <= p.POSITIONAL_OR_KEYWORD][:count]

@@ -17,8 +17,9 @@ from scalargrad.callee import Callee
 from scalargrad.engine import TracingError
 from scalargrad.forks import compiling
 from scalargrad.interned import Interned
+from scalargrad.objects import is_array
 from scalargrad.transforms import _active, _here
-from scalargrad.tree import Structure, is_array, take_apart
+from scalargrad.tree import Structure, take_apart
 from scalargrad.value import Value
 
 if TYPE_CHECKING:

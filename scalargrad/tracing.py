@@ -18,9 +18,12 @@ from scalargrad.compiler.calls import Trace
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.program import record
 from scalargrad.engine import tracing
+from scalargrad.objects import is_array
 from scalargrad.ops import number
+from scalargrad.reads import Reads
+from scalargrad.skeleton import Shape
 from scalargrad.transforms import active, is_active
-from scalargrad.tree import Reads, Shape, Structure, is_array, numbers_in, take_apart
+from scalargrad.tree import Structure, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 
 

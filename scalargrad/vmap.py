@@ -10,7 +10,8 @@ from typing import Any
 from scalargrad.callee import Callee
 from scalargrad.interned import Interned
 from scalargrad.jit import Jitted, jit
-from scalargrad.tree import is_array, take_apart
+from scalargrad.objects import is_array
+from scalargrad.tree import take_apart
 
 
 def vmap(
