@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from scalargrad.callee import Callee
 from scalargrad.engine import TracingError
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
     from scalargrad.compiler.calls import Compiled, Trace
     from scalargrad.compiler.program import Program
 
-Function = Callable[..., Any]
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+S = TypeVar("S")
 
 BACKENDS = ("llvm", "python")
 MOST_QUICK_CALLS = 8  # are tried one after another, before the general way
 MOST_PROGRAMS = 64  # that a function keeps, for as many structures of arguments: those that were used last
 
 
-def jit(function: Function, *, backend: str = "llvm", level: int | None = None) -> Jitted:
+def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = None) -> Jitted[P, R]:
     """Return a function that computes the same, compiled to machine code at its first call; a decorator, too.
 
     >>> from scalargrad import grad, sin
@@ -64,14 +67,14 @@ def jit(function: Function, *, backend: str = "llvm", level: int | None = None) 
     return Jitted(function, backend, level)
 
 
-class Jitted(Interned):
+class Jitted(Interned, Generic[P, R]):
     """A compiled function: see `jit`.
 
     >>> jit(abs)
     <abs compiled by llvm>
     """
 
-    def __init__(self, function: Function, backend: str, level: int | None) -> None:
+    def __init__(self, function: Callable[P, R], backend: str, level: int | None) -> None:
         self.function, self.backend, self.level = self.parts = function, backend, level
         self._callee = function if isinstance(function, Callee) else Callee(function)
         self._bound = self._callee.bound
@@ -80,24 +83,25 @@ class Jitted(Interned):
                 setattr(self, name, getattr(function, name))
         self._compiled: dict[Any, Compiled] = {}  # the latest last
         self._read: dict[Any, frozenset[tuple[int, int]]] = {}  # attributes that a program may depend on
-        self._quick: list[Function] = []  # for structures seen before, the newest first
+        self._quick: list[Callable[..., Any]] = []  # for structures seen before, the newest first
 
     def __repr__(self) -> str:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if self._bound:
-            arguments = (*self._bound, *arguments)
+    def __call__(self, *arguments: P.args, **keywords: P.kwargs) -> R:
+        given: tuple[Any, ...] = (*self._bound, *arguments) if self._bound else arguments
+        result: Any
         if not _active and not keywords:  # no transform is under way
             for call in self._quick:
-                result = call(*arguments)
+                result = call(*given)
                 if result is not NotImplemented:
                     return result
-        if not _here.get() and not _holds_values((arguments, keywords)):
-            result = self._call(arguments, keywords)
+        if not _here.get() and not _holds_values((given, keywords)):
+            result = self._call(given, keywords)
             if result is not NotImplemented:
                 return result
-        return self._callee.record(*arguments, **keywords)
+        result = self._callee.record(*given, **keywords)
+        return result
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call the compiled function; NotImplemented where it takes from outside what a transform is about."""
@@ -139,10 +143,16 @@ class Jitted(Interned):
         if all(alike != other for other, *_ in self._compiled):
             self._read.pop(alike, None)
 
+    @overload
+    def __get__(self, thing: None, kind: Any = None) -> Jitted[P, R]: ...
+
+    @overload
+    def __get__(self: Jitted[Concatenate[S, Q], R], thing: S, kind: Any = None) -> Callable[Q, R]: ...
+
     def __get__(self, thing: Any, kind: Any = None) -> Any:
         return self if thing is None else MethodType(self, thing)  # the method of a class
 
-    def program(self, *arguments: Any, **keywords: Any) -> Program:
+    def program(self, *arguments: P.args, **keywords: P.kwargs) -> Program:
         """Return the program that such arguments are computed by, to look at.
 
         >>> print(jit(lambda x: x * x + x * x).program(3.0))

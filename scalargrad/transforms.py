@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from operator import index
-from typing import Any, SupportsIndex
+from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
 from scalargrad.engine import _changed, again, cotangents, is_traced, local_slope, product, under_way
 from scalargrad.ops import ieee, number
@@ -20,6 +20,8 @@ from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
+P = ParamSpec("P")  # the arguments of a function: its derivative takes the same
+R = TypeVar("R")
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
 _active: set[Value] = set()
@@ -178,7 +180,7 @@ def _constant(x: Any) -> Value:
     return value
 
 
-def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, tuple[Any, Any]]:
     """Return a function that gives the function's value and its gradient.
 
     >>> value_and_grad(lambda x, y: x * x * y)(3.0, 2.0)
@@ -204,7 +206,7 @@ def _value_and_grad(
     return record.number(record.image.get(result, result)), record.out(gradient, record.inputs)
 
 
-def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives the function's gradient; see `value_and_grad`.
 
     >>> f = lambda x: x * x * x
@@ -218,7 +220,7 @@ def _grad(function: Function, argnums: int | Sequence[int], *arguments: Any, **k
     return _value_and_grad(function, argnums, *arguments, **keywords)[1]
 
 
-def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives all partial derivatives of all the function's results.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + 2 * x[1]])([3.0, 4.0])
@@ -231,7 +233,7 @@ def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named(_jacobian, function, argnums, None)
 
 
-def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacfwd(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return the `jacobian`, found forward: one walk for each number of the argument.
 
     >>> jacfwd(lambda x: (x, x * x))(3.0)
@@ -240,7 +242,7 @@ def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named(_jacobian, function, argnums, True)
 
 
-def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return the `jacobian`, found backward: one walk for each result.
 
     >>> jacrev(lambda x: (x, x * x))(3.0)
@@ -256,7 +258,7 @@ def _jacobian(
     return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
 
 
-def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives the second derivatives, as the `jacobian` of the gradient; exactly symmetric.
 
     >>> hessian(lambda x: x[0] * x[0] * x[1])([3.0, 4.0])
@@ -345,7 +347,7 @@ def _chosen(argnums: Any, count: int) -> list[int]:
     return chosen
 
 
-def _named(derivative: Function, function: Function, *options: Any) -> Function:
+def _named(derivative: Callable[..., R], function: Callable[P, Any], *options: Any) -> Callable[P, R]:
     """Bind a derivative to its function, under that one's name: a partial object, which can be pickled."""
     bound = partial(derivative, function, *options)
     for name in ("__name__", "__doc__"):

@@ -58,7 +58,7 @@ class Vmapped(Callee, Interned):
         super().__init__(function)
         self.function, self.in_axes, self.reduce = self.parts = function, in_axes, reduce
         self.__name__ = getattr(function, "__name__", "function")
-        self._jitted: Jitted | None = None
+        self._jitted: Jitted[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.__name__} mapped over samples{f', {self.reduce}' if self.reduce else ''}>"
