@@ -1,4 +1,4 @@
-"""What the tests of Value share: one suite runs over every engine."""
+"""Fixtures: every engine, over which one suite runs, and the command line."""
 
 import types
 
@@ -12,6 +12,22 @@ ENGINES["python"].Value = scalargrad.engine.PythonValue
 ENGINES["python"].topological_order = lambda *roots: scalargrad.engine._order(roots)
 if scalargrad.engine_name == "native":
     ENGINES["native"] = types.SimpleNamespace(**vars(scalargrad._engine), name="native")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line; return its exit status, what it printed, and its message."""
+    from scalargrad.cli import main
+
+    def run(*arguments):
+        try:
+            status = main(list(map(str, arguments)))
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture(params=ENGINES, scope="session")

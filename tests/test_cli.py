@@ -10,27 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from scalargrad import Value, cli, ops
+from scalargrad import Value, ops
 from scalargrad.expression import Expression, ExpressionError
 from scalargrad.homework import checking, reading
 
 ROOT = Path(__file__).parent.parent
 ASSIGNMENT = str(ROOT / "examples" / "four_three_two.toml")
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command line; return its exit status, what it printed, and its message."""
-
-    def run(*arguments):
-        try:
-            status = cli.main(arguments)
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def test_eval_prints_every_value_with_its_gradient(run):
