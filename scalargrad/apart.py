@@ -48,7 +48,7 @@ class _Apart:
             return self.unit(thing, thing.shape)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
             return self.number(thing, bool(above), in_module)
-        if isinstance(thing, typed_array):  # which cannot hold Values; a list behaves alike
+        if isinstance(thing, typed_array):  # an array.array cannot hold Values, and a list of its numbers behaves alike
             thing = thing.tolist()
         if isinstance(thing, (list, tuple, dict)) or kind is deque:
             return self.container(thing, name, above, in_module)
@@ -62,12 +62,12 @@ class _Apart:
         raise _refusal(thing, name)
 
     def number(self, thing: Any, in_object: bool, in_module: bool) -> Any:
-        # A traced number is no flag and no count: a branch, or a range, needs to know it.
+        # Flags and counts stay what they are: a branch, or a range, needs to know them, and a traced number is not known.
         kind = type(thing)
         is_flag = kind.__name__ in ("bool", "bool_")
         fixed = is_flag or (in_object and isinstance(thing, int))
         if in_module or (fixed if self.compiled else is_flag and in_object):
-            # 0.0 equals -0.0, and nan does not equal nan
+            # in hexadecimal, as 0.0 equals -0.0 and nan does not equal nan
             return (None, kind, thing, None) if isinstance(thing, int) else (None, float, number(thing).hex(), None)
         return self.unit(thing)
 
@@ -87,21 +87,23 @@ class _Apart:
         if isinstance(thing, dict):
             if isinstance(thing, defaultdict):
                 extra = _Same(thing.default_factory)
-            elif getattr(thing, "__dict__", None) is thing:  # keys that are attributes, too
+            elif getattr(thing, "__dict__", None) is thing:  # a dict whose keys are its attributes, too
                 extra = "itself"
             for key in thing if self.leaves else ():
                 if type(key) is not str and (isinstance(key, Value) or _may_hide_values(key)):
                     raise _refusal(thing, name)
         items = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
         for key, part in items:
-            if part.__class__ is bool and not (self.compiled or self.leaves or above):  # as a Value, it would be true
+            if part.__class__ is bool and not (
+                self.compiled or self.leaves or above
+            ):  # as a Value, False would be true
                 raise TypeError(f"{name}[{key!r}] is {part}: write a number, or hand a flag over in another argument")
         parts = tuple([self.skeleton(part, f"{name}[{key!r}]", above, in_module) for key, part in items])
         return type(thing), tuple(thing) if isinstance(thing, dict) else None, parts, extra
 
     def object(self, thing: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
         for depth, other in enumerate(above):
-            if other is thing:  # one that knows its parent
+            if other is thing:  # the part knows its parent
                 self.varying += 1
                 return None, _Above, depth, None
         attributes, watch = attributes_in(thing), watched.get(id(thing))
@@ -110,7 +112,7 @@ class _Apart:
         for key, value in attributes.items():
             place, fixed = watch[1].get(key, (None, None)) if watch else (None, None)
             if fixed and fixed.thing is value and not (self.compiled and not self.leaves):
-                # An argument's, which comes through a transform or out as it is.
+                # The attribute is an argument's: it comes through a transform, and out of a compiled function, as it is.
                 self.varying += 1
                 parts.append((None, _Given, place, None) if self.leaves else (None, _Same, _Same(value), None))
             else:

@@ -43,10 +43,10 @@ class Callee:
         given = [*arguments, *keywords.values()]
         return given, (None,) * len(given)
 
-    def record(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call the function itself, as with Values, which record it.
+    def uncompiled(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call the function itself, as a call with Values does.
 
-        >>> Callee(abs).record(-1.0)
+        >>> Callee(abs).uncompiled(-1.0)
         1.0
         """
         return self.inner(*arguments, **keywords)
@@ -58,7 +58,7 @@ class Callee:
         ['x', 'x1']
         """
         if len(self._names) != count:
-            from inspect import signature  # which takes longer to import than all of this package's transforms
+            from inspect import signature  # slow to import, and needed for traced functions only
 
             try:
                 parameters = list(signature(self.inner).parameters.values())

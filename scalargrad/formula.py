@@ -17,7 +17,7 @@ from scalargrad.latex import printed_name, printed_number
 from scalargrad.ops import Op, Text, number
 from scalargrad.simplify import simplified
 
-LONGEST_TEXT = 100_000  # characters: what a graph shares, its text repeats, doubling at every step in the worst case
+LONGEST_TEXT = 100_000  # characters: a text repeats what a graph shares, and may double at every step
 
 
 def _reflected(op: Op) -> Callable[[Formula, Any], Formula]:
@@ -105,7 +105,7 @@ class Formula:
         >>> parse("sin(x**2)").derivative("x"), parse("x**2").derivative("y")
         (2*cos(x**2)*x, 0)
         """
-        slopes: dict[Formula, Any] = {}  # of what depends on the name
+        slopes: dict[Formula, Any] = {}  # the derivative of each part that depends on the name
         for node in steps(self):
             if node.head == name:
                 slopes[node] = 1.0
@@ -182,4 +182,4 @@ def steps(formula: Formula) -> list[Formula]:
     [x, sin(x)]
     """
     order: Any = _order
-    return order((formula,))  # which needs no more of a node than `_parents`
+    return order((formula,))  # `_order` asks a node for `_parents` only

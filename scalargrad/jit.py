@@ -32,7 +32,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 BACKENDS = ("llvm", "python")
-MOST_QUICK_CALLS = 8  # are tried one after another, before the general way
+MOST_QUICK_CALLS = 8  # generated functions that are tried one after another, before the general way
 MOST_PROGRAMS = 64  # that a function keeps, for as many structures of arguments: those that were used last
 
 
@@ -81,9 +81,11 @@ class Jitted(Interned, Generic[P, R]):
         for name in ("__name__", "__qualname__", "__module__", "__doc__"):
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
-        self._compiled: dict[Any, Compiled] = {}  # the latest last
-        self._read: dict[Any, frozenset[tuple[int, int]]] = {}  # attributes that a program may depend on
-        self._quick: list[Callable[..., Any]] = []  # for structures seen before, the newest first
+        self._compiled: dict[Any, Compiled] = {}  # the one that was called last stands last
+        self._read: dict[
+            Any, frozenset[tuple[int, int]]
+        ] = {}  # for arguments alike, the attributes that one of their programs has read
+        self._quick: list[Callable[..., Any]] = []  # generated for structures seen before, the newest first
 
     def __repr__(self) -> str:
         return f"<{getattr(self.function, '__name__', 'function')} compiled by {self.backend}>"
@@ -100,7 +102,7 @@ class Jitted(Interned, Generic[P, R]):
             result = self._call(given, keywords)
             if result is not NotImplemented:
                 return result
-        result = self._callee.record(*given, **keywords)
+        result = self._callee.uncompiled(*given, **keywords)
         return result
 
     def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -150,7 +152,7 @@ class Jitted(Interned, Generic[P, R]):
     def __get__(self: Jitted[Concatenate[S, Q], R], thing: S, kind: Any = None) -> Callable[Q, R]: ...
 
     def __get__(self, thing: Any, kind: Any = None) -> Any:
-        return self if thing is None else MethodType(self, thing)  # the method of a class
+        return self if thing is None else MethodType(self, thing)  # a class makes methods of its functions so
 
     def program(self, *arguments: P.args, **keywords: P.kwargs) -> Program:
         """Return the program that such arguments are computed by, to look at.

@@ -16,7 +16,19 @@ NAMED_NUMBERS = {
 _GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega"
 )
-_LATIN_CAPITALS = {"Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Kappa", "Mu", "Nu", "Rho", "Tau", "Chi"}  # TeX has none
+_LATIN_CAPITALS = {
+    "Alpha",
+    "Beta",
+    "Epsilon",
+    "Zeta",
+    "Eta",
+    "Kappa",
+    "Mu",
+    "Nu",
+    "Rho",
+    "Tau",
+    "Chi",
+}  # TeX has no names for these
 
 
 def printed_number(x: float, style: str = "text") -> Text:
@@ -77,7 +89,7 @@ def _letter(character: str) -> str:
     if character.isascii():
         return character if character.isalnum() else "\\" + character if character in "_ #%&" else "?"
     kind, _, letter = unicodedata.name(character, "").partition(" LETTER ")
-    letter = letter.replace("LAMDA", "LAMBDA")  # Unicode's spelling
+    letter = letter.replace("LAMDA", "LAMBDA")  # Unicode spells it without b
     if kind in ("GREEK SMALL", "GREEK CAPITAL") and _GREEK.fullmatch(letter.lower()):
         letter = letter.lower() if kind == "GREEK SMALL" else letter.capitalize()
         return letter[0] if letter in _LATIN_CAPITALS else f"\\{letter} "

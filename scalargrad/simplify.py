@@ -122,7 +122,7 @@ class _Simplifier(Generic[N]):
             return self(ops.div, self(ops.mul, a.operands[0], b), a.operands[1])
         if b.head is ops.div:
             return self(ops.div, self(ops.mul, a, b.operands[0]), b.operands[1])
-        if b.head is ops.mul:  # factors in one row, the number in front
+        if b.head is ops.mul:  # factors stand in one row, the number in front
             return self.in_a_row(ops.mul, a, b, ops.mul)
         if isinstance(b.head, float) and not isinstance(a.head, float):
             return self(ops.mul, b, a)
@@ -137,7 +137,7 @@ class _Simplifier(Generic[N]):
             return self(ops.div, a.operands[0], self(ops.mul, a.operands[1], b))
         if b.head is ops.div:
             return self(ops.div, self(ops.mul, a, b.operands[1]), b.operands[0])
-        if a.head == 0.5:  # sqrt's: people write 1/(2*sqrt(x))
+        if a.head == 0.5:  # as in the derivative of sqrt: people write 1/(2*sqrt(x))
             return self(ops.div, self.leaf(1.0), self(ops.mul, self.leaf(2.0), b))
         return None
 
@@ -166,7 +166,7 @@ class _Simplifier(Generic[N]):
         return condition if is_number and (a.head, b.head) == (1, 0) else None
 
     def log(self, a: N) -> N | None:
-        # The guard of d(x**y)/dy at x = 0.
+        # log(a + equal(a, 0)) is log(a) where that is a number: the guard of d(x**y)/dy at x = 0.
         if a.head is ops.add and a.operands[1].head is ops.equal and a.operands[1].operands[0] is a.operands[0]:
             return self(ops.log, a.operands[0])
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-Shape = tuple[int, ...] | None  # of an array; None for a lone number
+Shape = tuple[int, ...] | None  # that of an array; None for a lone number
 
 
 class _Parameter(int):

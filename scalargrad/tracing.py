@@ -40,7 +40,7 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     given, axes = callee.prepared(arguments, keywords)
     leaves: list[Value] = []
     shapes: list[Shape] = []
-    numbers: list[float] = []  # of the first sample
+    numbers: list[float] = []  # that the arguments have in this call, mapped ones those of the first sample
 
     def traced(thing: Any, name: str, axis: int | None) -> Any:
         units, structure = take_apart(thing, f"{name}: argument", "enter")
@@ -59,7 +59,9 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
         return Structure(structure.skeleton, one, structure.fixed).unflatten(made, reads)
 
     names = [*callee.names(len(arguments)), *keywords]
-    numpy = sys.modules.get("numpy")  # it warns where the processor meets a nan, as traced Values hold
+    numpy = sys.modules.get(
+        "numpy"
+    )  # NumPy warns where the processor meets a nan, and a nan is what traced Values hold
     with tracing() as asked, Reads() as reads, numpy.errstate(all="ignore") if numpy else nullcontext():
         fresh = []
         for reads.argument, (a, name, axis) in enumerate(zip(given, names, axes, strict=True)):
@@ -69,7 +71,7 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
             result = callee.inner(*fresh[: len(arguments)], **more)
         units, outputs = take_apart(result, "the function's result", "leave")
     results = numbers_in(units)
-    if is_active([x for x in results if isinstance(x, Value)]):  # in a transform that left the call to this thread
+    if is_active([x for x in results if isinstance(x, Value)]):  # a transform has left this call to another thread
         return None
     captured = _captured(leaves, results)
     program = record([*leaves, *captured], results)
@@ -111,7 +113,7 @@ def _captured(leaves: Sequence[Value], results: Sequence[Any]) -> list[Value]:
             found.update((parent, None) for parent in node.parents if not inside(parent))
     found.update((x, None) for x in values if not inside(x))
     for node in found:
-        node._traced = False  # one that the function made and keeps is from outside when it is traced again
+        node._traced = False  # a Value that the function has made and keeps is from outside when it is traced again
     return [node for node in found if node not in leaves]
 
 

@@ -25,9 +25,8 @@ R = TypeVar("R")
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
 _active: set[Value] = set()
-_here: ContextVar[bool] = ContextVar(
-    "scalargrad.here", default=False
-)  # whether one is under way in this thread or task
+# Whether a transform is under way in this thread or task.
+_here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def is_active(values: Iterable[Value]) -> bool:
     return bool(_active) and not _active.isdisjoint(topological_order(*values))
 
 
-class _Record:
+class _Graph:
     """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
 
     picks   the positions of the arguments to differentiate with respect to
@@ -76,9 +75,9 @@ class _Record:
         numbers_out, self.outputs = flatten(result, "the function's result", "result")
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
-        self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
+        self.wanted = set(self.leaves)  # the leaves, and what depends on them by a way that gradients take
         self.wanted.update(n for n in self.order if n.role != "constant" and any(p in self.wanted for p in n.parents))
-        # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
+        # A Value that comes in is part of a graph, and so are the results. A Module's parameters stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or is_active(self.results)
         if not isinstance(picks, Iterable):
             self.inputs = self.inputs.first()
@@ -197,13 +196,13 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 def _value_and_grad(
     function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
 ) -> tuple[Any, Any]:
-    record = _Record(function, arguments, argnums, keywords)
-    if len(record.results) != 1:
+    graph = _Graph(function, arguments, argnums, keywords)
+    if len(graph.results) != 1:
         name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"grad: {name} must give one number, got {len(record.results)}: see jacobian")
-    (result,) = record.results
-    gradient = record.gradient({result: 1.0})
-    return record.number(record.image.get(result, result)), record.out(gradient, record.inputs)
+        raise TypeError(f"grad: {name} must give one number, got {len(graph.results)}: see jacobian")
+    (result,) = graph.results
+    gradient = graph.gradient({result: 1.0})
+    return graph.number(graph.image.get(result, result)), graph.out(gradient, graph.inputs)
 
 
 def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -254,8 +253,8 @@ def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Call
 def _jacobian(
     function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
 ) -> Any:
-    record = _Record(function, arguments, argnums, keywords)
-    return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
+    graph = _Graph(function, arguments, argnums, keywords)
+    return graph.jacobian(len(graph.leaves) < len(graph.results) if forward is None else forward)
 
 
 def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -268,7 +267,7 @@ def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Cal
 
 
 def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _Record(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
+    return _Graph(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -279,11 +278,11 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
-    record = _Record(function, primals, range(len(primals)), {})
-    along, live = _paired(tuple(tangents), record.inputs, "tangents")
-    seeds = {leaf: x for leaf, x in zip(record.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
-    record.live = record.live or live
-    return record.value(), record.out(record.tangents(seeds), record.outputs)
+    graph = _Graph(function, primals, range(len(primals)), {})
+    along, live = _paired(tuple(tangents), graph.inputs, "tangents")
+    seeds = {leaf: x for leaf, x in zip(graph.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
+    graph.live = graph.live or live
+    return graph.value(), graph.out(graph.tangents(seeds), graph.outputs)
 
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -295,17 +294,17 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     A cotangent has the structure of the value; else ValueError is raised.
     """
-    record = _Record(function, primals, range(len(primals)), {})
+    graph = _Graph(function, primals, range(len(primals)), {})
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
         seeds: dict[Value, Any] = {}
-        along, live = _paired(cotangent, record.outputs, "cotangent")
-        for result, x in zip(record.results, along, strict=True):
+        along, live = _paired(cotangent, graph.outputs, "cotangent")
+        for result, x in zip(graph.results, along, strict=True):
             seeds[result] = seeds[result] + x if result in seeds else x
-        pulled: tuple[Any, ...] = record.out(record.gradient(seeds), record.inputs, live)
+        pulled: tuple[Any, ...] = graph.out(graph.gradient(seeds), graph.inputs, live)
         return pulled
 
-    return record.value(), pull_back
+    return graph.value(), pull_back
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

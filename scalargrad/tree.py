@@ -212,7 +212,7 @@ class _Rebuilt:
         made = kind.__new__(kind)
         things = [self.thing(part, (*above, made)) for part in parts]
         put_attributes(made, dict(zip(keys, things, strict=True)))
-        if watch:  # one that is made of an argument while a function is traced
+        if watch:  # the object is made of an argument, while a function is traced
             watch[0].watch(made, watch[1])
         elif self.reads:
             argument, fixed = self.reads.argument, {}
@@ -275,7 +275,7 @@ def _is_unit(thing: Any) -> bool:
 
 def _parameter(units: list[Any], index: int) -> Any:
     x = units[index]
-    if not isinstance(x, Value) and not is_number(x):  # a row of a second derivative
+    if not isinstance(x, Value) and not is_number(x):  # x is a row of a second derivative
         return x
     if not isinstance(x, Value) or x.role == "constant":
         x = units[index] = Value(x._data if isinstance(x, Value) else x)

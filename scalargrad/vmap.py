@@ -64,7 +64,7 @@ class Vmapped(Callee, Interned):
         return f"<{self.__name__} mapped over samples{f', {self.reduce}' if self.reduce else ''}>"
 
     def axes(self, arguments: Sequence[Any]) -> tuple[int | None, ...]:
-        """Return the axis of each argument, that to which a method is bound first. Raises ValueError where their number differs.
+        """Return the axis of each argument, what a method is bound to first. Raises ValueError where their number differs.
 
         >>> vmap(abs).axes([1.0])
         (0,)
@@ -82,11 +82,12 @@ class Vmapped(Callee, Interned):
         return self._jitted(*arguments, **keywords)
 
     def prepared(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> tuple[list[Any], tuple[int | None, ...]]:
-        """Return the arguments, those by name last, the mapped ones as arrays, and for each its axis. Raises ValueError
-        where they have not as many samples each.
+        """Return the arguments, those by name last, the mapped ones as arrays, and for each the axis of its samples.
 
         >>> vmap(abs).prepared([[1, 2]], {})
         ([array([1, 2])], (0,))
+
+        Raises ValueError where the mapped arguments have not as many samples each.
         """
         given, axes = [*arguments, *keywords.values()], (*self.axes(arguments), *(0 for _ in keywords))
         names = [*self.names(len(arguments)), *keywords]
@@ -94,7 +95,7 @@ class Vmapped(Callee, Interned):
         _samples(given, axes)
         return given, axes
 
-    def record(self, *arguments: Any, **keywords: Any) -> Any:
+    def uncompiled(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function for each sample: what compiled code does at once, recorded."""
         given, axes = self.prepared(arguments, keywords)
         count = _samples(given, axes)

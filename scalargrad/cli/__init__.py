@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short = ("-h",) if "eval" in arguments[:1] else ("-h", "-o")
     arguments = [f" {a}" if a.startswith("-") and not a.startswith("--") and a not in short else a for a in arguments]
     options = _parser(arguments).parse_args(arguments)
-    # Status 1 is a grader's: an answer is wrong. Nothing else may end with it, not even what nobody foresaw.
+    # Status 1 tells a grader that an answer is wrong. Nothing else may end with it, not even a mistake that nobody foresaw.
     try:
         answer: Answer = options.run(options)
         _finish(answer, options)
@@ -74,7 +74,9 @@ def _end_tidily() -> None:
 
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # else it was started to ignore it
+        if (
+            number is not None and signal.getsignal(number) is signal.SIG_DFL
+        ):  # else the program was started to ignore the signal
             signal.signal(number, end)
 
 
@@ -88,7 +90,7 @@ def _finish(answer: Answer, options: argparse.Namespace) -> None:
     if getattr(options, "output", None) is None:
         _print(answer.text)
     else:
-        with suppress(BrokenPipeError):  # of a pipe, whose reader has seen enough
+        with suppress(BrokenPipeError):  # the reader of a pipe has seen enough
             files.write(options.output, answer.text + "\n")
     if answer.note:
         print(f"scalargrad: {answer.note}", file=sys.stderr)
@@ -105,8 +107,8 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
-        if not isinstance(error, BrokenPipeError):  # that is the reader, `head` for one, who has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python writes the rest again at its end
+        if not isinstance(error, BrokenPipeError):  # a broken pipe is a reader, `head` for one, that has seen enough
             error.filename = "output"
             raise
 
