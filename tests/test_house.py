@@ -26,9 +26,11 @@ ROOT = Path(__file__).parent.parent
 
 # Arrows point down only: a module imports what stands above it here, and nothing else of the project.
 ORDER = """
-    files forks ops engine arrays value diagnosis expression latex simplify formula optim nn objects skeleton reads apart tree transforms numerical callee interned
+    files forks ops engine arrays value diagnosis expression latex simplify formula optim nn
+    objects skeleton reads apart tree transforms numerical callee interned
     compiler.vectormath compiler.instructions compiler.packs compiler.loops compiler.schedule compiler.chunk
-    compiler.results     compiler.llvm compiler.machine compiler.entrance compiler.source compiler.program compiler.calls tracing jit vmap
+    compiler.results compiler.llvm compiler.machine compiler.entrance compiler.source compiler.program compiler.calls
+    tracing jit vmap
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
     homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
