@@ -15,7 +15,6 @@ from scalargrad import nn as nn
 from scalargrad import optim as optim
 from scalargrad.diagnosis import why as why
 from scalargrad.jit import jit as jit
-from scalargrad.jit import vmap as vmap
 from scalargrad.modes import detect_anomaly as detect_anomaly
 from scalargrad.modes import ieee as ieee
 from scalargrad.modes import no_grad as no_grad
@@ -42,6 +41,7 @@ from scalargrad.tree import array as array
 from scalargrad.value import Value as Value
 from scalargrad.value import engine_name as engine_name
 from scalargrad.value import topological_order as topological_order
+from scalargrad.vmap import vmap as vmap
 
 __version__ = "0.1.0"
 

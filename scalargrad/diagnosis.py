@@ -7,8 +7,8 @@ it is still sound and what it passes on is not: what happens further back is onl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from math import inf, isfinite, isinf, isnan, log10
+from typing import NamedTuple
 
 from scalargrad.op import Op, describe
 from scalargrad.value import Value, topological_order
@@ -17,7 +17,7 @@ Edge = tuple[Value, Value, float]  # a result, an operand, and the derivative of
 
 SMALL, LARGE = 1e-6, 1e6  # where a gradient is called tiny or huge
 STRONG = 10.0  # a factor worth naming, in either direction
-MOST = 8  # operations that a text names; it counts the others
+MOST_SHOWN = 8  # operations that a text names; it counts the others
 
 # What is behind a local derivative that is 0, or far from 1: said once, for those who meet it for the first time.
 REASONS = {
@@ -43,8 +43,7 @@ UNCONNECTED = (
 )
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One operation, and what it does to the gradient that passes it on the way to a value.
 
     kind      "kills", "cancels", "poisons", "blows up" or "shrinks"
@@ -70,8 +69,7 @@ class Finding:
         return str(getattr(self.child, "made_at", ""))
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Why a gradient is what it is; printed, it is the text of `why`.
 
     verdict   "unconnected", "constant", "zero", "nan", "infinite", "huge", "tiny" or "ordinary"
@@ -85,8 +83,8 @@ class Explanation:
     gradient: float
     verdict: str
     findings: tuple[Finding, ...] = ()
-    path: tuple[Edge, ...] = field(default=(), repr=False)
-    on_way: tuple[Value, ...] = field(default=(), repr=False)
+    path: tuple[Edge, ...] = ()
+    on_way: tuple[Value, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -100,6 +98,10 @@ class Explanation:
         if self.verdict == "ordinary":
             return f"{start}: neither zero, nor tiny, huge or nan"
         return f"{start}: {self.verdict}"
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._fields if name not in ("path", "on_way")]
+        return f"Explanation({', '.join(shown)})"
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -271,12 +273,12 @@ def _number(x: float) -> str:
 def _lines(explanation: Explanation) -> Iterator[str]:
     yield explanation.headline
     findings = explanation.findings
-    for finding in findings[:MOST]:
+    for finding in findings[:MOST_SHOWN]:
         place = [" / ".join(finding.child.scope)] if finding.child.scope else []
         place += [finding.made_at] if finding.made_at else []
         yield f"  {finding.words}" + (f" ({', '.join(place)})" if place else "")
-    if len(findings) > MOST:
-        yield f"  ... and {len(findings) - MOST} more like these"
+    if len(findings) > MOST_SHOWN:
+        yield f"  ... and {len(findings) - MOST_SHOWN} more like these"
     if findings and not any(finding.made_at for finding in findings):
         yield "  (to see the lines of the program, compute it under scalargrad.source_lines())"
     if not findings and explanation.path:
@@ -290,7 +292,7 @@ def _way(explanation: Explanation) -> Iterator[str]:
     product = 1.0
     for index, (child, _, local) in enumerate(path):
         product *= local
-        if index < MOST or index >= len(path) - MOST:
+        if index < MOST_SHOWN or index >= len(path) - MOST_SHOWN:
             yield f"    {_operation(child)}: times {_number(local)} makes {_number(product)}"
-        elif index == MOST:
-            yield f"    ... {len(path) - 2 * MOST} more"
+        elif index == MOST_SHOWN:
+            yield f"    ... {len(path) - 2 * MOST_SHOWN} more"

@@ -20,10 +20,10 @@ _BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.d
 CONSTANTS = {"pi": math.pi}
 EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it may be any name
 
-# What mathematics and Python's math module call them; difflib would propose sin for asin, and nothing for ln.
+# What mathematics and Python's math module call these functions; difflib would propose sin for asin, and nothing for ln.
 _OTHER_NAMES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
-_LONGEST = 80  # characters of an expression that a message shows
-_MOST = 10_000  # characters: the text of every step is kept, and together they grow with the square of this
+_LONGEST_SHOWN = 80  # characters of an expression that a message shows
+_LONGEST_READ = 10_000  # characters: the texts of all steps are kept, and together grow with the square of this
 _WORD = re.compile(r"[^\W\d]\w*")
 _PRODUCT = re.compile(r"(?<![\w.])(\d[\d._]*(?:[eE][+-]?\d+)?)( ?)([^\W\d]\w*)")  # 2x and 2 x
 
@@ -56,7 +56,7 @@ class Expression:
         text = " ".join(text.split())
         if not text:
             raise ExpressionError("the expression is empty")
-        if len(text) > _MOST:
+        if len(text) > _LONGEST_READ:
             raise _error(text, 0, "too long, or nested too deeply")
         try:
             with warnings.catch_warnings():
@@ -66,7 +66,7 @@ class Expression:
             raise _syntax_error(text, error) from None
         except (RecursionError, MemoryError):
             raise _error(text, 0, "too long, or nested too deeply") from None
-        except ValueError as error:  # a null byte
+        except ValueError as error:  # the text has a null byte
             raise _error(text, 0, str(error)) from None
         return cls(text, _compile(_postfix(text, tree)))
 
@@ -198,9 +198,9 @@ def _syntax_error(text: str, error: SyntaxError) -> ExpressionError:
 
 def _error(text: str, place: ast.expr | int, message: str) -> ExpressionError:
     if isinstance(place, ast.expr):
-        place = len(text.encode()[: place.col_offset].decode())  # Python counts bytes
-    if len(text) > _LONGEST:
-        start = max(place - _LONGEST // 2, 0)
-        before, after = "…" * (start > 0), "…" * (start + _LONGEST < len(text))
-        text, place = before + text[start : start + _LONGEST] + after, place - start + len(before)
+        place = len(text.encode()[: place.col_offset].decode())  # Python's parser counts bytes
+    if len(text) > _LONGEST_SHOWN:
+        start = max(place - _LONGEST_SHOWN // 2, 0)
+        before, after = "…" * (start > 0), "…" * (start + _LONGEST_SHOWN < len(text))
+        text, place = before + text[start : start + _LONGEST_SHOWN] + after, place - start + len(before)
     return ExpressionError(f"{message}\n  {text}\n  {' ' * place}^")

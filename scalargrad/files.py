@@ -1,18 +1,19 @@
-"""Files, written whole or not at all and read up to a limit: the one way of everything here that does either."""
+"""Files, written whole or not at all and read up to a limit, and JSON: the one way of everything here that does either."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-LARGEST = 16 << 20  # bytes of a file that is read: no problem and no paper is as long
+LARGEST_FILE = 16 << 20  # bytes of a file that is read: no problem and no paper is as long
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
@@ -33,14 +34,14 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     return Path(asked)
 
 
-def read(path: str | os.PathLike[str], most: int = LARGEST) -> str:
+def read(path: str | os.PathLike[str], most: int = LARGEST_FILE) -> str:
     """Read a text in UTF-8, with or without a byte order mark.
 
     Raises OSError where it cannot be read, ValueError where it is longer than so many bytes or no UTF-8.
     """
     asked = os.fspath(path)
     with naming(asked), Path(asked).open("rb") as file:
-        content = file.read(most + 1)  # of a device there is no end
+        content = file.read(most + 1)  # a device may have no end
     if len(content) > most:
         raise ValueError(f"longer than {most:,} bytes")
     return content.decode("utf-8-sig")
@@ -53,6 +54,27 @@ def encodable(text: str) -> str:
     'a�'
     """
     return _SURROGATE.sub("\ufffd", text)
+
+
+def to_json(data: Any, **layout: Any) -> str:
+    """Write data as JSON, its numbers with all their digits; nan and the infinities, which JSON has not, as strings.
+
+    >>> to_json({"x": [0.1, float("-inf")]})
+    '{"x": [0.1, "-inf"]}'
+
+    layout  what `json.dumps` takes: an indent, separators, whether all is to be ASCII
+    """
+    import json
+
+    return json.dumps(_finite(data), allow_nan=False, **layout)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if isfinite(data) else str(data)
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
 @contextmanager
@@ -72,7 +94,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _write(path: str, content: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))  # refused where `open` would be
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))  # fails where `open` would
     except FileNotFoundError:
         if not Path(path).name or path.endswith(("/", os.sep)):
             raise
@@ -83,7 +105,7 @@ def _write(path: str, content: bytes) -> None:
         if not stat.S_ISREG(found.st_mode):
             there.write(content)
             return
-        if not found.st_mode & 0o222:  # which a superuser may open
+        if not found.st_mode & 0o222:  # a superuser may open a read-only file, too
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         standard = _standard(found, descriptor)
         if standard is not None:
@@ -104,9 +126,13 @@ def _standard(found: os.stat_result, descriptor: int) -> int | None:
 
 def _replace(path: str, content: bytes, found: os.stat_result | None) -> None:
     """Put a new file in the place of a regular one, or of none."""
-    unfinished = str(Path(path).with_name(f".{secrets.token_hex(16)}.unfinished"))  # as short as any, and not foreseen
+    unfinished = str(
+        Path(path).with_name(f".{os.urandom(16).hex()}.unfinished")
+    )  # a short name that nobody can foresee
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(unfinished, flags, 0o666 if found is None else 0o600)  # of the first, the umask takes its part
+    descriptor = os.open(
+        unfinished, flags, 0o666 if found is None else 0o600
+    )  # the umask takes its part of a new file's mode
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -117,7 +143,7 @@ def _replace(path: str, content: bytes, found: os.stat_result | None) -> None:
                     try:
                         os.chown(descriptor, found.st_uid, found.st_gid)
                     except OSError:
-                        mode &= 0o707  # what one group might do is no other's right
+                        mode &= 0o707  # another group than the old file's gets no rights
                 if hasattr(os, "fchmod"):
                     os.fchmod(descriptor, mode)
         Path(unfinished).replace(path)

@@ -11,8 +11,8 @@ from scalargrad.transforms import jacfwd, jacrev
 from scalargrad.tree import flatten
 from scalargrad.value import Value
 
-LOOSEST = 1e-4  # relative: a difference quotient that is less certain than this proves nothing
-FLOOR = 1e-7  # relative: what it may be wrong by, however certain it seems
+LARGEST_UNCERTAINTY = 1e-4  # relative: a difference quotient that is less certain proves nothing
+SMALLEST_ERROR = 1e-7  # relative: a difference quotient may be wrong by this, however certain it seems
 
 
 class GradientError(AssertionError):
@@ -68,9 +68,9 @@ def _compare(flat: Callable[..., list[Any]], point: Sequence[float]) -> None:
             for rows in results:
                 got = rows[result][argument]
                 size = max(abs(expected), abs(got))
-                if not isfinite(got) or abs(got - expected) > max(error, FLOOR * size):
+                if not isfinite(got) or abs(got - expected) > max(error, SMALLEST_ERROR * size):
                     raise GradientError(f"{where}: expected {round(expected, 10)}, got {got}")
-                if not error <= LOOSEST * max(size, 1e-3, 1e-3 * scale):
+                if not error <= LARGEST_UNCERTAINTY * max(size, 1e-3, 1e-3 * scale):
                     raise GradientError(f"{where}: got {got}, which differences cannot confirm: {expected} ± {error}")
 
 
@@ -86,7 +86,7 @@ def _quotients(
         step /= 1.6
         both = [_evaluate(flat, [*point[:index], x + h, *point[index + 1 :]]) for h in (step, -step)]
         up, down = both
-        if up is None or down is None:  # outside the domain: nearer
+        if up is None or down is None:  # one of the two points is outside the domain: go nearer
             previous, best = [], [(nan, inf)] * count
             continue
         width = (x + step) - (x - step)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from operator import index
-from typing import Any, SupportsIndex
+from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
 from scalargrad.derivatives import cotangents, local_slope, product
 from scalargrad.modes import Block, ieee
@@ -23,12 +23,13 @@ from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
+P = ParamSpec("P")  # the arguments of a function: its derivative takes the same
+R = TypeVar("R")
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
 _active: set[Value] = set()
-_here: ContextVar[bool] = ContextVar(
-    "scalargrad.here", default=False
-)  # whether one is under way in this thread or task
+# Whether a transform is under way in this thread or task.
+_here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def is_active(values: Iterable[Value]) -> bool:
     return bool(_active) and not _active.isdisjoint(topological_order(*values))
 
 
-class _Record:
+class _Graph:
     """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
 
     picks   the positions of the arguments to differentiate with respect to
@@ -77,9 +78,9 @@ class _Record:
         numbers_out, self.outputs = flatten(result, "the function's result", "result")
         self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
         self.order = topological_order(*self.results)
-        self.wanted = set(self.leaves)  # and all that depends on them, but for what no gradient passes
+        self.wanted = set(self.leaves)  # the leaves, and what depends on them by a way that gradients take
         self.wanted.update(n for n in self.order if n.kind != "constant" and any(p in self.wanted for p in n.parents))
-        # A Value that comes in is part of a graph, which goes on. The parameters of a Module stand for their numbers.
+        # A Value that comes in is part of a graph, and so are the results. A Module's parameters stand for their numbers.
         self.live = _are_live(numbers, self.inputs) or is_active(self.results)
         if not isinstance(picks, Iterable):
             self.inputs = self.inputs.first()
@@ -182,7 +183,7 @@ def _constant(x: Any) -> Value:
     return value
 
 
-def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, tuple[Any, Any]]:
     """Return a function that gives the function's value and its gradient.
 
     >>> value_and_grad(lambda x, y: x * x * y)(3.0, 2.0)
@@ -199,16 +200,16 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
 def _value_and_grad(
     function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
 ) -> tuple[Any, Any]:
-    record = _Record(function, arguments, argnums, keywords)
-    if len(record.results) != 1:
+    graph = _Graph(function, arguments, argnums, keywords)
+    if len(graph.results) != 1:
         name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"grad: {name} must give one number, got {len(record.results)}: see jacobian")
-    (result,) = record.results
-    gradient = record.gradient({result: 1.0})
-    return record.number(record.image.get(result, result)), record.out(gradient, record.inputs)
+        raise TypeError(f"grad: {name} must give one number, got {len(graph.results)}: see jacobian")
+    (result,) = graph.results
+    gradient = graph.gradient({result: 1.0})
+    return graph.number(graph.image.get(result, result)), graph.out(gradient, graph.inputs)
 
 
-def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives the function's gradient; see `value_and_grad`.
 
     >>> f = lambda x: x * x * x
@@ -222,7 +223,7 @@ def _grad(function: Function, argnums: int | Sequence[int], *arguments: Any, **k
     return _value_and_grad(function, argnums, *arguments, **keywords)[1]
 
 
-def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives all partial derivatives of all the function's results.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + 2 * x[1]])([3.0, 4.0])
@@ -235,7 +236,7 @@ def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named(_jacobian, function, argnums, None)
 
 
-def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacfwd(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return the `jacobian`, found forward: one walk for each number of the argument.
 
     >>> jacfwd(lambda x: (x, x * x))(3.0)
@@ -244,7 +245,7 @@ def jacfwd(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named(_jacobian, function, argnums, True)
 
 
-def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return the `jacobian`, found backward: one walk for each result.
 
     >>> jacrev(lambda x: (x, x * x))(3.0)
@@ -256,11 +257,11 @@ def jacrev(function: Function, argnums: int | Sequence[int] = 0) -> Function:
 def _jacobian(
     function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
 ) -> Any:
-    record = _Record(function, arguments, argnums, keywords)
-    return record.jacobian(len(record.leaves) < len(record.results) if forward is None else forward)
+    graph = _Graph(function, arguments, argnums, keywords)
+    return graph.jacobian(len(graph.leaves) < len(graph.results) if forward is None else forward)
 
 
-def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Return a function that gives the second derivatives, as the `jacobian` of the gradient; exactly symmetric.
 
     >>> hessian(lambda x: x[0] * x[0] * x[1])([3.0, 4.0])
@@ -270,7 +271,7 @@ def hessian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _Record(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
+    return _Graph(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -281,11 +282,11 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
-    record = _Record(function, primals, range(len(primals)), {})
-    along, live = _paired(tuple(tangents), record.inputs, "tangents")
-    seeds = {leaf: x for leaf, x in zip(record.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
-    record.live = record.live or live
-    return record.value(), record.out(record.tangents(seeds), record.outputs)
+    graph = _Graph(function, primals, range(len(primals)), {})
+    along, live = _paired(tuple(tangents), graph.inputs, "tangents")
+    seeds = {leaf: x for leaf, x in zip(graph.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
+    graph.live = graph.live or live
+    return graph.value(), graph.out(graph.tangents(seeds), graph.outputs)
 
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -297,17 +298,17 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     A cotangent has the structure of the value; else ValueError is raised.
     """
-    record = _Record(function, primals, range(len(primals)), {})
+    graph = _Graph(function, primals, range(len(primals)), {})
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
         seeds: dict[Value, Any] = {}
-        along, live = _paired(cotangent, record.outputs, "cotangent")
-        for result, x in zip(record.results, along, strict=True):
+        along, live = _paired(cotangent, graph.outputs, "cotangent")
+        for result, x in zip(graph.results, along, strict=True):
             seeds[result] = seeds[result] + x if result in seeds else x
-        pulled: tuple[Any, ...] = record.out(record.gradient(seeds), record.inputs, live)
+        pulled: tuple[Any, ...] = graph.out(graph.gradient(seeds), graph.inputs, live)
         return pulled
 
-    return record.value(), pull_back
+    return graph.value(), pull_back
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -349,7 +350,7 @@ def _chosen(argnums: Any, count: int) -> list[int]:
     return chosen
 
 
-def _named(derivative: Function, function: Function, *options: Any) -> Function:
+def _named(derivative: Callable[..., R], function: Callable[P, Any], *options: Any) -> Callable[P, R]:
     """Bind a derivative to its function, under that one's name: a partial object, which can be pickled."""
     bound = partial(derivative, function, *options)
     for name in ("__name__", "__doc__"):

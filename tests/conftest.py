@@ -1,4 +1,4 @@
-"""What the tests of Value share: one suite runs over every engine."""
+"""Fixtures: every engine, over which one suite runs, and the command line."""
 
 import sys
 import types
@@ -22,6 +22,22 @@ ENGINES = {
 if scalargrad.engine_name == "native":
     twin = sys.modules["scalargrad._engine"]
     ENGINES["native"] = types.SimpleNamespace(**vars(twin), apply=twin.Value.apply, **MODES, name="native")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line; return its exit status, what it printed, and its message."""
+    from scalargrad.cli import main
+
+    def run(*arguments):
+        try:
+            status = main(list(map(str, arguments)))
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture(params=ENGINES, scope="session")

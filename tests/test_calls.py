@@ -18,7 +18,7 @@ from scalargrad.compiler import entrance
 from scalargrad.compiler.llvm import SAMPLES, Layout
 from scalargrad.compiler.machine import Kernel
 from scalargrad.compiler.program import record
-from scalargrad.jit import _places
+from scalargrad.tracing import _places
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")

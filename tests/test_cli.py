@@ -10,26 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from scalargrad import Value, cli, ops
+from scalargrad import Value, ops
 from scalargrad.expression import Expression, ExpressionError
+from scalargrad.homework import checking, reading
 
 ROOT = Path(__file__).parent.parent
 ASSIGNMENT = str(ROOT / "examples" / "four_three_two.toml")
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command line; return its exit status, what it printed, and its message."""
-
-    def run(*arguments):
-        try:
-            status = cli.main(arguments)
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def test_eval_prints_every_value_with_its_gradient(run):
@@ -297,13 +283,13 @@ def test_failures_in_the_midst_are_one_message(run, monkeypatch, failure, status
     def fail(path):
         raise failure
 
-    monkeypatch.setattr(cli.reading, "load", fail)
+    monkeypatch.setattr(reading, "load", fail)
     for command in (["solve"], ["check", "a.toml"], ["read"]):
         assert run(command[0], "p.toml", *command[1:]) == (status, "", said)
 
 
 def test_a_mistake_of_ours_is_shown_and_is_no_wrong_answer(run, monkeypatch):
-    monkeypatch.setattr(cli.homework, "check", lambda *_: {}["nothing"])
+    monkeypatch.setattr(checking, "check", lambda *_: {}["nothing"])
     answers = str(ROOT / "examples" / "published_answers.toml")
     status, out, err = run("check", ASSIGNMENT, answers)
     assert (status, out) == (2, "")

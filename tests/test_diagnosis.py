@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scalargrad import Value, detect_anomaly, exp, ieee, log, maximum, nn, no_grad, scope, source_lines, tanh, why
-from scalargrad.diagnosis import MOST, explain
+from scalargrad.diagnosis import MOST_SHOWN, explain
 
 
 def named(data, label):
@@ -131,7 +131,7 @@ def test_huge_and_tiny_name_the_factors():
     assert found.verdict == "tiny"
     assert {f.kind for f in found.findings} == {"shrinks"}
     assert all("tanh is flat" in f.words for f in found.findings)
-    assert f"... and {len(found.findings) - MOST} more" in str(found)
+    assert f"... and {len(found.findings) - MOST_SHOWN} more" in str(found)
 
 
 def test_many_ordinary_factors_are_shown_as_the_way_they_are():
@@ -141,7 +141,7 @@ def test_many_ordinary_factors_are_shown_as_the_way_they_are():
         y = y * 0.5
     text = why(x, y)
     assert "no one operation made it so" in text
-    assert text.count("times 0.5 makes") == 2 * MOST
+    assert text.count("times 0.5 makes") == 2 * MOST_SHOWN
     assert "... 24 more" in text
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from scalargrad import cli, ops
+from scalargrad import ops
 from scalargrad.homework import exercise, stages
 from scalargrad.homework.answers import key, load_answers
 from scalargrad.homework.checking import RIGHT, check, shapes
@@ -24,19 +24,6 @@ SHAPES = [
     ([3, 2, 2], "maximum(z, 0.1*z)", "mse"),
     ([2, 2], "abs", "mse"),
 ]
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        try:
-            status = cli.main(list(map(str, arguments)))
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def test_a_seed_gives_one_problem_in_every_process_and_version():

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalargrad import cli, nn
+from scalargrad import nn
 from scalargrad.homework import stages
 from scalargrad.homework.answers import Answer, Written, key, load_answers, quantity
 from scalargrad.homework.causes import CHANCE
@@ -674,19 +674,6 @@ def test_the_other_convention_at_a_kink_is_named(judge):
 
 
 # The command line.
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        try:
-            status = cli.main(list(map(str, arguments)))
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def test_the_exit_status_says_whether_anything_is_wrong(run, tmp_path):

@@ -11,7 +11,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from test_viz import after_backward, chain, leaf, network, words
+from helpers import after_backward, chain, leaf, moons, network, words
 
 from scalargrad import Value, nn, scope, topological_order
 from viz.blocks import grid, pooled
@@ -176,18 +176,6 @@ def test_depth_counts_cards_back_from_the_root():
 
 
 # Summaries
-
-
-def moons(samples):
-    """micrograd's demo: MLP 2-16-16-1, svm loss, regularization."""
-    random.seed(1337)
-    model = nn.MLP(2, [16, 16, 1])
-    points = [[random.uniform(-1, 1), random.uniform(-1, 1)] for _ in range(samples)]
-    scores = [model([Value(x) for x in point]) for point in points]
-    losses = [(1 + -(1 if x * y > 0 else -1) * score).relu() for (x, y), score in zip(points, scores)]
-    total = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
-    total.label = "loss"
-    return model, after_backward(total)
 
 
 def test_summary_of_a_network():

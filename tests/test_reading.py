@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from scalargrad import cli
 from scalargrad.expression import Expression
 from scalargrad.homework.notes import expression, number
 from scalargrad.homework.reading import load, read
@@ -309,16 +308,6 @@ def test_a_byte_order_mark_is_no_part_of_a_text(run, tmp_path):
     path = tmp_path / "p.md"
     path.write_bytes(b"\xef\xbb\xbf" + MARKDOWN.encode())
     assert run("read", path)[0] == 0
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        status = cli.main(list(map(str, arguments)))
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def test_read_shows_toml_and_writes_it(run, tmp_path):

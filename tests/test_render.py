@@ -14,10 +14,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from helpers import HOSTILE, after_backward, chain, leaf, moons, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_levels import moons
-from test_viz import HOSTILE, after_backward, chain, leaf, network
 
 import viz
 from scalargrad import Value, exp, log, scope, worked

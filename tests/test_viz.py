@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from helpers import HOSTILE, after_backward, chain, leaf, network, words
 
 import viz
-from scalargrad import Value, exp, log, scope
+from scalargrad import Value, scope
 from scalargrad.compiler.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
@@ -23,12 +24,6 @@ from viz.text import html, name, number, operation, symbol
 from viz.theme import DARK, LIGHT, THEMES, ThemeName
 
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program `dot` is not installed")
-
-
-def leaf(data, label="", role=""):
-    value = Value(data, label=label)
-    value.role = role
-    return value
 
 
 def neuron():
@@ -40,42 +35,12 @@ def neuron():
     return y
 
 
-def network():
-    """Two inputs, two neurons, softmax and cross-entropy, in scopes as the library's layers make them."""
-    xs = [leaf(1, "x1", "input"), leaf(-1, "x2", "input")]
-    exponentials = []
-    for j, weights in enumerate([(0.5, -0.25), (-0.5, 0.75)], 1):
-        with scope("layer 1"), scope(f"neuron {j}"):
-            z = leaf(0.25, f"b{j}", "parameter")
-            for i, (w, x) in enumerate(zip(weights, xs, strict=True), 1):
-                z = z + leaf(w, f"w{j}{i}", "parameter") * x
-            z.label = f"z{j}"
-        with scope("softmax"):
-            exponentials.append(exp(z))
-    with scope("softmax"):
-        p = exponentials[0] / (exponentials[0] + exponentials[1])
-    with scope("cross-entropy"):
-        loss = -(leaf(1, "t1", "target") * log(p))
-        loss.label = "loss"
-    return loss
-
-
-def after_backward(root):
-    root.backward()
-    return root
-
-
 def edges(dot):
     return re.findall(r"^  (\d+) -> (\d+)\S*(?: \[(.*)\])?$", dot, flags=re.MULTILINE)
 
 
 def node(dot, number):
     return re.search(rf"^  {number} \[.*$", dot, flags=re.MULTILINE)[0]
-
-
-def words(dot):
-    """All that stands on the cards, in the order of the text."""
-    return [word.strip() for word in re.findall(r">([^<>\n]+)<", dot) if word.strip()]
 
 
 # The text of a picture
@@ -407,12 +372,6 @@ def test_themes():
         to_dot(Value(1.0), theme="blue")
 
 
-HOSTILE = [
-    *("<b>", "a & b", '"', "'", "\\N\\G\\\\", "&amp;", "-->", "]]>", "{a|<p> b}", "%s", "</TABLE>>]", "}; digraph {"),
-    *("two\nlines", "\x00\x1b", "\ud800", "日本 👍", "\u202e", " ", "x" * 500),
-]
-
-
 @needs_graphviz
 def test_hostile_labels(tmp_path):
     total = Value(0.0)
@@ -438,13 +397,6 @@ def test_hostile_labels(tmp_path):
 
 
 # Large graphs
-
-
-def chain(length):
-    value = leaf(0.0, "x")
-    for _ in range(length - 1):
-        value = value.sin()
-    return value
 
 
 def test_depth_is_no_difficulty():

@@ -2,12 +2,12 @@
 
 import copy
 import math
-import random
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
+from helpers import ACTIVATIONS, close, closed_form, random_problem
 
 import scalargrad
 from scalargrad import Value, nn
@@ -16,48 +16,6 @@ from scalargrad.worked.kinks import kinks
 from scalargrad.worked.solution import _slope
 
 ASSIGNMENT = Path(__file__).parent.parent / "examples" / "four_three_two.toml"
-
-ACTIVATIONS = {
-    "relu(z) + sin(z)": (lambda z: np.maximum(z, 0) + np.sin(z), lambda z: (z > 0) + np.cos(z)),
-    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
-    "linear": (lambda z: z, np.ones_like),
-    "relu": (lambda z: np.maximum(z, 0), lambda z: 1.0 * (z > 0)),
-    "z**2/(1 + exp(z))": (
-        lambda z: z**2 / (1 + np.exp(z)),
-        lambda z: 2 * z / (1 + np.exp(z)) - z**2 * np.exp(z) / (1 + np.exp(z)) ** 2,
-    ),
-}
-
-
-def closed_form(problem, parameters):
-    """Solve by matrix formulas, a column an example: Z, H, loss, δ, gradients."""
-    X = np.array([example.input for example in problem.examples]).T
-    Y = np.array([example.target for example in problem.examples]).T
-    n, m = Y.shape
-    h, zs, hs = X, [], []
-    for (W, b), activation in zip(parameters, problem.activations):
-        z = W @ h + b[:, None]
-        h = np.exp(z) / np.exp(z).sum(axis=0) if activation == "softmax" else ACTIVATIONS[activation][0](z)
-        zs.append(z)
-        hs.append(h)
-    if problem.loss == "mse":
-        loss = np.mean((h - Y) ** 2)
-        delta = 2 / (n * m) * (h - Y) * ACTIVATIONS[problem.activations[-1]][1](zs[-1])
-    elif problem.loss == "cross-entropy":
-        loss, delta = -np.sum(Y * np.log(h)) / m, (h - Y) / m
-    else:
-        loss, delta = -np.mean(Y * np.log(h) + (1 - Y) * np.log(1 - h)), (h - Y) / (n * m)
-    deltas, gradients = [delta], []
-    for i in reversed(range(len(zs))):
-        gradients.insert(0, deltas[0] @ (hs[i - 1] if i else X).T)
-        if i:
-            deltas.insert(0, parameters[i][0].T @ deltas[0] * ACTIVATIONS[problem.activations[i - 1]][1](zs[i - 1]))
-    return zs, hs, loss, deltas, gradients
-
-
-def close(got, expected):
-    np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-14)
 
 
 def check(problem):
@@ -99,32 +57,6 @@ def test_the_assignment_has_its_known_values():
         [2.325723, 0.692898, 1.164642],
         [0.218248, 0.781752],
     ]
-
-
-def random_problem(seed, *, batch=1, steps=1):
-    rng = random.Random(seed)
-    loss, output = [
-        ("cross-entropy", "softmax"),
-        ("binary-cross-entropy", "sigmoid"),
-        ("mse", "tanh"),
-        ("mse", "linear"),
-    ][seed % 4]
-    sizes = [rng.randint(1, 5) for _ in range(rng.randint(2, 5))]
-    numbers = lambda n: [rng.uniform(-1, 1) for _ in range(n)]
-    layers = [
-        {"weights": [numbers(a) for _ in range(b)], "bias": numbers(b), "activation": rng.choice(list(ACTIVATIONS))}
-        for a, b in zip(sizes, sizes[1:])
-    ]
-    layers[-1]["activation"] = output
-    targets = [[0.0] * sizes[-1] for _ in range(batch)]
-    for target in targets:
-        target[rng.randrange(sizes[-1])] = 1.0
-    inputs = [numbers(sizes[0]) for _ in range(batch)]
-    if batch == 1:
-        inputs, targets = inputs[0], targets[0]
-    return Problem.from_dict(
-        {"input": inputs, "target": targets, "loss": loss, "learning_rate": 0.1, "steps": steps, "layer": layers}
-    )
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -12,7 +12,7 @@ from xml.dom import minidom
 
 import numpy as np
 import pytest
-from test_worked import close, closed_form, random_problem
+from helpers import close, closed_form, random_problem
 
 import scalargrad
 from scalargrad import Op, Value, nn

@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from scalargrad import Value, ops
+from scalargrad.formula import Formula
 from scalargrad.node import rule_of
 from scalargrad.op import ATOM, SUM, Op, Operand, Text
-from scalargrad.symbolic import Formula
 from viz import text
 
 # Operations that a board writes in another way than Python; fields state a minimal precedence, as in scalargrad.ops.

@@ -19,24 +19,15 @@ from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
 from scalargrad.compiler.llvm import SAMPLES
-from scalargrad.compiler.machine import Kernel, compiling
+from scalargrad.compiler.machine import Kernel
 from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
+from scalargrad.forks import compiling
 from scalargrad.nn import is_parameter
+from scalargrad.objects import is_array, put_attributes
 from scalargrad.op import number
-from scalargrad.tree import (
-    Contents,
-    Fixed,
-    Shape,
-    Structure,
-    _Above,
-    _Attribute,
-    _Given,
-    _Recorded,
-    _Same,
-    is_array,
-    put_attributes,
-)
+from scalargrad.skeleton import Contents, Fixed, Shape, _Above, _Attribute, _Given, _Recorded, _Same
+from scalargrad.tree import Structure
 from scalargrad.value import Value
 
 LONGEST = 5000  # units of a structure that a function is generated for

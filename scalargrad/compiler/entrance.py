@@ -19,7 +19,7 @@ from typing import Any
 
 from scalargrad.compiler.llvm import SAMPLES
 from scalargrad.compiler.machine import Kernel, binding, linked
-from scalargrad.tree import Shape
+from scalargrad.skeleton import Shape
 
 
 def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape]) -> Callable[..., Any]:

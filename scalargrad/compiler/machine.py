@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import os
 import re
-from contextlib import ExitStack
 from functools import lru_cache
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import ops
 from scalargrad.compiler.instructions import vector_name
 from scalargrad.compiler.llvm import QUICK, Layout, to_llvm
+from scalargrad.forks import free_in_children
 from scalargrad.op import Op
 
 if TYPE_CHECKING:
     from scalargrad.compiler.program import Program
 
-
-# Where a process forks while another thread is inside LLVM, or imports it, the child would wait for that thread for ever.
-compiling = RLock()
-_locks: list[Any] = [compiling]  # and llvmlite's own, which is held while machine code is freed, too
-_held = ExitStack()
-
-
-def _before_fork() -> None:
-    for lock in _locks:  # the second one is there at the latest when the first one is held
-        _held.enter_context(lock)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_held.close, after_in_child=_held.close)
 
 OLDEST = (0, 45)  # llvmlite before it has an LLVM that does not read our language
 
@@ -49,7 +33,7 @@ def binding() -> Any:
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
         needed = ".".join(map(str, OLDEST))
         raise ImportError(f'jit() needs llvmlite {needed} or newer, this is {version}: pip install "scalargrad[jit]"')
-    _locks.append(llvm.ffi.lib._lock)
+    free_in_children(llvm.ffi.lib._lock)  # llvmlite's own, which is held while machine code is freed, too
     return llvm
 
 

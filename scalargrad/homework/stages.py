@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from scalargrad import nn, ops
+from scalargrad.formula import steps
 from scalargrad.homework.arrays import Numbers, each, minus, outer, plus, product, reread, times, transpose
 from scalargrad.homework.misreadings import Function, derivative, misreadings, value
 from scalargrad.nn.loss import Loss
 from scalargrad.nn.losses import LOSSES
-from scalargrad.symbolic import steps
 from scalargrad.worked.problem import Problem
 from scalargrad.worked.solution import Solution, has_slope, weights_and_bias
 

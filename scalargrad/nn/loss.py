@@ -18,7 +18,7 @@ from scalargrad.value import Value
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from scalargrad.symbolic import Formula
+    from scalargrad.formula import Formula
 
 Mistake = tuple[str, Callable[[Sequence[float], Sequence[float]], float]]  # in words, and what outputs and targets give
 
@@ -108,7 +108,7 @@ class Loss:
     @cached_property
     def formula(self) -> Formula:
         """The term as a formula in p and y. Raises ValueError where it has other names."""
-        from scalargrad.symbolic import parse
+        from scalargrad.formula import parse
 
         formula = parse(self.term)
         if set(formula.names) != {"p", "y"}:
@@ -132,7 +132,7 @@ class Loss:
 
     @cached_property
     def _split_error(self) -> tuple[float, Formula]:
-        from scalargrad.symbolic import parse
+        from scalargrad.formula import parse
 
         if self.cancels:
             return 1.0, parse("p - y")

@@ -6,8 +6,9 @@ import copy
 from typing import Any
 
 from scalargrad import ops
+from scalargrad.formula import Formula
+from scalargrad.latex import name_in_latex
 from scalargrad.op import Op, Text
-from scalargrad.symbolic import Formula, name_in_latex
 from scalargrad.value import Value, topological_order
 from scalargrad.worked.document import Document, Equation, Heading, Line, Numbers, Paragraph, Picture, chain
 from scalargrad.worked.kinks import kinks

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from scalargrad import ops
-from scalargrad.symbolic import Formula
+from scalargrad.formula import Formula
 from scalargrad.worked.document import Line, Side, chain
 from scalargrad.worked.forward import summed
 from scalargrad.worked.problem import ProblemError

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scalargrad import nn, ops
+from scalargrad.formula import Formula, parse
 from scalargrad.nn.loss import Loss
 from scalargrad.nn.losses import LOSSES
 from scalargrad.op import Op, Text
-from scalargrad.symbolic import Formula, parse
 from scalargrad.value import Value
 from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Numbers, Paragraph, Side
 from scalargrad.worked.problem import Problem

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scalargrad import ops
+from scalargrad.formula import Formula, steps
 from scalargrad.modes import ieee
 from scalargrad.op import Op
-from scalargrad.symbolic import Formula, steps
 from scalargrad.worked.document import Side, chain
 from scalargrad.worked.kinks import kinks
 from scalargrad.worked.sheet import Sheet, grads, printed

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from scalargrad import nn
+from scalargrad.latex import fixed as fixed
 from scalargrad.modes import scope
 from scalargrad.nn.losses import LOSSES, mean
 from scalargrad.optim import SGD
@@ -197,17 +198,6 @@ def report(solution: Solution, digits: int = 6) -> str:
     lines = list(_Report(solution, digits).lines())
     column = max(30, *(line.find("\t") for line in lines)) + 1  # all numbers begin in it
     return "\n".join(lines).expandtabs(column)
-
-
-def fixed(x: float, digits: int) -> str:
-    """Write a number with so many decimals; in scientific notation where it is huge, or would look like 0.
-
-    >>> fixed(2.5, 3), fixed(1e-9, 3), fixed(-0.0, 3)
-    ('2.500', '1.000e-09', '0.000')
-    """
-    shown = f"{x + 0.0:.{digits}f}"  # + 0.0 makes -0.0 a 0.0
-    hidden = x != 0 and float(shown) == 0
-    return f"{x:.{digits}e}" if hidden or abs(x) >= 1e15 else shown
 
 
 class _Report:

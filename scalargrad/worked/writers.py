@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable
 from html import escape
-from math import isfinite
 from typing import Any
 
-from scalargrad.files import encodable
+from scalargrad.files import encodable, to_json
 from scalargrad.worked.document import Block, Document, Equation, Heading, Line, Paragraph, Table
 from scalargrad.worked.notation import Box, beside, box, mathml, text
 
@@ -307,7 +305,7 @@ def _html_block(block: Block) -> str:
 def _json(document: Document) -> str:
     blocks = [_json_block(block) for block in document.blocks]
     content = {"title": document.title, "values": document.values, "blocks": blocks}
-    return json.dumps(_finite(content), indent=1, ensure_ascii=False)
+    return to_json(content, indent=1, ensure_ascii=False)
 
 
 def _json_block(block: Block) -> dict[str, Any]:
@@ -315,15 +313,6 @@ def _json_block(block: Block) -> dict[str, Any]:
         lines = [{**line._asdict(), "text": _aligned([line]).strip("\n")} for line in block.lines]
         return {"type": "equation", "lines": lines, "values": block.values}
     return {"type": type(block).__name__.lower(), **vars(block)}
-
-
-def _finite(thing: Any) -> Any:
-    """JSON knows no inf and no nan."""
-    if isinstance(thing, float):
-        return thing if isfinite(thing) else str(thing)
-    if isinstance(thing, dict):
-        return {key: _finite(value) for key, value in thing.items()}
-    return [_finite(x) for x in thing] if isinstance(thing, (list, tuple)) else thing
 
 
 FORMATS: dict[str, Callable[[Document], str]] = {

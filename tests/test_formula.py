@@ -8,9 +8,10 @@ from points import POINTS
 
 from scalargrad import Value, ops
 from scalargrad.expression import Expression, ExpressionError
+from scalargrad.formula import Formula, parse
+from scalargrad.latex import printed_number
 from scalargrad.modes import ieee
 from scalargrad.op import Op
-from scalargrad.symbolic import Formula, parse, printed_number
 
 PARTIALS = [(op, i) for op in ops.TABLE.values() for i in range(len(op.partials))]
 
@@ -188,7 +189,5 @@ def test_depth_is_no_difficulty():
 def test_what_is_no_formula_is_refused():
     with pytest.raises(ExpressionError):
         parse("x +")
-    with pytest.raises(TypeError, match="unsupported operand"):
-        Formula("x") + None
     with pytest.raises(TypeError, match="a formula's number must be a real number, got None"):
-        Formula(None)
+        Formula("x") + None
