@@ -20,7 +20,7 @@ from scalargrad import ops
 from scalargrad.derivatives import backward_as_graph
 from scalargrad.micrograd import ByHand, by_hand, one_module
 from scalargrad.modes import PLAIN, current, scope
-from scalargrad.node import OUTSIDE, Node, check_gradients, check_result, is_unrecorded, linearize
+from scalargrad.node import Node, check_gradients, check_result, is_unrecorded, linearize
 from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
 from scalargrad.order import ordered
 from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_traced, traces, watchers
@@ -53,9 +53,9 @@ def record({names}):
         slopes = ({slopes},) if {variable} else ({slopes_or_0},)
     except OUTSIDE:
         return general({names})
-    if current() is not PLAIN or out != out or traces or Value.__init__ is not plain_init:
-        return made(out, ({names},), op, slopes)
-    node = new(Value)
+    if current() is not PLAIN or out != out or traces or PythonValue.__init__ is not _plain_init:
+        return _made(out, ({names},), op, slopes)
+    node = _new(PythonValue)
     node._data = out
     node.grad = 0.0
     node._parents = ({names},)
@@ -93,7 +93,7 @@ def _recorder(op: Op) -> Callable[..., Any]:
     text = _RECORD.format(
         names=", ".join(names),
         others="\n    ".join(
-            f"if {x}.__class__ is not Value and ({x} := operand({x}, op)) is NotImplemented:\n        return NotImplemented"
+            f"if {x}.__class__ is not PythonValue and ({x} := _operand({x}, op)) is NotImplemented:\n        return NotImplemented"
             for x in names[1:]
         ),
         numbers=", ".join(numbers),
@@ -105,24 +105,11 @@ def _recorder(op: Op) -> Callable[..., Any]:
             f"0.0 if {x}._kind is CONSTANT else {slope}" for x, slope in zip(names, slopes, strict=True)
         ),
     )
-    known = {name: record.forward for name, record in ops.TABLE.items()} | {
-        "op": op,
-        "OUTSIDE": OUTSIDE,
-        "PLAIN": PLAIN,
-        "CONSTANT": CONSTANT,
-        "VARIABLE": VARIABLE,
-        "NOTHING": NOTHING,
-        "Value": PythonValue,
-        "plain_init": _plain_init,
-        "new": object.__new__,
-        "current": current,
-        "traces": traces,
-        "general": _general(op),
-        "made": _made,
-        "operand": _operand,
-    }
+    forwards = {name: record.forward for name, record in ops.TABLE.items()}
+    known: dict[str, Any] = {**globals(), **forwards, "op": op, "general": _general(op)}
     exec(text, known)  # noqa: S102 - the text is ours, as in namedtuple
-    record: Any = known["record"]
+    record: Callable[..., Any] = known["record"]
+    record.__name__, record.__qualname__, record.__doc__ = op.name, f"Value.{op.name}", op.__doc__
     return record
 
 
