@@ -20,6 +20,7 @@ from scalargrad import ops
 from scalargrad.derivatives import backward_as_graph
 from scalargrad.micrograd import ByHand, by_hand, one_module
 from scalargrad.modes import PLAIN, current, scope
+from scalargrad.node import OUTSIDE as OUTSIDE  # for _RECORD
 from scalargrad.node import Node, check_gradients, check_result, is_unrecorded, linearize
 from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
 from scalargrad.order import ordered
