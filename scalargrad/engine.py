@@ -110,7 +110,8 @@ def _recorder(op: Op) -> Callable[..., Any]:
     known: dict[str, Any] = {**globals(), **forwards, "op": op, "general": _general(op)}
     exec(text, known)  # noqa: S102 - the text is ours, as in namedtuple
     record: Callable[..., Any] = known["record"]
-    record.__name__, record.__qualname__, record.__doc__ = op.name, f"Value.{op.name}", op.__doc__
+    record.__name__, record.__qualname__ = op.name, f"Value.{op.name}"
+    record.__doc__ = getattr(getattr(Node, op.name, None), "__doc__", None)
     return record
 
 

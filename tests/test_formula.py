@@ -189,5 +189,7 @@ def test_depth_is_no_difficulty():
 def test_what_is_no_formula_is_refused():
     with pytest.raises(ExpressionError):
         parse("x +")
-    with pytest.raises(TypeError, match="a formula's number must be a real number, got None"):
+    with pytest.raises(TypeError, match="unsupported operand"):
         Formula("x") + None
+    with pytest.raises(TypeError, match="a formula's number must be a real number, got None"):
+        Formula(None)
