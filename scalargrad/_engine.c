@@ -580,6 +580,7 @@ static int set_kind(PyObject *self, PyObject *value, void *name);
 static int set_ancestors(PyObject *self, PyObject *parents, void *name);
 
 /* The scopes that nodes were made in are numbered: a list of them, and a dict of their places in it; () is the first.
+   A scope together with the label that its node was made with, (scope, label), has a place, too: many neurons are alike.
    Those that no node has any more are forgotten whenever there are twice as many as were in use at the last look. */
 
 static PyObject *scopes, *places, *vacant; /* vacant: places in the list where none stands */
@@ -695,9 +696,29 @@ static PyObject *current_mode; /* modes.current */
 static Mode last_mode;
 static uint64_t known_thread, known_context;
 
-static int truth_of(PyObject *object, const char *name)
+static PyObject *scope_at(uint32_t place) /* borrowed, as is the next */
 {
-    PyObject *value = PyObject_GetAttrString(object, name);
+    PyObject *found = PyList_GET_ITEM(scopes, place);
+    return PyTuple_GET_SIZE(found) == 2 && PyTuple_Check(PyTuple_GET_ITEM(found, 0)) ? PyTuple_GET_ITEM(found, 0) : found;
+}
+
+static PyObject *label_at(uint32_t place)
+{
+    PyObject *found = PyList_GET_ITEM(scopes, place);
+    return scope_at(place) == found ? empty_string : PyTuple_GET_ITEM(found, 1);
+}
+
+static PyObject *label_of(Node *node) /* borrowed */
+{
+    PyObject *label = held(node, LABEL);
+    return label ? label : label_at(node->scope);
+}
+
+static PyObject *recording_name, *watch_name, *scope_name; /* of a mode's attributes */
+
+static int truth_of(PyObject *object, PyObject *name)
+{
+    PyObject *value = PyObject_GetAttr(object, name);
     int truth = value ? PyObject_IsTrue(value) : -1;
     Py_XDECREF(value);
     return truth;
@@ -705,10 +726,10 @@ static int truth_of(PyObject *object, const char *name)
 
 RARE static int find_mode(const PyThreadState *thread)
 {
-    PyObject *found = PyObject_CallNoArgs(current_mode), *scope = found ? PyObject_GetAttrString(found, "scope") : NULL;
+    PyObject *found = PyObject_CallNoArgs(current_mode), *scope = found ? PyObject_GetAttr(found, scope_name) : NULL;
     Mode mode = {0, 0, 0};
-    int failed = scope == NULL || (mode.recording = truth_of(found, "recording")) < 0 ||
-                 (mode.watch = truth_of(found, "watch")) < 0 || place_of_scope(scope, &mode.scope) < 0;
+    int failed = scope == NULL || (mode.recording = truth_of(found, recording_name)) < 0 ||
+                 (mode.watch = truth_of(found, watch_name)) < 0 || place_of_scope(scope, &mode.scope) < 0;
     if (!failed) {
         last_mode = mode;
         known_thread = thread->id;
@@ -1164,34 +1185,40 @@ RARE static PyObject *operate_mixed(int operation, PyObject *left, PyObject *rig
 
 static PyObject *scope_block; /* modes.scope */
 
-static int within(Mode *mode, PyObject *name) /* the mode that is in force in a scope of this name */
+/* The place of a scope inside another, or of that one, with a label, or with none. */
+static int place_within(uint32_t outer, PyObject *name, PyObject *label, uint32_t *place)
 {
     static struct {
-        PyObject *name;
-        uint32_t outer, inner, look;
-    } known[256];
-    size_t at = ((uintptr_t)name / 16 + mode->scope) % Py_ARRAY_LENGTH(known);
-    if (known[at].name != name || known[at].outer != mode->scope || known[at].look != looks) {
-        PyObject *names = PyTuple_Pack(1, name), *outer = PyList_GET_ITEM(scopes, mode->scope);
-        PyObject *scope = names ? PySequence_Concat(outer, names) : NULL;
-        uint32_t place;
-        int failed = scope == NULL || place_of_scope(scope, &place) < 0;
+        PyObject *name, *label;
+        uint32_t outer, place, look;
+    } known[1024];
+    size_t at = ((uintptr_t)name / 16 + (uintptr_t)label / 16 + outer) % Py_ARRAY_LENGTH(known);
+    if (known[at].label != label || known[at].name != name || known[at].outer != outer || known[at].look != looks) {
+        PyObject *names = name ? PyTuple_Pack(1, name) : Py_NewRef(empty_tuple);
+        PyObject *scope = names ? PySequence_Concat(scope_at(outer), names) : NULL;
+        int labelled = PyUnicode_GET_LENGTH(label) > 0;
+        PyObject *key = scope == NULL ? NULL : labelled ? PyTuple_Pack(2, scope, label) : Py_NewRef(scope);
+        int failed = key == NULL || place_of_scope(key, place) < 0;
         Py_XDECREF(names);
         Py_XDECREF(scope);
+        Py_XDECREF(key);
         if (failed)
             return -1;
-        Py_INCREF(name);
+        Py_XINCREF(name);
         Py_XSETREF(known[at].name, name);
-        known[at].outer = mode->scope;
-        known[at].inner = place;
+        Py_INCREF(label);
+        Py_XSETREF(known[at].label, label);
+        known[at].outer = outer;
+        known[at].place = *place;
         known[at].look = looks;
     }
-    mode->scope = known[at].inner;
+    *place = known[at].place;
     return 0;
 }
 
-static PyObject *sum_by_operators(PyObject *bias, PyObject *weights, PyObject *inputs)
+static PyObject *sum_by_operators(PyObject *const *arguments)
 {
+    PyObject *bias = arguments[0], *weights = arguments[1], *inputs = arguments[2];
     PyObject *sum = Py_NewRef(bias);
     for (Py_ssize_t i = 0; sum && i < PySequence_Fast_GET_SIZE(weights); i++) {
         PyObject *term = PyNumber_Multiply(PySequence_Fast_GET_ITEM(weights, i), PySequence_Fast_GET_ITEM(inputs, i));
@@ -1202,11 +1229,13 @@ static PyObject *sum_by_operators(PyObject *bias, PyObject *weights, PyObject *i
     return sum;
 }
 
-static PyObject *sum_in_block(PyObject *name, PyObject *bias, PyObject *weights, PyObject *inputs)
+typedef PyObject *(*Work)(PyObject *const *arguments);
+
+static PyObject *in_scope(PyObject *name, Work work, PyObject *const *arguments) /* as a program would do it */
 {
     PyObject *block = PyObject_CallOneArg(scope_block, name);
     PyObject *entered = block ? PyObject_CallMethod(block, "__enter__", NULL) : NULL;
-    PyObject *sum = entered ? sum_by_operators(bias, weights, inputs) : NULL;
+    PyObject *result = entered ? work(arguments) : NULL;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *left = entered ? PyObject_CallMethod(block, "__exit__", "OOO", Py_None, Py_None, Py_None) : NULL;
@@ -1215,17 +1244,20 @@ static PyObject *sum_in_block(PyObject *name, PyObject *bias, PyObject *weights,
         PyErr_Restore(type, value, traceback);
     Py_XDECREF(entered);
     Py_XDECREF(block);
-    return sum;
+    return result;
 }
 
-static PyObject *sum_of_products(Mode mode, PyObject *bias, PyObject *weights, PyObject *inputs)
+static PyObject *sum_of_products(Mode mode, uint32_t last, PyObject *bias, PyObject *weights, PyObject *inputs)
 {
     PyObject *sum = Py_NewRef(bias);
-    for (Py_ssize_t i = 0; sum && i < PySequence_Fast_GET_SIZE(weights); i++) {
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(weights);
+    for (Py_ssize_t i = 0; sum && i < count; i++) {
         PyObject *w = PySequence_Fast_GET_ITEM(weights, i), *x = PySequence_Fast_GET_ITEM(inputs, i);
         x = Node_Check(x) ? Py_NewRef(x) : constant_in(mode, x, "mul");
         PyObject *term = x ? record_in(mode, OP_mul, (Node *)w, (Node *)x) : NULL;
         Py_XDECREF(x);
+        if (i == count - 1)
+            mode.scope = last;
         PyObject *next = term ? record_in(mode, OP_add, (Node *)sum, (Node *)term) : NULL;
         Py_XDECREF(term);
         Py_SETREF(sum, next);
@@ -1235,34 +1267,69 @@ static PyObject *sum_of_products(Mode mode, PyObject *bias, PyObject *weights, P
 
 static PyObject *weighted_sum(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
-    if (count != 4)
-        return PyErr_Format(PyExc_TypeError, "weighted_sum() takes bias, weights, inputs and a name, got %zd arguments", count);
-    PyObject *bias = arguments[0], *name = arguments[3], *sum = NULL;
+    if (count != 5 || !PyUnicode_Check(arguments[3]) || !PyUnicode_Check(arguments[4]))
+        return PyErr_Format(PyExc_TypeError, "weighted_sum() takes a bias, weights, inputs, a name and a label");
+    PyObject *bias = arguments[0], *name = arguments[3], *label = arguments[4], *sum = NULL;
     PyObject *weights = PySequence_Fast(arguments[1], "weights must be a sequence");
     PyObject *inputs = weights ? PySequence_Fast(arguments[2], "inputs must be a sequence") : NULL;
+    uint32_t last;
     Mode mode;
     if (inputs == NULL || get_mode(&mode) < 0)
         goto done;
     if (PySequence_Fast_GET_SIZE(weights) != PySequence_Fast_GET_SIZE(inputs)) {
-        PyErr_Format(PyExc_ValueError, "weights and inputs must be as many, got %zd and %zd",
-                     PySequence_Fast_GET_SIZE(weights), PySequence_Fast_GET_SIZE(inputs));
+        PyErr_Format(PyExc_ValueError, "%U takes %zd inputs, got %zd", name, PySequence_Fast_GET_SIZE(weights),
+                     PySequence_Fast_GET_SIZE(inputs));
         goto done;
     }
     /* What somebody has patched, or derived, does what it does. */
-    int quick = is_plain() && mode.recording && !mode.watch && Py_IS_TYPE(bias, Value) && PyUnicode_Check(name) &&
+    int quick = is_plain() && mode.recording && !mode.watch && Py_IS_TYPE(bias, Value) &&
                 Value->tp_as_number->nb_add == nb_add && Value->tp_as_number->nb_multiply == nb_multiply;
     for (Py_ssize_t i = 0; quick && i < PySequence_Fast_GET_SIZE(weights); i++) {
         PyObject *x = PySequence_Fast_GET_ITEM(inputs, i);
         quick = Py_IS_TYPE(PySequence_Fast_GET_ITEM(weights, i), Value) && (Py_IS_TYPE(x, Value) || PyFloat_CheckExact(x));
     }
-    if (!quick)
-        sum = sum_in_block(name, bias, weights, inputs);
-    else if (within(&mode, name) == 0)
-        sum = sum_of_products(mode, bias, weights, inputs);
+    if (!quick) {
+        PyObject *operands[] = {bias, weights, inputs};
+        sum = in_scope(name, sum_by_operators, operands);
+        if (sum && sum != bias && PyObject_SetAttrString(sum, "label", label) < 0)
+            Py_CLEAR(sum);
+    }
+    else if (place_within(mode.scope, name, label, &last) == 0 && place_within(mode.scope, name, empty_string, &mode.scope) == 0)
+        sum = sum_of_products(mode, last, bias, weights, inputs);
 done:
     Py_XDECREF(weights);
     Py_XDECREF(inputs);
     return sum;
+}
+
+static PyObject *call_method(PyObject *const *arguments) { return PyObject_CallMethodNoArgs(arguments[0], arguments[1]); }
+
+static PyObject *activation(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 4 || !Node_Check(arguments[0]) || !PyUnicode_Check(arguments[1]) || !PyUnicode_Check(arguments[2]) ||
+        !PyUnicode_Check(arguments[3]))
+        return PyErr_Format(PyExc_TypeError, "activation() takes a Value, the name of a method, a name and a label");
+    PyObject *name = arguments[2], *label = arguments[3], *method = _PyType_Lookup(Py_TYPE(arguments[0]), arguments[1]);
+    Mode mode;
+    uint32_t place;
+    if (get_mode(&mode) < 0)
+        return NULL;
+    if (method && Py_IS_TYPE(method, &PyMethodDescr_Type) && Py_IS_TYPE(arguments[0], Value) && is_plain() && !mode.watch) {
+        if (place_within(mode.scope, name, label, &place) < 0)
+            return NULL;
+        PyObject *out = call_method(arguments);
+        if (out && Py_IS_TYPE(out, Value))
+            ((Node *)out)->scope = place;
+        return out;
+    }
+    PyObject *out = in_scope(name, call_method, arguments);
+    if (out && !Node_Check(out)) {
+        PyErr_Format(PyExc_TypeError, "%U: activation must return a Value, got %R", name, out);
+        Py_CLEAR(out);
+    }
+    if (out && label_of((Node *)out) == empty_string && set_label(out, label, NULL) < 0)
+        Py_CLEAR(out);
+    return out;
 }
 
 /* Value. */
@@ -1658,9 +1725,9 @@ static PyObject *detach(PyObject *self, PyObject *Py_UNUSED(none))
         return PyObject_CallOneArg(detach_anywhere, self);
     if (read_number(self, &data) < 0 || get_mode(&mode) < 0)
         return NULL;
-    PyObject *label = held((Node *)self, LABEL);
+    PyObject *label = label_of((Node *)self);
     Node *node = leaf(data, mode.scope);
-    if (node && label && hold(node, LABEL, label, 0) < 0)
+    if (node && set_label((PyObject *)node, label, NULL) < 0)
         Py_CLEAR(node);
     return (PyObject *)node;
 }
@@ -1929,25 +1996,21 @@ static int hold(Node *node, int what, PyObject *value, int flag)
     return expect(node, value) < 0 ? -1 : keep(node, what, value, flag);
 }
 
-static PyObject *get_label(PyObject *self, void *Py_UNUSED(name))
-{
-    PyObject *label = held((Node *)self, LABEL);
-    return Py_NewRef(label ? label : empty_string);
-}
+static PyObject *get_label(PyObject *self, void *Py_UNUSED(name)) { return Py_NewRef(label_of((Node *)self)); }
 
 static int set_label(PyObject *self, PyObject *value, void *name)
 {
     Node *node = (Node *)self;
     if (deleted(value, name))
         return -1;
-    if (node->extra == NULL && PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) == 0)
+    if (node->extra == NULL && PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) == 0 && label_of(node) == empty_string)
         return 0;
     return hold(node, LABEL, value, 0);
 }
 
 static PyObject *get_scope(PyObject *self, void *Py_UNUSED(name))
 {
-    return Py_NewRef(PyList_GET_ITEM(scopes, ((Node *)self)->scope));
+    return Py_NewRef(scope_at(((Node *)self)->scope));
 }
 
 static int set_scope(PyObject *self, PyObject *value, void *name)
@@ -1962,7 +2025,10 @@ static int set_scope(PyObject *self, PyObject *value, void *name)
         PyErr_Format(PyExc_TypeError, "scope must be a tuple of names, got %R", value);
         return -1;
     }
-    return place_of_scope(value, &place) < 0 ? -1 : give_scope((Node *)self, place);
+    Node *node = (Node *)self;
+    if (held(node, LABEL) == NULL && label_of(node) != empty_string && hold(node, LABEL, label_of(node), 0) < 0)
+        return -1; /* it had its label from its place */
+    return place_of_scope(value, &place) < 0 ? -1 : give_scope(node, place);
 }
 
 static PyObject *get_own_role(PyObject *self, void *Py_UNUSED(name))
@@ -2282,7 +2348,9 @@ static PyMethodDef functions[] = {
     {"topological_order", (PyCFunction)(void (*)(void))topological_order, METH_FASTCALL,
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
     {"weighted_sum", (PyCFunction)(void (*)(void))weighted_sum, METH_FASTCALL,
-     "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name: see engine.py."},
+     "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name, with a label: see engine.py."},
+    {"activation", (PyCFunction)(void (*)(void))activation, METH_FASTCALL,
+     "Call a method of a Value in a scope of this name, and label the result: see engine.py."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -2395,6 +2463,9 @@ static int execute(PyObject *module)
     empty_string = PyUnicode_FromString("");
     empty_tuple = PyTuple_New(0);
     one = PyFloat_FromDouble(1.0);
+    recording_name = PyUnicode_InternFromString("recording");
+    watch_name = PyUnicode_InternFromString("watch");
+    scope_name = PyUnicode_InternFromString("scope");
     failed = failed || one == NULL || watch_mode(changed) < 0 || start_scopes() < 0 || start_table(table) < 0 ||
              start_names(roles, role_names, OTHER_ROLE) < 0 || start_names(kinds, kind_names, KINDS) < 0 ||
              start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0;

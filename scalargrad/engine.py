@@ -14,12 +14,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scalargrad import ops
 from scalargrad.derivatives import backward_as_graph
 from scalargrad.micrograd import ByHand, by_hand, one_module
-from scalargrad.modes import PLAIN, current, scope
+from scalargrad.modes import PLAIN, About, current, scope
 from scalargrad.node import OUTSIDE as OUTSIDE  # for _RECORD
 from scalargrad.node import Node, check_gradients, check_result, is_unrecorded, linearize
 from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
@@ -31,16 +31,7 @@ one_module(__name__)
 VARIABLE, CONSTANT, TRACED = KINDS = ("variable", "constant", "traced")  # of numbers; see Value
 
 
-class About(NamedTuple):
-    """What few Values have, and the others share."""
-
-    label: str = ""
-    scope: tuple[str, ...] = ()
-    role: str = ""
-    traced: bool = False
-
-
-NOTHING = About()
+NOTHING = PLAIN.about
 
 
 # Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record.
@@ -54,7 +45,8 @@ def record({names}):
         slopes = ({slopes},) if {variable} else ({slopes_or_0},)
     except OUTSIDE:
         return general({names})
-    if current() is not PLAIN or out != out or traces or PythonValue.__init__ is not _plain_init:
+    mode = current()
+    if not mode.plain or out != out or traces or PythonValue.__init__ is not _plain_init:
         return _made(out, ({names},), op, slopes)
     node = _new(PythonValue)
     node._data = out
@@ -63,7 +55,7 @@ def record({names}):
     node._operation = op
     node._partials = slopes
     node._kind = VARIABLE
-    node._about = NOTHING
+    node._about = mode.about
     return node
 """
 
@@ -148,8 +140,9 @@ def _made(data: float, parents: tuple[Any, ...], op: Op | str, slopes: tuple[flo
     node._operation = op
     node._partials = slopes
     node._kind = VARIABLE
-    node._about = NOTHING
-    if current() is not PLAIN or data != data or traces:
+    mode = current()
+    node._about = mode.about
+    if not mode.plain or data != data or traces:
         _adapt(node)
     return node
 
@@ -162,7 +155,8 @@ def _adapt(node: Any) -> None:
     mode, parents = current(), node._parents
     # Of what is made from a traced value later on, only a nan can stand for a number that is not known.
     traced = bool(traces) or (node._data != node._data and any(x._traced for x in parents))
-    node._about = _shared(node.label, mode.scope, "", traced)
+    if traced:
+        node._about = node._about._replace(traced=True)
     if not mode.recording:
         if is_unrecorded(parents):
             node._parents, node._partials = (), None
@@ -170,9 +164,6 @@ def _adapt(node: Any) -> None:
             node._kind = CONSTANT
     if mode.watch and (node._operation or parents):
         check_result(node, parents)
-
-
-_shared = lru_cache(maxsize=1024)(About)
 
 
 def _constructed(data: float, parents: tuple[Any, ...], op: Op | str, slopes: tuple[float, ...] | None) -> Any:
@@ -273,8 +264,9 @@ class Value(Node):
         self._operation = _op
         self._partials = slopes
         self._kind = VARIABLE
-        self._about = About(label) if label else NOTHING
-        if current() is not PLAIN or traces or self._data != self._data:
+        mode = current()
+        self._about = About(label, mode.scope) if label else mode.about
+        if not mode.plain or traces or self._data != self._data:
             _adapt(self)
 
     @property
@@ -497,16 +489,37 @@ def topological_order(*roots: Value) -> list[Value]:
     return ordered(roots)
 
 
-def weighted_sum(bias: Value, weights: Sequence[Value], inputs: Sequence[Any], name: str) -> Value:
-    """Return bias + w1*x1 + w2*x2 + ..., added in that order, all made in a scope of this name.
+# What a neuron does, by one call each: the twin takes no longer for it than for the arithmetic.
 
-    >>> weighted_sum(Value(1.0), [Value(2.0)], [3.0], "neuron").data
-    7.0
+
+def weighted_sum(bias: Value, weights: Sequence[Value], inputs: Sequence[Any], name: str, label: str) -> Value:
+    """Return bias + w1*x1 + w2*x2 + ..., added in that order, all made in a scope of this name, with a label.
+
+    >>> weighted_sum(Value(1.0), [Value(2.0)], [3.0], "neuron", "z")
+    Value(data=7.0, grad=0.0, label='z')
     """
+    if len(weights) != len(inputs):
+        raise ValueError(f"{name} takes {len(weights)} inputs, got {len(inputs)}")
     with scope(name):
         out = bias
         for weight, x in zip(weights, inputs, strict=True):
             out = out + weight * x
+    if out is not bias:
+        out.label = label
+    return out
+
+
+def activation(z: Value, method: str, name: str, label: str) -> Value:
+    """Call a method of a Value in a scope of this name, and label the result.
+
+    >>> activation(Value(-2.0), "relu", "neuron", "h")
+    Value(data=0.0, grad=0.0, label='h')
+    """
+    with scope(name):
+        out: Value = getattr(z, method)()
+    if not isinstance(out, Node):
+        raise TypeError(f"{name}: activation must return a Value, got {out!r}")
+    out.label = out.label or label
     return out
 
 
@@ -530,7 +543,7 @@ if _wanted not in ("", "python", "native"):
 engine_name = "python"
 if not TYPE_CHECKING and _wanted != "python":
     try:
-        from scalargrad._engine import Value, topological_order, weighted_sum  # noqa: F401 - in place of those above
+        from scalargrad._engine import Value, activation, topological_order, weighted_sum  # noqa: F401 - in place of those above
 
         engine_name, Value.__doc__ = "native", PythonValue.__doc__
     except ImportError as error:

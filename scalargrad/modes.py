@@ -10,7 +10,16 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar, Token
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class About(NamedTuple):
+    """What few Values have of their own, and the others share: see the Python engine's Value."""
+
+    label: str = ""
+    scope: tuple[str, ...] = ()
+    role: str = ""
+    traced: bool = False
 
 
 class Mode:
@@ -21,9 +30,11 @@ class Mode:
     scope      the names of the scopes around, outermost first
     trace      the function that is being traced here, if one is
     ieee       whether log 0 is -inf, as IEEE 754 has it, where Python's own functions raise
+    plain      whether it records and does nothing else
+    about      what a Value that is made in it shares with others
     """
 
-    __slots__ = ("ieee", "recording", "scope", "trace", "watch")
+    __slots__ = ("about", "ieee", "plain", "recording", "scope", "trace", "watch")
 
     def __init__(
         self,
@@ -34,6 +45,8 @@ class Mode:
         ieee: bool = False,
     ) -> None:
         self.recording, self.watch, self.scope, self.trace, self.ieee = recording, watch, scope, trace, ieee
+        self.plain = recording and not watch and trace is None
+        self.about = About(scope=scope)
 
     def but(self, **changes: Any) -> Mode:
         """Return this mode with some changes.
@@ -41,7 +54,8 @@ class Mode:
         >>> Mode().but(recording=False).recording
         False
         """
-        return Mode(**{name: getattr(self, name) for name in self.__slots__} | changes)
+        names = ("recording", "watch", "scope", "trace", "ieee")
+        return Mode(**{name: getattr(self, name) for name in names} | changes)
 
 
 PLAIN = Mode()
@@ -177,12 +191,15 @@ class scope(Block):
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
+        self.name, self._tokens = name, []
 
     def mode(self) -> Mode:
         """Return the mode that is in force inside."""
         return _scoped(current(), self.name)
+
+    def __enter__(self) -> None:  # as every block does, without a call in between: layers enter scopes again and again
+        self._tokens.append(_current.set(_scoped(current(), self.name)))
+        changed[0] = 1
 
 
 @lru_cache(maxsize=1024)  # networks enter the same scopes again and again

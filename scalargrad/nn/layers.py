@@ -10,9 +10,10 @@ import difflib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from scalargrad import ops
+from scalargrad.engine import activation, weighted_sum
 from scalargrad.expression import Expression
 from scalargrad.modes import scope
 from scalargrad.nn.module import Module, as_values
@@ -76,9 +77,13 @@ class _InZ:
         return out
 
 
+def _is_method(function: Any) -> TypeGuard[Op]:
+    # Methods are called, as micrograd's neurons call them, because programs patch them.
+    return isinstance(function, Op) and ops.OPERATIONS.get(function.name) is function
+
+
 def _applied(op: Op, x: Any) -> Any:
-    # A Value's method is called, as micrograd's neurons call it, because programs patch these methods.
-    return getattr(x, op.name)() if isinstance(x, Value) and ops.TABLE.get(op.name) is op else op(x)
+    return getattr(x, op.name)() if isinstance(x, Value) and _is_method(op) else op(x)
 
 
 class Neuron(Module):
@@ -110,6 +115,8 @@ class Neuron(Module):
         self.nonlin = nonlin
         given = activation_function(activation)  # refused, even where none is applied
         self.activation, self._function = given if nonlin else activation_function(None)
+        self._method = self._function.name if _is_method(self._function) else None
+        self._z, self._h = f"z{self.suffix}", f"h{self.suffix}"  # labels
         if weights is None:
             weights = [random.uniform(-1, 1) for _ in range(nin)]  # noqa: S311 - weights, not secrets
         if len(weights) != nin:
@@ -122,14 +129,7 @@ class Neuron(Module):
 
     def weighted_sum(self, x: Sequence[Any]) -> Value:
         """Return z = b + w1*x1 + w2*x2 + ..., added in that order, as micrograd does."""
-        if len(x) != len(self.w):
-            raise ValueError(f"{self.name} takes {len(self.w)} inputs, got {len(x)}")
-        with scope(self.name):
-            z = self.b
-            for w, xi in zip(self.w, x, strict=True):
-                z = z + w * xi
-        z.label = f"z{self.suffix}"
-        return z
+        return weighted_sum(self.b, self.w, x, self.name, self._z)
 
     def activate(self, z: Value) -> Value:
         """Return the activation of z, labelled h."""
@@ -143,11 +143,14 @@ class Neuron(Module):
                     h = self._function(z)
         if not isinstance(h, Value):
             raise TypeError(f"{self.name}: activation must return a Value, got {h!r}")
-        h.label = h.label or f"h{self.suffix}"
+        h.label = h.label or self._h
         return h
 
     def __call__(self, x: Sequence[Any]) -> Value:
-        return self.activate(self.weighted_sum(x))
+        z = weighted_sum(self.b, self.w, x, self.name, self._z)
+        if self._method is None or not self.nonlin:
+            return self.activate(z)
+        return activation(z, self._method, self.name, self._h)
 
     def __repr__(self) -> str:
         name = {"relu": "ReLU", "linear": "Linear"}.get(self.activation, self.activation)

@@ -34,7 +34,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Return the parameters, in the order of the attributes."""
-        return list(dict.fromkeys(value for _, value in _leaves(self)))
+        return list(dict.fromkeys([value for _, value in _leaves(self)]))
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -102,18 +102,21 @@ def is_parameter(thing: Any) -> bool:
     )
 
 
-def _leaves(thing: Any, path: _Path = None, above: tuple[Any, ...] = ()) -> Iterator[tuple[_Path, Value]]:
-    # A module may know its parent: what stands above a thing is not looked for below it again.
+def _leaves(thing: Any, path: _Path = None, above: frozenset[int] = frozenset()) -> list[tuple[_Path, Value]]:
+    # A module may know its parent: what stands above a thing (known by its id) is not looked for below it again.
+    found: list[tuple[_Path, Value]] = []
+    above |= {id(thing)}
     for key, child in _entries(thing):
         if isinstance(child, Value):
-            if is_parameter(child):
-                yield (path, thing, key), child
-        elif isinstance(child, (Module, list, tuple, dict)) and not any(child is module for module in above):
-            yield from _leaves(child, (path, thing, key), (*above, thing))
+            if child.role == "parameter" or is_parameter(child):
+                found.append(((path, thing, key), child))
+        elif isinstance(child, (Module, list, tuple, dict)) and id(child) not in above:
+            found += _leaves(child, (path, thing, key), above)
+    return found
 
 
 def _with_parameters(thing: Any) -> list[tuple[Any, Any]]:
-    return [(key, child) for key, child in _entries(thing) if any(_leaves([child], above=(thing,)))]
+    return [(key, child) for key, child in _entries(thing) if _leaves([child], above=frozenset([id(thing)]))]
 
 
 def _state(thing: Any) -> Any:
@@ -151,6 +154,8 @@ def as_values(numbers: Sequence[Any], label: str, role: str) -> list[Value]:
     >>> as_values([2, Value(3.0)], "x", "input")
     [Value(data=2.0, grad=0.0, label='x1'), Value(data=3.0, grad=0.0)]
     """
+    if {*map(type, numbers)} == {Value}:
+        return numbers if isinstance(numbers, list) else list(numbers)
     values = []
     for i, x in enumerate(numbers, 1):
         if not isinstance(x, Value):
