@@ -2348,9 +2348,9 @@ static PyMethodDef functions[] = {
     {"topological_order", (PyCFunction)(void (*)(void))topological_order, METH_FASTCALL,
      "Return the roots and all that they were computed from, parents before children: see engine.py."},
     {"weighted_sum", (PyCFunction)(void (*)(void))weighted_sum, METH_FASTCALL,
-     "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name, with a label: see engine.py."},
+     "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name, with a label: see nn/neuron.py."},
     {"activation", (PyCFunction)(void (*)(void))activation, METH_FASTCALL,
-     "Call a method of a Value in a scope of this name, and label the result: see engine.py."},
+     "Call a method of a Value in a scope of this name, and label the result: see nn/neuron.py."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -2440,8 +2440,8 @@ static int execute(PyObject *module)
         {&base, "scalargrad.node", "Node"},
         {&linearize, "scalargrad.node", "linearize"},
         {&is_unrecorded, "scalargrad.node", "is_unrecorded"},
-        {&check_result, "scalargrad.node", "check_result"},
-        {&check_gradients, "scalargrad.node", "check_gradients"},
+        {&check_result, "scalargrad.anomaly", "check_result"},
+        {&check_gradients, "scalargrad.anomaly", "check_gradients"},
         {&traces, "scalargrad.traced", "traces"},
         {&by_graph, "scalargrad.traced", "by_graph"},
         {&refuse_traced, "scalargrad.traced", "refuse_traced"},

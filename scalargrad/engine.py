@@ -17,11 +17,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scalargrad import ops
+from scalargrad.alias import one_module
+from scalargrad.anomaly import check_gradients, check_result
+from scalargrad.copies import Copied
 from scalargrad.derivatives import backward_as_graph
-from scalargrad.micrograd import ByHand, by_hand, one_module
-from scalargrad.modes import PLAIN, About, current, scope
+from scalargrad.micrograd import ByHand, by_hand
+from scalargrad.modes import PLAIN, About, current
 from scalargrad.node import OUTSIDE as OUTSIDE  # for _RECORD
-from scalargrad.node import Node, check_gradients, check_result, is_unrecorded, linearize
+from scalargrad.node import Node, is_unrecorded, linearize
 from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
 from scalargrad.order import ordered
 from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_traced, traces, watchers
@@ -29,9 +32,6 @@ from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_t
 one_module(__name__)
 
 VARIABLE, CONSTANT, TRACED = KINDS = ("variable", "constant", "traced")  # of numbers; see Value
-
-
-NOTHING = PLAIN.about
 
 
 # Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record.
@@ -177,7 +177,14 @@ def _constructed(data: float, parents: tuple[Any, ...], op: Op | str, slopes: tu
 
 
 def _unset(self: Value, name: str) -> Any:
-    defaults = {"grad": 0.0, "_parents": (), "_operation": "", "_partials": None, "_kind": VARIABLE, "_about": NOTHING}
+    defaults = {
+        "grad": 0.0,
+        "_parents": (),
+        "_operation": "",
+        "_partials": None,
+        "_kind": VARIABLE,
+        "_about": PLAIN.about,
+    }
     if name in defaults:
         return defaults[name]
     raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
@@ -489,40 +496,6 @@ def topological_order(*roots: Value) -> list[Value]:
     return ordered(roots)
 
 
-# What a neuron does, by one call each: the twin takes no longer for it than for the arithmetic.
-
-
-def weighted_sum(bias: Value, weights: Sequence[Value], inputs: Sequence[Any], name: str, label: str) -> Value:
-    """Return bias + w1*x1 + w2*x2 + ..., added in that order, all made in a scope of this name, with a label.
-
-    >>> weighted_sum(Value(1.0), [Value(2.0)], [3.0], "neuron", "z")
-    Value(data=7.0, grad=0.0, label='z')
-    """
-    if len(weights) != len(inputs):
-        raise ValueError(f"{name} takes {len(weights)} inputs, got {len(inputs)}")
-    with scope(name):
-        out = bias
-        for weight, x in zip(weights, inputs, strict=True):
-            out = out + weight * x
-    if out is not bias:
-        out.label = label
-    return out
-
-
-def activation(z: Value, method: str, name: str, label: str) -> Value:
-    """Call a method of a Value in a scope of this name, and label the result.
-
-    >>> activation(Value(-2.0), "relu", "neuron", "h")
-    Value(data=0.0, grad=0.0, label='h')
-    """
-    with scope(name):
-        out: Value = getattr(z, method)()
-    if not isinstance(out, Node):
-        raise TypeError(f"{name}: activation must return a Value, got {out!r}")
-    out.label = out.label or label
-    return out
-
-
 # As heapq does in Python's library: what stands above is the reference, and the C twin takes its place where it was built.
 
 
@@ -543,10 +516,10 @@ if _wanted not in ("", "python", "native"):
 engine_name = "python"
 if not TYPE_CHECKING and _wanted != "python":
     try:
-        from scalargrad._engine import Value, activation, topological_order, weighted_sum  # noqa: F401 - in place of those above
+        from scalargrad._engine import Value, topological_order  # noqa: F401 - in place of those above
 
         engine_name, Value.__doc__ = "native", PythonValue.__doc__
     except ImportError as error:
         if _wanted == "native":
             _refuse(f"SCALARGRAD_ENGINE=native, but the C engine is not to be had: {error}")
-Node.in_use = Value
+Copied.in_use = Value

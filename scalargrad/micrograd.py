@@ -6,26 +6,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scalargrad.methods import Methods
+from scalargrad.modes import current
 from scalargrad.op import Op, number
-
-
-def one_module(name: str) -> None:
-    """See to it that a module which is imported by another package's name is the one that is there already.
-
-    >>> one_module("scalargrad.ops")
-
-    Programs for micrograd run after `sys.modules["micrograd"] = scalargrad`, but then `import micrograd.engine` would
-    execute the file once more, and make a second Value, unlike the first.
-    """
-    first = f"{__package__}.{name.rpartition('.')[2]}"
-    if name != first:
-        sys.modules[name] = importlib.import_module(first)
+from scalargrad.ops import pow
 
 
 class Parents(tuple[Any, ...]):
@@ -110,3 +98,81 @@ def by_hand(
     if partials and len(partials) != len(children):
         raise ValueError(f"local_grads must be one number for each child, got {len(partials)} for {len(children)}")
     return children, op, name or label, partials or None
+
+
+class Names(Methods):
+    """The part of a Value that has micrograd's and microgpt's names for what is recorded."""
+
+    __slots__ = ()
+
+    # What an engine, or a Node, has of its own.
+    grad: Any
+    label: str
+
+    _operation: Op | str
+    _parents: tuple[Any, ...]
+    _partials: Any
+    _backward: Any
+    _forget: Callable[[], None]
+
+    if TYPE_CHECKING:
+
+        @property
+        def _by_hand(self) -> bool: ...
+        @property
+        def local_gradients(self) -> tuple[float, ...]: ...
+        @classmethod
+        def _plain(cls) -> type[Any]: ...
+
+    @property
+    def name(self) -> str:
+        """The label, by another name."""
+        return self.label
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.label = name
+
+    @property
+    def _op(self) -> str:
+        op = self._operation
+        if op is pow:  # as micrograd writes it
+            exponent = self._parents[1:]
+            return (
+                f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].kind == "constant" else "**"
+            )
+        return op.symbol if isinstance(op, Op) else op
+
+    @_op.setter
+    def _op(self, op: str | Op) -> None:
+        if not isinstance(op, (str, Op)):
+            raise TypeError(f"_op must be a string, got {op!r}")
+        if op != self._op:
+            self._operation = op
+
+    @property
+    def _prev(self) -> Parents:
+        return Parents(self._parents)
+
+    @_prev.setter
+    def _prev(self, parents: Iterable[Any]) -> None:
+        parents = values(self._plain(), parents, "_prev")
+        # micrograd assigns a set of the very parents: it knows no order, so the one that was recorded stays.
+        if set(parents) == set(self._parents) or not current().recording:
+            return
+        rule = [] if self._by_hand else list(zip(self._parents, self._partials or (), strict=False))
+        self._forget()
+        self._parents = parents
+        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
+
+            def pass_on() -> None:
+                for parent, slope in rule:
+                    parent.grad += slope * self.grad
+
+            self._backward = pass_on
+
+    _children = _prev
+
+    @property
+    def _local_grads(self) -> tuple[float, ...]:
+        return self.local_gradients

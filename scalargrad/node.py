@@ -6,56 +6,31 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Container, Iterable, Sequence
-from math import isfinite, nan
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from math import nan
+from typing import Any
 
-from scalargrad.methods import Methods
-from scalargrad.micrograd import Parents, values
-from scalargrad.modes import Block, current, no_grad, users_line
-from scalargrad.op import Op, Operand, describe, is_number, number
-from scalargrad.ops import pow, stop_gradient
+from scalargrad.copies import Copied
+from scalargrad.modes import Block, no_grad
+from scalargrad.op import Op, Operand, is_number, number
+from scalargrad.ops import stop_gradient
 from scalargrad.order import ordered
-from scalargrad.traced import by_graph, is_traced, refuse_identity, refuse_traced, refuse_truth, traces, under_way
+from scalargrad.traced import by_graph, is_traced, refuse_identity, refuse_truth, traces, under_way
 
 OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
 
 
-class Node(Methods):
+class Node(Copied):
     """The part of a Value that both engines share."""
 
     __slots__ = ()
 
-    in_use: ClassVar[type[Any]]  # the Value in use: engine.py says which
-
-    # What an engine has of its own:
+    # What an engine has of its own, beside what the parts above ask for.
     data: Any
-    grad: Any  # a float, or a Value after backward(create_graph=True)
-    label: str
-    scope: tuple[str, ...]
     role: str
-    kind: str
     made_at: str  # under source_lines() and detect_anomaly()
-    _data: float
     _grad: Any
-    _parents: tuple[Any, ...]
-    _operation: Op | str
-    _partials: Any
     _traced: bool
-    _backward: Any
-    __dict__: dict[str, Any]
-    _forget: Callable[[], None]
-    _restore: Callable[..., Any]
-
-    if TYPE_CHECKING:
-
-        @property
-        def _by_hand(self) -> bool: ...
-        @property
-        def _role(self) -> str: ...
-        @property
-        def _attributes(self) -> dict[str, Any] | None: ...
 
     @classmethod
     def _plain(cls) -> type[Any]:
@@ -217,149 +192,6 @@ class Node(Methods):
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
 
-    # micrograd's and microgpt's names of what is recorded.
-
-    @property
-    def name(self) -> str:
-        """The label, by another name."""
-        return self.label
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self.label = name
-
-    @property
-    def _op(self) -> str:
-        op = self._operation
-        if op is pow:  # as micrograd writes it
-            exponent = self._parents[1:]
-            return (
-                f"**{exponent[0]._data!r}".removesuffix(".0") if exponent and exponent[0].kind == "constant" else "**"
-            )
-        return op.symbol if isinstance(op, Op) else op
-
-    @_op.setter
-    def _op(self, op: str | Op) -> None:
-        if not isinstance(op, (str, Op)):
-            raise TypeError(f"_op must be a string, got {op!r}")
-        if op != self._op:
-            self._operation = op
-
-    @property
-    def _prev(self) -> Parents:
-        return Parents(self._parents)
-
-    @_prev.setter
-    def _prev(self, parents: Iterable[Any]) -> None:
-        parents = values(self._plain(), parents, "_prev")
-        # micrograd assigns a set of the very parents: it knows no order, so the one that was recorded stays.
-        if set(parents) == set(self._parents) or not current().recording:
-            return
-        rule = [] if self._by_hand else list(zip(self._parents, self._partials or (), strict=False))
-        self._forget()
-        self._parents = parents
-        if rule and parents:  # in micrograd, too, the closure of the operation outlives its parents
-
-            def pass_on() -> None:
-                for parent, slope in rule:
-                    parent.grad += slope * self.grad
-
-            self._backward = pass_on
-
-    _children = _prev
-
-    @property
-    def _local_grads(self) -> tuple[float, ...]:
-        return self.local_gradients
-
-    # Copies and pickles of a graph are made node by node in topological order: neither its depth nor what two
-    # of its Values share is then a difficulty. Gradients that are graphs lead back to the nodes that have them, so they
-    # are set when all nodes are made.
-
-    def _state(self) -> tuple[Any, ...]:
-        if traces:
-            refuse_traced(self)
-        if self._by_hand:
-            raise TypeError(
-                f"{self!r} has a hand-written _backward, which cannot be copied or pickled: the copy's closure would go "
-                "on to add to this graph's gradients. Build the graph anew, give the local gradients as numbers "
-                "(Value(data, children, local_grads)), or write an operation (scalargrad.operation)"
-            )
-        gradient = 0.0 if isinstance(self.grad, Node) else self.grad
-        fields = (self._data, gradient, self.label, self.scope, self._role, self.kind)
-        return (*fields, self._operation, self._partials, self._parents)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        shallow = _Shallow.next == id(self)
-        family = [self] if shallow else _family((self,))
-        before = family.index(self)
-        subclass = None if type(self) is self._plain() else type(self)
-        made = _rebuild, ([_Shallow(node) for node in family[:before]], subclass, *self._state())
-        gradients = [] if shallow else [(node, node.grad) for node in family if isinstance(node.grad, Node)]
-        if not gradients:
-            return *made, self._attributes
-        after = [_Shallow(node) for node in family[before + 1 :]]
-        return *made, (self._attributes, after, gradients), None, None, _set_gradients
-
-    def __copy__(self) -> Any:
-        copied = self._restore(*self._state())
-        copied.grad = self.grad
-        copied.__dict__.update(self._attributes or {})
-        return copied
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        family = _family((self,), memo)
-        for node in family:
-            *fields, parents = node._state()
-            memo[id(node)] = type(node)._restore(*fields, tuple(memo[id(parent)] for parent in parents))
-        for node in family:
-            if isinstance(node.grad, Node):
-                memo[id(node)].grad = memo[id(node.grad)]
-            if node._attributes:
-                memo[id(node)].__dict__.update(copy.deepcopy(node._attributes, memo))
-        return memo[id(self)]
-
-
-class _Shallow:
-    """A node in a pickled list of nodes: pickled without its ancestors, because they came before it."""
-
-    next = 0
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _Shallow.next = id(self.node)
-        return _itself, (self.node,)
-
-
-def _itself(node: Node) -> Node:
-    return node
-
-
-def _rebuild(_: Any, subclass: type[Node] | None, *state: Any) -> Node:
-    node: Node = (subclass or Node.in_use)._restore(*state)
-    return node
-
-
-def _set_gradients(node: Node, state: tuple[Any, ...]) -> None:
-    attributes, _, gradients = state
-    node.__dict__.update(attributes or {})
-    for one, gradient in gradients:
-        one.grad = gradient
-
-
-def _family(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]:
-    """List what a copy of some Values holds: all that they and the gradients among it that are graphs come from."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    more = list(roots)
-    while more:
-        found = [node for node in ordered(more, seen) if id(node) not in known]
-        order += found
-        more = [node.grad for node in found if isinstance(node.grad, Node) and node.grad not in seen]
-    return order
-
 
 def _probe(node: Node) -> tuple[float, ...]:
     """Find the local gradients of a hand-written closure: what it adds for a gradient of one."""
@@ -464,44 +296,3 @@ def is_unrecorded(children: Sequence[Node]) -> bool:
     While a function is traced, it is known by its graph only: it is recorded as a constant.
     """
     return not (children and (under_way() or (traces and any(map(is_traced, children)))))
-
-
-# What detect_anomaly() looks for.
-
-
-def described(node: Node, parents: Sequence[Node]) -> str:
-    """Name the operation of a Value with the numbers that it was applied to.
-
-    >>> from scalargrad import Value
-    >>> y = Value(3.0, label="x") * 2
-    >>> described(y, y.parents)
-    'mul(x = 3.0, 2.0)'
-    """
-    name = node._operation.name if isinstance(node._operation, Op) else node._operation
-    return describe(name, [parent._data for parent in parents], [parent.label for parent in parents])
-
-
-def check_result(node: Node, parents: Sequence[Node]) -> None:
-    """Note the line that made a Value; under detect_anomaly(), raise FloatingPointError where it is nan or infinite.
-
-    >>> from scalargrad import Value
-    >>> check_result(Value(3.0), ())
-    """
-    node.made_at = users_line()
-    mode = current()
-    if mode.watch == "anomaly" and not isfinite(node._data) and not (mode.trace or is_traced(node)):
-        raise FloatingPointError(f"{described(node, parents)} gives {node._data}, in {node.made_at}")
-
-
-def check_gradients(node: Node) -> None:
-    """Under detect_anomaly(), raise FloatingPointError where a Value has just given a parent a gradient of nan or inf.
-
-    >>> from scalargrad import Value
-    >>> check_gradients(Value(3.0))
-    """
-    for parent in node._parents if current().watch == "anomaly" else ():
-        if not isfinite(parent.grad) and parent.kind != "constant":
-            place = getattr(node, "made_at", "a line not recorded: make the graph under detect_anomaly() too")
-            raise FloatingPointError(
-                f"backward of {described(node, node._parents)} gives {parent!r} a gradient of {parent.grad}, in {place}"
-            )

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from math import copysign, inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from scalargrad.micrograd import one_module
+from scalargrad.alias import one_module
 from scalargrad.op import ATOM as ATOM
 from scalargrad.op import POWER, PRODUCT, SUM, Op
 from scalargrad.op import TABLE as TABLE

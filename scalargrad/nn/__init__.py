@@ -7,7 +7,7 @@
 Read `module` first: what has parameters. `layers` makes networks of it, and `losses` compares outputs with targets.
 """
 
-from scalargrad.micrograd import one_module
+from scalargrad.alias import one_module
 from scalargrad.nn import layers, losses, module
 from scalargrad.nn.layers import *
 from scalargrad.nn.layers import _InZ as _InZ  # pickles of models name it

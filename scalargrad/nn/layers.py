@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
 from scalargrad import ops
-from scalargrad.engine import activation, weighted_sum
 from scalargrad.expression import Expression
 from scalargrad.modes import scope
 from scalargrad.nn.module import Module, as_values
+from scalargrad.nn.neuron import activation, weighted_sum
 from scalargrad.op import Op
 from scalargrad.value import Value
 
