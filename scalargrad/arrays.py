@@ -209,17 +209,17 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
     if out.__class__ is tuple:
         keywords["out"] = tuple([_plain(x) for x in out])
     plain = [_plain(x) for x in inputs]
-    if name in OPERATORS:
-        if method == "reduce" and "where" in keywords:  # where NumPy asks for a start of the sum of objects
-            keywords.setdefault("initial", ufunc.identity)
-        try:
-            return _kept(getattr(ufunc, method)(*plain, **keywords), out)
-        except ZeroDivisionError:  # of floats among Values: with ieee() it is none
-            pass
-    function = FUNCTIONS.get(name)
-    if function is None:
-        return _foreign(ufunc, method, plain, keywords, out)
     with np.errstate(all="ignore"):  # a Value raises where a float would; what the processor notes is of its partials
+        if name in OPERATORS:
+            if method == "reduce" and "where" in keywords:  # where NumPy asks for a start of the sum of objects
+                keywords.setdefault("initial", ufunc.identity)
+            try:
+                return _kept(getattr(ufunc, method)(*plain, **keywords), out)
+            except ZeroDivisionError:  # of floats among Values: with ieee() it is none
+                pass
+        function = FUNCTIONS.get(name)
+        if function is None:
+            return _foreign(ufunc, method, plain, keywords, out)
         return _kept(getattr(_elementwise(function), method)(*plain, **keywords), out)
 
 
