@@ -90,7 +90,8 @@ def _operator(name: str) -> Callable[[Array, Any], Any]:
             return getattr(super(Array, self), name)(other)
         return out.view(Array) if out.__class__ is np.ndarray else out
 
-    return operator
+    # Python, once it is quick, compares a nan in a way that the processor notes, and NumPy would warn of.
+    return operator if engine.engine_name == "native" else np.errstate(all="ignore")(operator)
 
 
 for _name in ("add", "sub", "mul", "truediv", "matmul"):
