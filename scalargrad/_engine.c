@@ -1185,7 +1185,7 @@ RARE static PyObject *operate_mixed(int operation, PyObject *left, PyObject *rig
 
 static PyObject *scope_block; /* modes.scope */
 
-/* The place of a scope inside another, or of that one, with a label, or with none. */
+/* The place of a scope inside another, with a label or with none. */
 static int place_within(uint32_t outer, PyObject *name, PyObject *label, uint32_t *place)
 {
     static struct {
@@ -1194,7 +1194,7 @@ static int place_within(uint32_t outer, PyObject *name, PyObject *label, uint32_
     } known[1024];
     size_t at = ((uintptr_t)name / 16 + (uintptr_t)label / 16 + outer) % Py_ARRAY_LENGTH(known);
     if (known[at].label != label || known[at].name != name || known[at].outer != outer || known[at].look != looks) {
-        PyObject *names = name ? PyTuple_Pack(1, name) : Py_NewRef(empty_tuple);
+        PyObject *names = PyTuple_Pack(1, name);
         PyObject *scope = names ? PySequence_Concat(scope_at(outer), names) : NULL;
         int labelled = PyUnicode_GET_LENGTH(label) > 0;
         PyObject *key = scope == NULL ? NULL : labelled ? PyTuple_Pack(2, scope, label) : Py_NewRef(scope);
@@ -1204,7 +1204,7 @@ static int place_within(uint32_t outer, PyObject *name, PyObject *label, uint32_
         Py_XDECREF(key);
         if (failed)
             return -1;
-        Py_XINCREF(name);
+        Py_INCREF(name);
         Py_XSETREF(known[at].name, name);
         Py_INCREF(label);
         Py_XSETREF(known[at].label, label);
@@ -1227,6 +1227,21 @@ static PyObject *sum_by_operators(PyObject *const *arguments)
         Py_SETREF(sum, next);
     }
     return sum;
+}
+
+/* The present mode inside a scope, and the place there with a label. To find a place may make room for it by forgetting
+   others, those just found among them: then all are found again. */
+static int enter_place(Mode *mode, PyObject *name, PyObject *label, uint32_t *labelled)
+{
+    uint32_t look, inner;
+    do {
+        look = looks;
+        if (get_mode(mode) < 0 || place_within(mode->scope, name, empty_string, &inner) < 0 ||
+            place_within(mode->scope, name, label, labelled) < 0)
+            return -1;
+    } while (look != looks);
+    mode->scope = inner;
+    return 0;
 }
 
 typedef PyObject *(*Work)(PyObject *const *arguments);
@@ -1294,7 +1309,7 @@ static PyObject *weighted_sum(PyObject *Py_UNUSED(module), PyObject *const *argu
         if (sum && sum != bias && PyObject_SetAttrString(sum, "label", label) < 0)
             Py_CLEAR(sum);
     }
-    else if (place_within(mode.scope, name, label, &last) == 0 && place_within(mode.scope, name, empty_string, &mode.scope) == 0)
+    else if (enter_place(&mode, name, label, &last) == 0)
         sum = sum_of_products(mode, last, bias, weights, inputs);
 done:
     Py_XDECREF(weights);
@@ -1315,9 +1330,9 @@ static PyObject *activation(PyObject *Py_UNUSED(module), PyObject *const *argume
     if (get_mode(&mode) < 0)
         return NULL;
     if (method && Py_IS_TYPE(method, &PyMethodDescr_Type) && Py_IS_TYPE(arguments[0], Value) && is_plain() && !mode.watch) {
-        if (place_within(mode.scope, name, label, &place) < 0)
-            return NULL;
         PyObject *out = call_method(arguments);
+        if (out && enter_place(&mode, name, label, &place) < 0)
+            Py_CLEAR(out);
         if (out && Py_IS_TYPE(out, Value))
             ((Node *)out)->scope = place;
         return out;

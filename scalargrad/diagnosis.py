@@ -15,8 +15,8 @@ from scalargrad.value import Value, topological_order
 
 Edge = tuple[Value, Value, float]  # a result, an operand, and the derivative of the one with respect to the other
 
-SMALL, LARGE = 1e-6, 1e6  # where a gradient is called tiny or huge
-STRONG = 10.0  # a factor worth naming, in either direction
+TINY_GRADIENT, HUGE_GRADIENT = 1e-6, 1e6  # where a gradient is called tiny or huge
+STRONG_FACTOR = 10.0  # a factor worth naming, in either direction
 MOST_SHOWN = 8  # operations that a text names; it counts the others
 
 # What is behind a local derivative that is 0, or far from 1: said once, for those who meet it for the first time.
@@ -158,7 +158,15 @@ def _verdict(gradient: float) -> str:
     size = abs(gradient)
     if size == 0:
         return "zero"
-    return "infinite" if size == inf else "huge" if size > LARGE else "tiny" if size < SMALL else "ordinary"
+    return (
+        "infinite"
+        if size == inf
+        else "huge"
+        if size > HUGE_GRADIENT
+        else "tiny"
+        if size < TINY_GRADIENT
+        else "ordinary"
+    )
 
 
 class _Flow:
@@ -236,9 +244,9 @@ class _Flow:
 
 def _factors(path: tuple[Edge, ...], flow: _Flow, verdict: str) -> Iterator[Finding]:
     for child, parent, local in path:
-        if verdict == "huge" and abs(local) >= STRONG:
+        if verdict == "huge" and abs(local) >= STRONG_FACTOR:
             yield flow.finding("blows up", child, parent, local)
-        elif verdict == "tiny" and abs(local) <= 1 / STRONG:
+        elif verdict == "tiny" and abs(local) <= 1 / STRONG_FACTOR:
             yield flow.finding("shrinks", child, parent, local)
 
 

@@ -1460,3 +1460,15 @@ def test_weak_references_are_refused():
     for E in ENGINES:  # a place for them would take eight bytes of each node
         with pytest.raises(TypeError, match="weak reference"):
             weakref.ref(E.Value(1.0))
+
+
+def test_neurons_keep_their_names_when_scopes_are_forgotten():
+    for _ in range(3):  # more scopes than the engine keeps when no node has them any more
+        layer = scalargrad.nn.Layer(2, 3000, activation="tanh")
+        out = layer([V(1.0), V(2.0)])
+        assert [h.label for h in out] == [f"h{i}" for i in range(1, 3001)]
+        assert [h.scope for h in out] == [("layer", f"neuron {i}") for i in range(1, 3001)]
+        assert [h.parents[0].label for h in out] == [f"z{i}" for i in range(1, 3001)]
+        assert [h.parents[0].parents[1].scope for h in out] == [("layer", f"neuron {i}") for i in range(1, 3001)]
+        assert {h.parents[0].parents[1].label for h in out} == {""}
+        del layer, out

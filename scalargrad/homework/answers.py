@@ -116,7 +116,7 @@ _NAMES = {
 }
 
 
-_LONGEST = 80  # characters of a name that is looked at
+_LONGEST_NAME = 80  # characters of a name that is looked at
 
 
 def _plain(name: str) -> str:
@@ -131,7 +131,7 @@ def quantity(key: str, names: Sequence[str]) -> str | None:
     >>> quantity("delta_2", ["Z1", "ŷ", "loss", "δ2"]), quantity("∂loss/∂W1", ["dW1"]), quantity("z", ["Z1", "ŷ"])
     ('δ2', 'dW1', 'Z1')
     """
-    plain = _plain(key[:_LONGEST])
+    plain = _plain(key[:_LONGEST_NAME])
     for name, pattern in _NAMES.items():
         if match := re.fullmatch(pattern, plain):
             index = next((group for group in match.groups() if group), "")
@@ -174,7 +174,7 @@ def load_answers(path: str | PathLike[str], shapes: dict[str, tuple[int, ...]]) 
             name = quantity(written, list(shapes))
             if name is None:
                 missing = "" if "loss" in shapes else "; the rest needs a target"
-                raise ProblemError(f"{source}: {written[:_LONGEST]}: expected one of {', '.join(shapes)}{missing}")
+                raise ProblemError(f"{source}: {written[:_LONGEST_NAME]}: expected one of {', '.join(shapes)}{missing}")
             entries, transposed = _entries(f"{source}: {written}", given, shapes[name])
             if entries:
                 found[name].append(Answer(name, entries, len(found[name]), transposed))

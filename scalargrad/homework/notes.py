@@ -32,7 +32,7 @@ _COMMANDS = {
 }
 _CLOSING = {"(": ")", "{": "}", "[": "]", "|": "|"}
 _UPRIGHT = re.compile(r"\\(?:operatorname\*?|mathrm|text|mathit|textrm)\s*\{\s*([^{}]*?)\s*\}")
-_LONGEST, _DEEPEST = 2000, 60
+_LONGEST_FORMULA, _DEEPEST_FORMULA = 2000, 60
 
 
 def expression(formula: str, variable: str = "z") -> str:
@@ -63,8 +63,8 @@ class _Formula:
     """A parser of formulas by recursive descent."""
 
     def __init__(self, formula: str, variable: str) -> None:
-        if len(formula) > _LONGEST:
-            raise ValueError(f"a formula of more than {_LONGEST} characters")
+        if len(formula) > _LONGEST_FORMULA:
+            raise ValueError(f"a formula of more than {_LONGEST_FORMULA} characters")
         self.formula, self.variable, self.depth = formula.strip(), variable, 0
         self.tokens = [token for token in map(self.plain, _TOKEN.finditer(_UPRIGHT.sub(r" \1 ", formula))) if token]
         self.tokens.reverse()
@@ -95,7 +95,7 @@ class _Formula:
 
     def sum(self) -> Text:
         self.depth += 1
-        if self.depth > _DEEPEST:
+        if self.depth > _DEEPEST_FORMULA:
             raise ValueError("a formula nested too deeply")
         text = self.product()
         while self.next in ("+", "-"):
@@ -119,7 +119,7 @@ class _Formula:
         if self.next == "-":
             self.take()
             self.depth += 1
-            if self.depth > _DEEPEST:
+            if self.depth > _DEEPEST_FORMULA:
                 raise ValueError("a formula nested too deeply")
             text = ops.neg.print(self.signed())
             self.depth -= 1

@@ -23,7 +23,7 @@ from scalargrad.homework.wording import (
     DEFINED,
     END,
     INDICES,
-    LONGEST,
+    LONGEST_TEXT,
     LOSS_WORDS,
     MATRIX,
     NAMES,
@@ -57,7 +57,7 @@ def load(path: str | PathLike[str]) -> Problem:
         return Problem.load(path)
     source = Path(path).name
     try:
-        text = files.read(path, 4 * LONGEST)
+        text = files.read(path, 4 * LONGEST_TEXT)
     except ValueError as error:
         raise ProblemError(f"{source}: {error}") from None
     return read(text, source)

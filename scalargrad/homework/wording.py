@@ -77,7 +77,7 @@ ACTIVATION_WORDS = {
 LOSS_WORDS = {name: LOSSES[name].words for name in sorted(LOSSES)}
 
 
-LONGEST = 200_000  # characters of a text
+LONGEST_TEXT = 200_000  # characters of a text
 _MARKS = 30  # on one letter, Unicode's own limit: the time to put them in order is quadratic in their number
 
 
@@ -89,12 +89,12 @@ def plain(text: str) -> str:
 
     Line breaks stay, so that lines can be counted. Raises ValueError for more than 200,000 characters, before or after.
     """
-    if len(text) <= LONGEST:  # one letter may stand for many
+    if len(text) <= LONGEST_TEXT:  # one letter may stand for many
         if "m" * (_MARKS + 1) in "".join("m" if unicodedata.combining(c) else " " for c in text):
             raise ValueError(f"more than {_MARKS} combining marks on one letter")
         text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
-    if len(text) > LONGEST:
-        raise ValueError(f"longer than {LONGEST} characters")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"longer than {LONGEST_TEXT} characters")
     for pattern, replacement in _SPELLINGS:
         text = re.sub(pattern, replacement, text)
     return text

@@ -9,7 +9,7 @@ from typing import Any
 
 from scalargrad import ops
 from scalargrad.worked.backward import backward_pass
-from scalargrad.worked.document import LARGE, Document, Line, Picture, Table, chain
+from scalargrad.worked.document import LARGEST_MATRIX, Document, Line, Picture, Table, chain
 from scalargrad.worked.forward import equations, forward_pass, given
 from scalargrad.worked.sheet import Sheet, data, derivative, grads, printed
 from scalargrad.worked.solution import Solution, solve, weights_and_bias
@@ -193,7 +193,7 @@ def _results(sheet: Sheet, solution: Solution) -> None:
         rows.append((f"${name}$", f"${n.tuple(numbers)}$"))
 
     def both(W: str, b: str, weights: Sequence[Sequence[float]], bias: Sequence[float]) -> None:
-        for r, numbers in enumerate(weights[:LARGE], 1):
+        for r, numbers in enumerate(weights[:LARGEST_MATRIX], 1):
             row(rf"{W}, \text{{ row {r}}}", numbers)
         row(b, bias)
 

@@ -196,11 +196,11 @@ class Numbers:
     def matrix(self, numbers: Sequence[Sequence[float]]) -> str:
         """Write a matrix; of a large one its corners."""
         rows = self.entries(numbers)
-        if len(rows) > LARGE:
+        if len(rows) > LARGEST_MATRIX:
             cut = [r"\vdots"] * len(rows[0])
-            rows = [*rows[: LARGE - 2], cut, rows[-1]]
+            rows = [*rows[: LARGEST_MATRIX - 2], cut, rows[-1]]
         widest = max(len(entry) for row in rows for entry in row if entry != r"\vdots") + 2
-        fit = max(3, min(LARGE, 64 // widest))
+        fit = max(3, min(LARGEST_MATRIX, 64 // widest))
         if len(rows[0]) > fit:
             rows = [[*row[: fit - 2], r"\ddots" if row[0] == r"\vdots" else r"\cdots", row[-1]] for row in rows]
         inside = r" \\ ".join(" & ".join(row) for row in rows)
@@ -210,7 +210,7 @@ class Numbers:
         """Write numbers in one line; of many, the first ones and the last."""
         exact = all(map(self.is_exact, numbers))
         shown: list[str] = [self.shown(x) if exact else self._operand(fixed(x, self.digits)) for x in numbers]
-        fit = max(3, min(LARGE, 64 // (max(map(len, shown)) + 2)))
+        fit = max(3, min(LARGEST_MATRIX, 64 // (max(map(len, shown)) + 2)))
         if len(shown) > fit:
             shown = [*shown[: fit - 2], r"\ldots", shown[-1]]
         return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
@@ -239,7 +239,7 @@ class Numbers:
         return Text(shown, SUM if negative else ATOM)
 
 
-LARGE = 8  # rows or columns: of a larger matrix the corners are shown
+LARGEST_MATRIX = 8  # rows or columns: of a larger matrix the corners are shown
 
 
 def _short(shown: str) -> str:

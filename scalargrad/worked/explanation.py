@@ -15,7 +15,7 @@ from scalargrad.worked.kinks import kinks
 from scalargrad.worked.sheet import derivative, plain, printed, total
 
 MOST_STEPS = 300  # that are written out
-_LONGEST = 400  # characters of a formula that is shown whole
+_LONGEST_FORMULA = 400  # characters of a formula that is shown whole
 
 
 def explain(
@@ -211,7 +211,7 @@ class _Explanation:
             shown = formula.print("latex", {name: name_in_latex(name) for name in formula.names})
         except ValueError:
             return ""
-        return shown if len(shown) <= _LONGEST else ""
+        return shown if len(shown) <= _LONGEST_FORMULA else ""
 
     def _derived(self, name: str) -> str:
         try:

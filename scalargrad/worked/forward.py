@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from scalargrad import ops
 from scalargrad.op import Text
 from scalargrad.worked.document import Line, Side, Table, chain
-from scalargrad.worked.sheet import MOST, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
+from scalargrad.worked.sheet import MOST_EQUATIONS, MOST_SAMPLES, Sheet, data, fraction, grads, printed, total
 from scalargrad.worked.solution import Sample, Solution, is_textbook, weights_and_bias
 
 if TYPE_CHECKING:
     from scalargrad.value import Value
 
-LONGEST = 20  # rows of a table of samples
+MOST_ROWS = 20  # rows of a table of samples
 TERMS = 12  # of a sum with numbers substituted; a longer one is shown by its first and last
 
 
@@ -146,7 +146,7 @@ def _others(sheet: Sheet, solution: Solution) -> None:
             if sample.loss is not None:
                 sheet.know(**{f"δ{i + 1}[{s}]": grads(z)})
     head = ("sample", r"$\hat y$", *["loss"] * (len(rows[0]) > 2))
-    sheet.blocks.append(Table(head, tuple(rows if len(rows) <= LONGEST else [*rows[:LONGEST], ("…",) * len(head)])))
+    sheet.blocks.append(Table(head, tuple(rows if len(rows) <= MOST_ROWS else [*rows[:MOST_ROWS], ("…",) * len(head)])))
 
 
 def _sample(sheet: Sheet, solution: Solution, sample: Sample, index: str) -> None:
@@ -237,8 +237,8 @@ def _softmax(sheet: Sheet, sample: Sample) -> None:
     for r, p in enumerate(outputs):
         quotient = "=", printed(ops.div, f"a_{{{r + 1}}}", "S")
         chains.append(chain(sheet.h(last + 1, r), quotient, sheet.side(sheet.operation(p)), sheet.result(p.data)))
-    if len(outputs) > MOST:
-        chains = chains[: MOST // 2] + chains[len(outputs) : len(outputs) + 1 + MOST // 2]
+    if len(outputs) > MOST_EQUATIONS:
+        chains = chains[: MOST_EQUATIONS // 2] + chains[len(outputs) : len(outputs) + 1 + MOST_EQUATIONS // 2]
         sheet.say(f"Of {len(outputs)} outputs, the first:")
     sheet.show(*chains)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scalargrad.worked.solution import Sample, Solution
 
 MOST_SAMPLES = 4  # of a batch, that are shown one by one
-MOST = 8  # equations of one kind in a row: the others are computed likewise, and are in the vector
+MOST_EQUATIONS = 8  # equations of one kind in a row: the others are computed likewise, and are in the vector
 
 
 class Sheet:
@@ -70,9 +70,9 @@ class Sheet:
 
     def show_each(self, chains: Sequence[Sequence[Line]], **values: Any) -> None:
         """Write one chain an entry; of many, the first ones."""
-        self.show(*chains[:MOST], **values)
-        if len(chains) > MOST:
-            self.say(f"The other {len(chains) - MOST} are computed in the same way.")
+        self.show(*chains[:MOST_EQUATIONS], **values)
+        if len(chains) > MOST_EQUATIONS:
+            self.say(f"The other {len(chains) - MOST_EQUATIONS} are computed in the same way.")
 
     def document(self, title: str) -> Document:
         """Return what was written."""
