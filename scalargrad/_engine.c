@@ -565,7 +565,7 @@ typedef struct {
 
 static PyObject *constant(PyObject *operand, const char *name);
 static PyObject *operate_mixed(int operation, PyObject *left, PyObject *right);
-static PyObject *operate_on(int row, PyObject *op, PyObject *const *operands, Py_ssize_t count);
+static PyObject *operate_on(int row, PyObject *const *operands, Py_ssize_t count);
 static PyObject *nb_add(PyObject *x, PyObject *y);
 static PyObject *nb_multiply(PyObject *x, PyObject *y);
 static int order_of(PyObject *const *roots, Py_ssize_t count, Order *order, int anew);
@@ -761,25 +761,27 @@ static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
 static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 static int replace_parents(Node *node, PyObject *parents);
 
+static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (Py_ssize_t i = 0; tuple && i < count; i++)
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(items[i]));
+    return tuple;
+}
+
 static PyObject *pair(PyObject *x, PyObject *y) { return y ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, x); }
 
 /* The Python operation says what happens outside the domain: it raises, or gives what IEEE 754 gives. */
-RARE static int outside(int operation, PyObject *parents, double *out)
+RARE static int outside(int operation, Node *x, Node *y, double *out)
 {
+    PyObject *parents = pair((PyObject *)x, (PyObject *)y);
     PyObject *answer = parents ? PyObject_CallFunctionObjArgs(linearize, records[operation], parents, NULL) : NULL;
+    Py_XDECREF(parents);
     if (answer == NULL)
         return -1;
     *out = PyFloat_AsDouble(PyTuple_GET_ITEM(answer, 0));
     Py_DECREF(answer);
     return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
-}
-
-RARE static int outside_of_two(int operation, Node *x, Node *y, double *out)
-{
-    PyObject *parents = pair((PyObject *)x, (PyObject *)y);
-    int failed = outside(operation, parents, out);
-    Py_XDECREF(parents);
-    return failed;
 }
 
 RARE static PyObject *checked(Node *node, PyObject *parents)
@@ -863,7 +865,7 @@ INLINE PyObject *record_in(Mode mode, int operation, Node *px, Node *py)
 #define ROW(name, raises)                                                                                              \
     case OP_##name:                                                                                                    \
         out = value_##name(x);                                                                                         \
-        if (raises && !isfinite(out) && outside_of_two(operation, px, NULL, &out) < 0)                                 \
+        if (raises && !isfinite(out) && outside(operation, px, NULL, &out) < 0)                                        \
             return NULL;                                                                                               \
         if (px->kind != CONSTANT)                                                                                      \
             dx = slope_##name##_x(out, x);                                                                             \
@@ -873,7 +875,7 @@ INLINE PyObject *record_in(Mode mode, int operation, Node *px, Node *py)
 #define ROW(name, raises)                                                                                              \
     case OP_##name:                                                                                                    \
         out = value_##name(x, y);                                                                                      \
-        if (raises && !isfinite(out) && outside_of_two(operation, px, py, &out) < 0)                                   \
+        if (raises && !isfinite(out) && outside(operation, px, py, &out) < 0)                                          \
             return NULL;                                                                                               \
         if (px->kind != CONSTANT)                                                                                      \
             dx = slope_##name##_x(out, x, y);                                                                          \
@@ -1032,23 +1034,23 @@ INLINE int chain_rule(Node *node)
 }
 
 /* An operation of more than two arguments. */
-static PyObject *record_many(int operation, PyObject *parents)
+static PyObject *record_many(int operation, PyObject *const *parents, Py_ssize_t count)
 {
     Mode mode;
-    Py_ssize_t count = PyTuple_GET_SIZE(parents);
     double in[MOST_ARGUMENTS], slopes[MOST_ARGUMENTS], out;
     if (get_mode(&mode) < 0)
         return NULL;
-    if (!mode.recording || mode.watch || !is_plain())
-        return general(records[operation], parents);
     for (Py_ssize_t i = 0; i < count; i++)
-        in[i] = ((Node *)PyTuple_GET_ITEM(parents, i))->data;
+        in[i] = ((Node *)parents[i])->data;
     out = rows[operation].value(in);
-    if (rows[operation].raises && !isfinite(out) && outside(operation, parents, &out) < 0)
-        return NULL;
+    if (!mode.recording || mode.watch || !is_plain() || (rows[operation].raises && !isfinite(out))) {
+        PyObject *tuple = tuple_of(parents, count), *result = tuple ? general(records[operation], tuple) : NULL;
+        Py_XDECREF(tuple);
+        return result;
+    }
     rows[operation].slopes(out, in, slopes);
     Node *node = leaf(out, mode.scope);
-    if (node == NULL || set_parents_from(node, parents) < 0) {
+    if (node == NULL || set_parents(node, (Node *const *)parents, count) < 0) {
         Py_XDECREF(node);
         return NULL;
     }
@@ -1067,8 +1069,22 @@ static PyObject *apply(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py
     int row = 1;
     while (row < OPERATIONS && records[row] != op)
         row++;
-    return row < OPERATIONS && rows[row].arity == count - 1 ? operate_on(row, NULL, arguments + 1, count - 1)
-                                                            : operate_on(NO_OPERATION, op, arguments + 1, count - 1);
+    if (row < OPERATIONS && rows[row].arity == count - 1)
+        return operate_on(row, arguments + 1, count - 1);
+    PyObject *name = PyObject_GetAttrString(op, "name"), *parents = name ? PyTuple_New(count - 1) : NULL, *result = NULL;
+    const char *text = parents ? PyUnicode_AsUTF8(name) : NULL;
+    int failed = text == NULL;
+    for (Py_ssize_t i = 0; i < count - 1 && !failed; i++) {
+        PyObject *operand = Node_Check(arguments[i + 1]) ? Py_NewRef(arguments[i + 1]) : constant(arguments[i + 1], text);
+        failed = operand == NULL;
+        if (operand)
+            PyTuple_SET_ITEM(parents, i, operand);
+    }
+    if (!failed)
+        result = general(op, parents);
+    Py_XDECREF(name);
+    Py_XDECREF(parents);
+    return result;
 }
 
 static PyObject *constant_in(Mode mode, PyObject *operand, const char *name)
@@ -1088,31 +1104,22 @@ static PyObject *constant(PyObject *operand, const char *name)
     return get_mode(&mode) < 0 ? NULL : constant_in(mode, operand, name);
 }
 
-/* One door: an operation on operands of which some may be numbers. `op` is one that has no row. */
-RARE static PyObject *operate_on(int row, PyObject *op, PyObject *const *operands, Py_ssize_t count)
+/* One door: an operation of the table on as many operands as it has arguments, of which some may be numbers. */
+static PyObject *operate_on(int row, PyObject *const *operands, Py_ssize_t count)
 {
-    PyObject *parents = PyTuple_New(count), *name = NULL, *result = NULL;
-    for (Py_ssize_t i = 0; parents && i < count; i++) {
-        PyObject *operand = Node_Check(operands[i]) ? Py_NewRef(operands[i]) : NULL;
-        if (operand == NULL) {
-            if (op && name == NULL)
-                name = PyObject_GetAttrString(op, "name");
-            const char *text = op == NULL ? rows[row].name : name ? PyUnicode_AsUTF8(name) : NULL;
-            operand = text ? constant(operands[i], text) : NULL;
-        }
-        if (operand == NULL)
-            Py_CLEAR(parents);
-        else
-            PyTuple_SET_ITEM(parents, i, operand);
+    PyObject *parents[MOST_ARGUMENTS], *result = NULL;
+    Py_ssize_t ready = 0;
+    for (; ready < count; ready++) {
+        PyObject *operand = operands[ready];
+        parents[ready] = Node_Check(operand) ? Py_NewRef(operand) : constant(operand, rows[row].name);
+        if (parents[ready] == NULL)
+            break;
     }
-    if (parents && row == NO_OPERATION)
-        result = general(op, parents);
-    else if (parents && count >= MANY)
-        result = record_many(row, parents);
-    else if (parents)
-        result = record_row(row, (Node *)PyTuple_GET_ITEM(parents, 0), count > 1 ? (Node *)PyTuple_GET_ITEM(parents, 1) : NULL);
-    Py_XDECREF(name);
-    Py_XDECREF(parents);
+    if (ready == count)
+        result = count < MANY ? record_row(row, (Node *)parents[0], count > 1 ? (Node *)parents[1] : NULL)
+                              : record_many(row, parents, count);
+    while (ready)
+        Py_DECREF(parents[--ready]);
     return result;
 }
 
@@ -1124,7 +1131,7 @@ RARE static PyObject *call(int row, PyObject *self, PyObject *const *others, Py_
     PyObject *operands[MOST_ARGUMENTS] = {self};
     if (count + 1 == rows[row].arity) {
         memcpy(operands + 1, others, (size_t)count * sizeof *others);
-        PyObject *result = operate_on(row, NULL, operands, count + 1);
+        PyObject *result = operate_on(row, operands, count + 1);
         if (result || !PyErr_ExceptionMatches(PyExc_TypeError)) /* an array, for one */
             return result;
         PyErr_Clear();
@@ -1178,7 +1185,7 @@ RARE static PyObject *operate_mixed(int operation, PyObject *left, PyObject *rig
         if (known <= 0)
             return known ? NULL : Py_NewRef(Py_NotImplemented);
     }
-    return operate_on(operation, NULL, operands, 2);
+    return operate_on(operation, operands, 2);
 }
 
 /* bias + w1*x1 + w2*x2 + ..., added in that order, in a scope of a name: what a neuron does, by one call. */
