@@ -10,14 +10,15 @@ import threading
 import time
 import tracemalloc
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from scalargrad import Value, jit, nn, value_and_grad, vmap
 from scalargrad.compiler import entrance
-from scalargrad.compiler.llvm import SAMPLES, Layout
+from scalargrad.compiler.lowering import lower
 from scalargrad.compiler.machine import Kernel
-from scalargrad.compiler.program import record
+from scalargrad.compiler.program import SAMPLES, Layout
 from scalargrad.tracing import _places
 
 np = pytest.importorskip("numpy")
@@ -31,7 +32,7 @@ def entered(way, function, arguments, results, mapped=False):
     inputs = tuple(_places(arguments, 1 + sum(shape is not None for shape in results)))
     layout = Layout(inputs, tuple(_places(results, 0)), mapped)
     leaves = [Value(1.0) for _ in inputs]
-    return way(Kernel(record(leaves, function(*leaves)), layout), arguments, results)
+    return way(Kernel(replace(lower(leaves, function(*leaves)), layout=layout)), arguments, results)
 
 
 def mixed(way):
@@ -152,7 +153,7 @@ def test_a_number_too_large_is_an_error(way):
 
 @ways
 def test_an_array_too_large_is_an_error(way):
-    kernel = Kernel(record([], []), Layout((), ()))
+    kernel = Kernel(lower([], []))
     with pytest.raises((ValueError, MemoryError)):
         way(kernel, [], [(3,), None, (2**60,), (2,)])()
 

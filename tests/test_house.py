@@ -29,8 +29,9 @@ ORDER = """
     files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays value generate diagnosis
     expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
     objects skeleton reads apart tree transforms numerical callee interned
-    compiler.vectormath compiler.instructions compiler.packs compiler.loops compiler.schedule compiler.chunk
-    compiler.results compiler.llvm compiler.machine compiler.entrance compiler.source compiler.program compiler.calls
+    compiler.program compiler.packs compiler.lowering
+    compiler.vectormath compiler.emitting compiler.loops compiler.schedule compiler.chunk compiler.results compiler.llvm
+    compiler.source compiler compiler.machine compiler.entrance compiler.calls
     tracing jit vmap
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

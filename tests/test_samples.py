@@ -156,7 +156,7 @@ def test_many_functions_are_called_and_not_written_out():
         mapped = jit(vmap(lambda x, count=count: function(x, count)))
         x = np.linspace(-1, 1, 3 * lanes + 1)
         program = mapped.program(x)
-        lines = llvm.to_llvm(program, program.layout, lanes, calls, inline).count("\n")
+        lines = llvm.to_llvm(program, lanes, calls, inline).count("\n")
         assert lines / count < most
         assert mapped(x) == pytest.approx([float(function(float(v), count)) for v in x], rel=1e-9)
 
@@ -195,7 +195,7 @@ def test_huge_angles_among_others(width):
 def test_branches_for_huge_angles_are_one():
     mapped = vmap(lambda x: sin(x[0]) + sin(x[1]) * cos(x[2]))
     program = jit(mapped).program(np.zeros((2, 3)))
-    text = llvm.to_llvm(program, program.layout, 8, inline="avx512")
+    text = llvm.to_llvm(program, 8, inline="avx512")
     assert len(re.findall("^rare", text, re.MULTILINE)) == 1
 
 

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from mpmath import mp, mpf
 from points import TRUTH
 
 from scalargrad import Value, ops, vmap
-from scalargrad.compiler.program import record
+from scalargrad.compiler.lowering import lower
+from scalargrad.compiler.program import Layout
 from scalargrad.compiler.vectormath import FUNCTIONS
 
 np = pytest.importorskip("numpy")
@@ -155,8 +157,8 @@ def test_sin_and_cos_share_their_work(way):
     x = Value(1.0)
 
     def text(*results, inline=inline):
-        layout = llvm.Layout(((1, 0, 1),), tuple((0, i, len(results)) for i in range(len(results))), True)
-        return llvm.to_llvm(record([x], results), layout, lanes, inline=inline)
+        layout = Layout(((1, 0, 1),), tuple((0, i, len(results)) for i in range(len(results))), True)
+        return llvm.to_llvm(replace(lower([x], results), layout=layout), lanes, inline=inline)
 
     alone, both = text(ops.sin(x)), text(ops.sin(x), ops.cos(x))
     assert alone.count("@llvm.fma") == both.count("@llvm.fma") > 10
@@ -173,8 +175,8 @@ def test_nothing_but_huge_arguments_is_called_on_aarch64(way):
     binding.initialize_all_asmprinters()
     x = Value(1.0)
     results = [getattr(ops, name)(x) for name in NAMES]
-    layout = llvm.Layout(((1, 0, 1),), tuple((0, i, len(NAMES)) for i in range(len(NAMES))), True)
-    module = binding.parse_assembly(llvm.to_llvm(record([x], results), layout, 2, inline="fma"))
+    layout = Layout(((1, 0, 1),), tuple((0, i, len(NAMES)) for i in range(len(NAMES))), True)
+    module = binding.parse_assembly(llvm.to_llvm(replace(lower([x], results), layout=layout), 2, inline="fma"))
     module.triple = "aarch64-unknown-linux-gnu"
     target = binding.Target.from_triple(module.triple).create_target_machine(cpu="generic", opt=2)
     assembly = target.emit_assembly(module)

@@ -18,10 +18,8 @@ from types import MappingProxyType, MethodType
 from typing import Any, NamedTuple
 
 from scalargrad.compiler.entrance import entrance, with_samples
-from scalargrad.compiler.llvm import SAMPLES
 from scalargrad.compiler.machine import Kernel
-from scalargrad.compiler.program import Program
-from scalargrad.compiler.source import to_source
+from scalargrad.compiler.program import SAMPLES, Program
 from scalargrad.forks import compiling
 from scalargrad.nn import is_parameter
 from scalargrad.objects import is_array, put_attributes
@@ -62,10 +60,10 @@ class Trace(NamedTuple):
 class Compiled:
     """A program, ready to be called on the units of arguments of one structure.
 
-    >>> from scalargrad.compiler.program import record
+    >>> from scalargrad.compiler.lowering import lower
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
-    >>> trace = Trace(record([x], [x * x]), [None], [None], take_apart(1.0)[1], [])
+    >>> trace = Trace(lower([x], [x * x]), [None], [None], take_apart(1.0)[1], [])
     >>> Compiled(trace, "python", None)([3.0])
     9.0
     """
@@ -76,7 +74,7 @@ class Compiled:
             self.enter = _in_python(trace)
         else:
             with compiling:
-                self.kernel = Kernel(trace.program, trace.program.layout, level)
+                self.kernel = Kernel(trace.program, level)
                 self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
     def __call__(self, units: Sequence[Any], fixed: Sequence[Sequence[Fixed]] = ()) -> Any:
@@ -116,7 +114,7 @@ def _in_python(trace: Trace) -> Callable[..., Any]:
     """Return the program as generated Python source, called as the machine code is."""
     program, results = trace.program, trace.results
     names: dict[str, Any] = {}
-    exec(compile(to_source(program, "python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
+    exec(compile(program.to_source("python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
     layout, numbers = program.layout, trace.arguments.count(None)
     shapes = [shape for shape in trace.arguments if shape is not None]
     first = 1 + sum(shape is not None for shape in results)  # buffer of arguments

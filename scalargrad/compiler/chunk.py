@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from scalargrad.compiler.instructions import Branch, Function, picking, reads
+from scalargrad.compiler.emitting import Branch, Function, picking
+from scalargrad.compiler.program import reads
 from scalargrad.compiler.schedule import sorted_lines
 
 if TYPE_CHECKING:

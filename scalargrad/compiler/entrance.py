@@ -17,8 +17,8 @@ from itertools import accumulate
 from string import Template
 from typing import Any
 
-from scalargrad.compiler.llvm import SAMPLES
 from scalargrad.compiler.machine import Kernel, binding, linked
+from scalargrad.compiler.program import SAMPLES
 from scalargrad.skeleton import Shape
 
 
@@ -26,10 +26,9 @@ def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape
     """Return the function `enter(*numbers, *arrays)`, which runs a kernel.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.llvm import Layout
-    >>> from scalargrad.compiler.program import record
+    >>> from scalargrad.compiler.lowering import lower
     >>> x = Value(2.0)
-    >>> kernel = Kernel(record([x], [x * x, x]), Layout(((1, 0, 0),), ((0, 0, 0), (0, 1, 0))))
+    >>> kernel = Kernel(lower([x], [x * x, x]))
     >>> entrance(kernel, [None], [None, None])(3)
     (9.0, 3.0)
 

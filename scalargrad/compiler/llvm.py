@@ -16,20 +16,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
 from scalargrad.compiler.chunk import Chunk, parts
-from scalargrad.compiler.instructions import reads, vector_name
+from scalargrad.compiler.emitting import vector_name
 from scalargrad.compiler.loops import LoopFunction
 from scalargrad.compiler.packs import Loop, Pack, phases
+from scalargrad.compiler.program import Program, reads
 from scalargrad.compiler.results import Results
 from scalargrad.compiler.schedule import tiles
-
-if TYPE_CHECKING:
-    from scalargrad.compiler.program import Program
 
 SHORT = 200  # operations: where functions are written out, a shorter program leaves the processor waiting for results
 ACCUMULATORS = 24  # sums that may be in one function with operations; more of them have functions of their own
@@ -40,34 +36,14 @@ LEVEL1 = 1 << 15  # bytes that these should not exceed: the first cache holds th
 STACK = 1 << 16  # bytes of memory that a kernel takes from the stack; more comes from malloc
 QUICK = 30_000  # lines of LLVM's language: to optimise more of them takes seconds
 
-SAMPLES = -1  # in a shape: as many as there are samples
 
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a kernel finds its inputs and puts its results.
-
-    inputs   for each input its buffer, its place there, and the step from one sample to the next (0: the same for all)
-    results  for each result the same
-    mapped   whether there are samples at all
-    reduce   "sum" or "mean" where the results are that over all samples, else None
-    """
-
-    inputs: tuple[tuple[int, int, int], ...]
-    results: tuple[tuple[int, int, int], ...]
-    mapped: bool = False
-    reduce: str | None = None
-
-
-def to_llvm(
-    program: Program, layout: Layout, width: int = 8, vector_functions: Iterable[str] = (), inline: str = ""
-) -> str:
+def to_llvm(program: Program, width: int = 8, vector_functions: Iterable[str] = (), inline: str = "") -> str:
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.program import record
+    >>> from scalargrad.compiler.lowering import lower
     >>> x = Value(2.0)
-    >>> "fmul contract double" in to_llvm(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0, 0),)))
+    >>> "fmul contract double" in to_llvm(lower([x], [x * x]))
     True
 
     width  how many numbers one vector of the processor holds
@@ -76,7 +52,7 @@ def to_llvm(
     """
     written = inline and any(op is not None and op.libm in vectormath.FUNCTIONS for op, _, _ in program.instructions)
     together = 4 if written and program.operations <= SHORT else 1  # vectors, whose steps need not wait for each other
-    return Module(program, layout, width, together, frozenset(vector_functions), inline).text()
+    return Module(program, width, together, frozenset(vector_functions), inline).text()
 
 
 _Term = tuple[int, int]  # an instruction, and the sign that it is added with
@@ -90,13 +66,13 @@ class Module:
     def __init__(
         self,
         program: Program,
-        layout: Layout,
         register: int,
         together: int,
         vector_functions: frozenset[str],
         inline: str,
     ) -> None:
-        self.program, self.layout, self.vector_functions = program, layout, vector_functions
+        self.program, self.layout, self.vector_functions = program, program.layout, vector_functions
+        layout = program.layout
         self.register, self.width = register, together * register
         self.inline = inline
         self.declared: set[str] = set()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scalargrad.compiler.instructions import PLAIN, Function, Instruction, literal
+from scalargrad.compiler.emitting import PLAIN, Function, literal
 from scalargrad.compiler.packs import Fold, Loop, Pack
+from scalargrad.compiler.program import Instruction
 
 if TYPE_CHECKING:
     from scalargrad.compiler.llvm import Module

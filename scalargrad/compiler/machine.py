@@ -6,17 +6,14 @@ import ctypes
 import ctypes.util
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scalargrad import ops
-from scalargrad.compiler.instructions import vector_name
-from scalargrad.compiler.llvm import QUICK, Layout, to_llvm
+from scalargrad.compiler.emitting import vector_name
+from scalargrad.compiler.llvm import QUICK, to_llvm
+from scalargrad.compiler.program import Program
 from scalargrad.forks import free_in_children
 from scalargrad.op import Op
-
-if TYPE_CHECKING:
-    from scalargrad.compiler.program import Program
-
 
 OLDEST = (0, 45)  # llvmlite before it has an LLVM that does not read our language
 
@@ -78,23 +75,23 @@ def _host() -> tuple[Any, str, str, int, frozenset[str], str]:
 
 
 class Kernel:
-    """Machine code for a program in a layout; freed when it is dropped.
+    """Machine code for a program; freed when it is dropped.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.program import record
+    >>> from scalargrad.compiler.lowering import lower
     >>> x = Value(2.0)
-    >>> Kernel(record([x], [x * x]), Layout(((1, 0, 0),), ((0, 0, 0),))).address > 0
+    >>> Kernel(lower([x], [x * x])).address > 0
     True
 
     level  of LLVM's optimisation, 0 to 3; by the program's length where it is None
     """
 
-    def __init__(self, program: Program, layout: Layout, level: int | None = None) -> None:
+    def __init__(self, program: Program, level: int | None = None) -> None:
         _, _, _, lanes, vector_functions, inline = _host()
         for op in {instruction.op for instruction in program.instructions}:
             if op is not None and op.libm:
                 _add_function(op)
-        text = to_llvm(program, layout, lanes, vector_functions, inline)
+        text = to_llvm(program, lanes, vector_functions, inline)
         if level is None:
             level = 1 if text.count("\n") <= QUICK else 0
         self._engine = linked(text, level)

@@ -20,7 +20,7 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 from scalargrad import ops
-from scalargrad.compiler.instructions import Instruction
+from scalargrad.compiler.program import Instruction
 
 LEAST = 8  # lanes of a pack, terms of a sum
 LONGEST = 100  # packs in a loop: more need more registers than there are
@@ -80,9 +80,9 @@ def phases(
     """Divide the instructions to compute into loops and the rest between them, in an order that can be run.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.program import record
+    >>> from scalargrad.compiler.lowering import lower
     >>> x = [Value(2.0) for _ in range(9)]
-    >>> program = record(x, [sum(xi * xi for xi in x)])
+    >>> program = lower(x, [sum(xi * xi for xi in x)])
     >>> [loop] = phases(program.instructions, range(10, 28), [(1, i) for i in range(9)], [])
     >>> loop.lanes, len(loop.packs), loop.folds[0].total
     (9, 1, 27)

@@ -7,7 +7,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING
 
 from scalargrad.compiler.chunk import parts
-from scalargrad.compiler.instructions import literal, picking
+from scalargrad.compiler.emitting import literal, picking
 
 if TYPE_CHECKING:
     from scalargrad.compiler.llvm import Module

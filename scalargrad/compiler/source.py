@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from scalargrad import ops
-from scalargrad.compiler.llvm import to_llvm
+from scalargrad.compiler.program import Program
 from scalargrad.op import ATOM, SUM, Op, Text
-
-if TYPE_CHECKING:
-    from scalargrad.compiler.program import Program
 
 _PYTHON = '''\
 """{title}, on floats, by the rules of IEEE 754."""
@@ -77,20 +73,6 @@ void f(const double *in, double *out)
 _INFIX = (ops.add, ops.sub, ops.mul, ops.neg)  # which never raise in Python, and are written alike everywhere
 
 
-def to_source(program: Program, language: str) -> str:
-    """Print a program in a language: see `Program.to_source`.
-
-    >>> from scalargrad import jit
-    >>> "def f(x0):" in to_source(jit(abs).program(2.0), "python")
-    True
-    """
-    if language == "llvm":
-        return to_llvm(program, program.layout)
-    if language not in _PRINTERS:
-        raise ValueError(f"language must be one of 'python', 'numpy', 'c', 'llvm', got {language!r}")
-    return _PRINTERS[language](program)
-
-
 def _known(op: Op) -> Op:
     if ops.TABLE.get(op.name) is not op:
         raise TypeError(
@@ -99,7 +81,13 @@ def _known(op: Op) -> Op:
     return op
 
 
-def _python(program: Program) -> str:
+def to_python(program: Program) -> str:
+    """Print a program as a Python function of floats.
+
+    >>> from scalargrad import jit
+    >>> "def f(x0):" in to_python(jit(abs).program(2.0))
+    True
+    """
     used = {_known(op).name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
     lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], lambda op: op.name, "{} = {}")
     return _filled(_PYTHON, program, lines, names, imports=", ".join(sorted(used) or ["add"]))
@@ -108,7 +96,14 @@ def _python(program: Program) -> str:
 _NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
 
 
-def _numpy(program: Program) -> str:
+def to_numpy(program: Program) -> str:
+    """Print a program as a Python function of NumPy arrays of one shape.
+
+    >>> from scalargrad import jit
+    >>> "np.abs(x0)" in to_numpy(jit(abs).program(2.0))
+    True
+    """
+
     def name(op: Op) -> str:
         own = op in (ops.greater, ops.equal, ops.where, ops.erf)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
@@ -117,7 +112,13 @@ def _numpy(program: Program) -> str:
     return _filled(_NUMPY, program, lines, names)
 
 
-def _c(program: Program) -> str:
+def to_c(program: Program) -> str:
+    """Print a program as a function in C.
+
+    >>> from scalargrad import jit
+    >>> "fabs(in[0])" in to_c(jit(abs).program(2.0))
+    True
+    """
     inputs = [f"in[{i}]" for i in range(len(program.names))]
     lines, names = _statements(
         program, inputs, lambda op: op.libm or op.name, "double {} = {};", infix=(*_INFIX, ops.div)
@@ -125,9 +126,6 @@ def _c(program: Program) -> str:
     lines += [f"out[{i}] = {name};" for i, name in enumerate(names)]
     body = "\n".join(f"    {line}" for line in lines)
     return _C.format(title=_title(program), inputs=len(inputs), outputs=len(program.results), body=body)
-
-
-_PRINTERS: dict[str, Callable[[Program], str]] = {"python": _python, "numpy": _numpy, "c": _c}
 
 
 def _statements(
@@ -149,16 +147,6 @@ def _statements(
         names.append(Text(f"t{index}"))
         lines.append(statement.format(names[-1], call))
     return lines, [str(names[i]) for i in program.results]
-
-
-def printed_number(number: float) -> Text:
-    """Print a number as an operand: what has a sign binds as loosely as a sum.
-
-    >>> ops.pow.print(printed_number(-2.0), "x")
-    '(-2)**x'
-    """
-    text = repr(number).removesuffix(".0")
-    return Text(text, SUM if text.startswith("-") else ATOM)
 
 
 def _literal(number: float, c: bool) -> Text:

@@ -9,42 +9,10 @@ from typing import Any, NamedTuple, Protocol
 
 from scalargrad import ops
 from scalargrad.compiler import vectormath
-from scalargrad.op import Op
+from scalargrad.compiler.program import Instruction
 
 PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
 BINARY = {ops.add: "fadd contract", ops.sub: "fsub contract", ops.mul: "fmul contract", ops.div: "fdiv"}
-
-
-class Instruction(NamedTuple):
-    """One operation on earlier instructions; without one, an input (operands: its number) or a constant.
-
-    >>> from scalargrad import ops
-    >>> Instruction(ops.add, (0, 1)).op
-    <operation add>
-    """
-
-    op: Op | None
-    operands: tuple[int, ...]
-    constant: float = nan
-
-
-def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
-    """Return the instructions whose results a function fetches for one: `where` makes its comparison anew.
-
-    >>> from scalargrad import ops
-    >>> inputs = [Instruction(None, (i,)) for i in range(4)]
-    >>> reads([*inputs, Instruction(ops.greater, (0, 1)), Instruction(ops.where, (4, 2, 3))], 5)
-    (0, 1, 2, 3)
-    """
-    op, operands, _ = instructions[index]
-    if op is None:
-        return ()
-    if op is ops.where:
-        condition, *others = operands
-        compared, between, _ = instructions[condition]
-        if compared in (ops.greater, ops.equal):
-            return (*between, *others)
-    return operands
 
 
 class Branch(NamedTuple):
