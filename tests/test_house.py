@@ -26,16 +26,16 @@ ROOT = Path(__file__).parent.parent
 
 # Arrows point down only: a module imports what stands above it here, and nothing else of the project.
 ORDER = """
-    files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays value generate diagnosis
-    expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
+    files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays value
+    generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
     objects skeleton reads apart tree transforms numerical callee interned
     compiler.program compiler.packs compiler.lowering
     compiler.vectormath compiler.emitting compiler.loops compiler.schedule compiler.chunk compiler.results compiler.llvm
     compiler.source compiler compiler.machine compiler.entrance compiler.calls
-    tracing jit vmap
+    tracing jit vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
-    homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
+    homework homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
     homework.marks homework.notes homework.wording homework.reading homework.toml homework.exercise
     cli._answer cli._drawing cli._expressions cli._formats cli._problems
     cli.eval cli.explain cli.solve cli.check cli.exercise cli.read cli __main__
@@ -46,35 +46,6 @@ def module_name(path):
     return ".".join(path.relative_to(ROOT / "scalargrad").with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path, *, lazily):
-    """Names of the modules that a file imports at its top, or also inside its functions; not those for types only."""
-    tree = ast.parse(path.read_text())
-    typing = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-    skipped = {node for block in typing for node in ast.walk(block)}
-    for node in set(ast.walk(tree)) - skipped if lazily else tree.body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            for name in (f"{node.module}.{alias.name}" for alias in node.names):
-                yield name if name.removeprefix("scalargrad.") in ORDER else node.module
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "scalargrad").rglob("*.py")), ids=module_name)
-def test_imports_point_down(path):
-    if module_name(path) in ("__init__", "compiler", "homework"):
-        return
-    above = ORDER[: ORDER.index(module_name(path))]
-    if path.stem in ("engine", "neuron"):
-        above = [*above, "_engine"]  # its twin, which takes its place
-    for name in imports(path, lazily=True):
-        package, _, module = name.partition(".")
-        if package == "scalargrad" and module:
-            assert module in above, f"{path.name} imports {name}"
-        if package == "viz":
-            assert module_name(path).startswith("cli"), f"{path.name} imports {name}"
-    assert "viz" not in {name.partition(".")[0] for name in imports(path, lazily=False)}
-
-
 VIZ_ORDER = """
     theme metrics text units graph layers labels heading paths picture cards blocks levels formats dot
     supervisor order renderers render digraph notebook tables wasm pygraphviz
@@ -82,27 +53,40 @@ VIZ_ORDER = """
 """.split()
 
 
-def arrows(path, package, order):
-    """Names of the modules of a package that a file imports anywhere: at its top, in a function, or for types only."""
+def imports(path):
+    """Names that a file imports anywhere: at its top, in a function, or for types only."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name}" for name in names]
-        for name in names:
-            outer, _, rest = name.partition(".")
-            if outer == package:  # a module, or of a module what is named after it, or of the package itself
-                yield next((m for m in (rest, rest.rpartition(".")[0]) if m in order), "__init__")
+        yield from [f"{node.module}.{name}" for name in names] if isinstance(node, ast.ImportFrom) else names
+
+
+def arrows(path, package, order):
+    """The modules of a package that a file imports."""
+    for name in imports(path):
+        outer, _, rest = name.partition(".")
+        if outer == package:  # a module, or of a module what is named after it, or of the package itself
+            yield next(
+                (m for m in (rest, rest.rpartition(".")[0]) if m in order), rest.rpartition(".")[0] or "__init__"
+            )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scalargrad").rglob("*.py")), ids=module_name)
+def test_arrows_point_down(path):
+    name = module_name(path)
+    above = {*ORDER[: ORDER.index(name)], *(["_engine"] if name in ("engine", "nn.neuron") else [])}  # C twins
+    assert set(arrows(path, "scalargrad", ORDER)) <= above
+    if not name.startswith("cli."):
+        assert not [imported for imported in imports(path) if imported.partition(".")[0] == "viz"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "viz").rglob("*.py")), ids=lambda path: path.stem)
 def test_arrows_within_viz_point_down(path):
-    above = VIZ_ORDER[: VIZ_ORDER.index(path.stem)]
-    assert set(arrows(path, "viz", VIZ_ORDER)) <= set(above)
+    assert set(arrows(path, "viz", VIZ_ORDER)) <= set(VIZ_ORDER[: VIZ_ORDER.index(path.stem)])
 
 
 def test_viz_reads_scalargrad_from_outside():
     for path in (ROOT / "viz").glob("*.py"):
-        assert not [name for name in imports(path, lazily=True) if name.startswith("scalargrad._")]
+        assert not [name for name in imports(path) if name.startswith("scalargrad._")]
 
 
 def test_the_engine_needs_nothing_but_python():
