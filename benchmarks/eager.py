@@ -5,7 +5,8 @@
     python benchmarks/eager.py c --longest 6 --chart growth.png
     python benchmarks/eager.py --json eager.json      # every number, with versions and machine
 
-a  one training step of micrograd's demo (moons.py), against micrograd, PyTorch and HIPS autograd
+a  one training step of micrograd's demo (moons.py), over micrograd's neurons and scalargrad.nn's, against micrograd, PyTorch
+   and HIPS autograd
 b  one training step of a GPT made of scalars (microgpt.py), against scalars that keep local gradients in tuples
 c  a chain and a tree of 10^4 to 10^7 nodes: time and bytes a node, to build, differentiate and free it
 d  the cost of making a leaf, and the result of each operation
@@ -79,6 +80,10 @@ def moons_trainings(values: dict[str, Any]) -> dict[str, Callable[[], Training]]
     if micrograd := load("micrograd.engine"):
         trainings["micrograd"] = partial(moons.OverScalars, micrograd.Value)
     trainings |= {name: partial(moons.OverScalars, value) for name, value in values.items()}
+    package = importlib.import_module("scalargrad")
+    trainings[f"scalargrad {package.engine_name}, its nn"] = partial(
+        moons.OverScalars, package.Value, network=package.nn.MLP
+    )
     if torch := load("torch"):
         scalar = partial(torch.tensor, dtype=torch.float64)
         trainings["PyTorch scalars"] = partial(

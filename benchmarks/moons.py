@@ -82,11 +82,22 @@ def learning_rate(step: int) -> float:
 
 
 class OverScalars:
-    """The demo over a class of scalars; `parameter` makes one that takes a gradient, where that differs."""
+    """The demo over a class of scalars.
 
-    def __init__(self, scalar: Scalar, parameter: Scalar | None = None, zero: float | None = 0.0) -> None:
+    parameter  makes one that takes a gradient, where that differs
+    network    makes the network of the sizes of its layers, in place of micrograd's
+    """
+
+    def __init__(
+        self,
+        scalar: Scalar,
+        parameter: Scalar | None = None,
+        zero: float | None = 0.0,
+        network: Callable[[int, list[int]], Any] | None = None,
+    ) -> None:
         self.scalar, self.zero = scalar, zero
-        self.model = model_of(parameter or scalar)
+        random.seed(SEED)
+        self.model = network(2, [16, 16, 1]) if network else model_of(parameter or scalar)
         self.points, self.labels = half_moons()
 
     def forward(self) -> Any:
