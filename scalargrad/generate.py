@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import isnan
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
@@ -146,17 +147,19 @@ def stub() -> str:
     >>> "def exp(self) -> Self: ..." in stub()
     True
     """
+    # No Self: what is computed from a Value of a derived class is a plain Value.
     lines = [
         "# Written from ops.py by generate.py.",
-        "from typing_extensions import Self",
+        "from scalargrad.engine import Value",
+        "from scalargrad.op import Number, Operand",
         "",
-        "from scalargrad.op import Operand",
-        "",
+        "class Methods(Operand):",
     ]
-    lines += ["class Methods(Operand):"]
-    for op in ops.OPERATIONS.values():
-        others = "".join(f", {name}: Self | float" for name in NAMES[1 : len(op.partials)])
-        lines.append(f"    def {op.name}(self{others}) -> Self: ...")
+    operators = {name: f.__code__.co_argcount for name, f in vars(Operand).items() if isinstance(f, FunctionType)}
+    arities = operators | {op.name: len(op.partials) for op in ops.OPERATIONS.values()}
+    for method, arity in arities.items():
+        others = "".join(f", {name}: Value | Number" for name in NAMES[1:arity])
+        lines.append(f"    def {method}(self{others}) -> Value: ...")
     return "\n".join([*lines, ""])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalargrad.copies import Copied
 from scalargrad.modes import Block, no_grad
@@ -177,11 +177,13 @@ class Node(Copied):
             refuse_truth(self)
         return True
 
-    def __float__(self) -> float:
-        raise TypeError(
-            "float() of a Value would drop its gradient silently, as would a function of the math module: "
-            "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
-        )
+    if not TYPE_CHECKING:  # for whom a Value is no number: they refuse float(v) and math.exp(v) where they stand
+
+        def __float__(self) -> float:
+            raise TypeError(
+                "float() of a Value would drop its gradient silently, as would a function of the math module: "
+                "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
+            )
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
