@@ -371,7 +371,13 @@ class Value(Node):
                 node.grad = grad
             raise
 
-    if not TYPE_CHECKING:  # their types stand in methods.pyi
+    if TYPE_CHECKING:  # the types of what Node cannot name; those of operators stand in methods.pyi
+
+        @property
+        def parents(self) -> tuple[Value, ...]: ...
+        def detach(self) -> Value: ...
+
+    else:
         __add__, __radd__ = _Recording(ops.add), _reflected(ops.add)
         __sub__, __rsub__ = _Recording(ops.sub), _reflected(ops.sub)
         __mul__, __rmul__ = _Recording(ops.mul), _reflected(ops.mul)

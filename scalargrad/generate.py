@@ -147,19 +147,23 @@ def stub() -> str:
     >>> "def exp(self) -> Self: ..." in stub()
     True
     """
-    # No Self: what is computed from a Value of a derived class is a plain Value.
     lines = [
         "# Written from ops.py by generate.py.",
+        "from typing import Any, overload",
+        "",
         "from scalargrad.engine import Value",
-        "from scalargrad.op import Number, Operand",
+        "from scalargrad.op import Number, Operand, Shaped",
         "",
         "class Methods(Operand):",
     ]
     operators = {name: f.__code__.co_argcount for name, f in vars(Operand).items() if isinstance(f, FunctionType)}
     arities = operators | {op.name: len(op.partials) for op in ops.OPERATIONS.values()}
-    for method, arity in arities.items():
-        others = "".join(f", {name}: Value | Number" for name in NAMES[1:arity])
-        lines.append(f"    def {method}(self{others}) -> Value: ...")
+    for name, arity in arities.items():
+        # No Self: what is computed from a Value of a derived class is a plain Value; from an array, an array.
+        kinds = {"Value | Number": "Value", "Value | Number | Shaped": "Any"} if arity > 1 else {"": "Value"}
+        for operand, result in kinds.items():
+            others = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
+            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{others}) -> {result}: ..."]
     return "\n".join([*lines, ""])
 
 

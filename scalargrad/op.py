@@ -37,7 +37,6 @@ class Shaped(Protocol):
         """Its size along each axis."""
 
 
-
 # How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
