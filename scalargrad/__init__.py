@@ -9,7 +9,7 @@
 """
 
 import builtins as _builtins
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 from scalargrad import nn as nn
 from scalargrad import optim as optim
@@ -45,7 +45,7 @@ from scalargrad.vmap import vmap as vmap
 
 __version__ = "0.1.0"
 
-if not _TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
+if not _typing.TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
     __all__ = [
         # numbers that record what is done with them, and what is in force around that
         *("Value", "array", "topological_order", "engine_name"),

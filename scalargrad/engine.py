@@ -25,7 +25,7 @@ from scalargrad.micrograd import ByHand, by_hand
 from scalargrad.modes import PLAIN, About, current
 from scalargrad.node import OUTSIDE as OUTSIDE  # for _RECORD
 from scalargrad.node import Node, is_unrecorded, linearize
-from scalargrad.op import ATOM, SUM, Op, Operand, Text, is_number, number
+from scalargrad.op import ATOM, SUM, Number, Op, Operand, Text, is_number, number
 from scalargrad.order import ordered
 from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_traced, traces, watchers
 
@@ -249,7 +249,7 @@ class Value(Node):
 
     def __init__(
         self,
-        data: Any,
+        data: Number,
         _children: Iterable[Value] = (),
         _op: str | Op | Sequence[Any] = "",
         label: str = "",
@@ -283,7 +283,7 @@ class Value(Node):
         return self._data
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self, value: Number) -> None:
         self._data = number(value, "data")
 
     @property
@@ -371,12 +371,19 @@ class Value(Node):
                 node.grad = grad
             raise
 
-    __add__, __radd__ = _Recording(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = _Recording(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = _Recording(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = _Recording(ops.div), _reflected(ops.div)
-    __pow__, __rpow__ = _Recording(ops.pow), _reflected(ops.pow)
-    __neg__, __abs__ = _Recording(ops.neg), _Recording(ops.abs)
+    if TYPE_CHECKING:  # the types of what Node cannot name; those of operators stand in methods.pyi
+
+        @property
+        def parents(self) -> tuple[Value, ...]: ...
+        def detach(self) -> Value: ...
+
+    else:
+        __add__, __radd__ = _Recording(ops.add), _reflected(ops.add)
+        __sub__, __rsub__ = _Recording(ops.sub), _reflected(ops.sub)
+        __mul__, __rmul__ = _Recording(ops.mul), _reflected(ops.mul)
+        __truediv__, __rtruediv__ = _Recording(ops.div), _reflected(ops.div)
+        __pow__, __rpow__ = _Recording(ops.pow), _reflected(ops.pow)
+        __neg__, __abs__ = _Recording(ops.neg), _Recording(ops.abs)
     apply = staticmethod(apply)
 
     @property

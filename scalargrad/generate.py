@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import isnan
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
@@ -148,15 +149,21 @@ def stub() -> str:
     """
     lines = [
         "# Written from ops.py by generate.py.",
-        "from typing_extensions import Self",
+        "from typing import Any, overload",
         "",
-        "from scalargrad.op import Operand",
+        "from scalargrad.engine import Value",
+        "from scalargrad.op import Number, Operand, Shaped",
         "",
+        "class Methods(Operand):",
     ]
-    lines += ["class Methods(Operand):"]
-    for op in ops.OPERATIONS.values():
-        others = "".join(f", {name}: Self | float" for name in NAMES[1 : len(op.partials)])
-        lines.append(f"    def {op.name}(self{others}) -> Self: ...")
+    operators = {name: f.__code__.co_argcount for name, f in vars(Operand).items() if isinstance(f, FunctionType)}
+    arities = operators | {op.name: len(op.partials) for op in ops.OPERATIONS.values()}
+    for name, arity in arities.items():
+        # No Self: what is computed from a Value of a derived class is a plain Value; from an array, an array.
+        kinds = {"Value | Number": "Value", "Value | Number | Shaped": "Any"} if arity > 1 else {"": "Value"}
+        for operand, result in kinds.items():
+            others = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
+            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{others}) -> {result}: ..."]
     return "\n".join([*lines, ""])
 
 

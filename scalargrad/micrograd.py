@@ -106,7 +106,7 @@ class Names(Methods):
     __slots__ = ()
 
     # What an engine, or a Node, has of its own.
-    grad: Any
+    grad: Any  # a float, a Value after backward(create_graph=True): of a union each use would have to say which
     label: str
 
     _operation: Op | str

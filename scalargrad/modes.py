@@ -10,7 +10,9 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar, Token
 from functools import lru_cache, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+FunctionT = TypeVar("FunctionT")
 
 
 class About(NamedTuple):
@@ -113,8 +115,9 @@ class Block:
     def __exit__(self, *raised: object) -> None:
         leave(self._tokens.pop())
 
-    def __call__(self, function: Any) -> Any:
-        return _decorated(self, function)
+    def __call__(self, function: FunctionT) -> FunctionT:
+        decorated: FunctionT = _decorated(self, function)
+        return decorated
 
     def run(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Call a function inside.

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalargrad.copies import Copied
 from scalargrad.modes import Block, no_grad
-from scalargrad.op import Op, Operand, is_number, number
+from scalargrad.op import Number, Op, Operand, is_number, number
 from scalargrad.ops import stop_gradient
 from scalargrad.order import ordered
 from scalargrad.traced import by_graph, is_traced, refuse_identity, refuse_truth, traces, under_way
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # of Python 3.11
 
 OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
 
@@ -73,7 +76,7 @@ class Node(Copied):
         """
         return _probe(self) if self._by_hand else self._partials or (0.0,) * len(self._parents)
 
-    def forward(self) -> Any:
+    def forward(self) -> Self:
         """Compute the recorded graph again from its leaves' present data, and return this value.
 
         >>> from scalargrad import Value
@@ -136,7 +139,7 @@ class Node(Copied):
         """
         return self.data
 
-    def conjugate(self) -> Any:
+    def conjugate(self) -> Self:
         """Return this value, as that of a float does: NumPy asks for it.
 
         >>> from scalargrad import Value
@@ -159,16 +162,16 @@ class Node(Copied):
 
     __hash__ = object.__hash__
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Node | Number) -> bool:
         return bool(self.data < (other.data if isinstance(other, Node) else other))
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Node | Number) -> bool:
         return bool(self.data <= (other.data if isinstance(other, Node) else other))
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Node | Number) -> bool:
         return bool(self.data > (other.data if isinstance(other, Node) else other))
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Node | Number) -> bool:
         return bool(self.data >= (other.data if isinstance(other, Node) else other))
 
     def __bool__(self) -> bool:
@@ -177,11 +180,13 @@ class Node(Copied):
             refuse_truth(self)
         return True
 
-    def __float__(self) -> float:
-        raise TypeError(
-            "float() of a Value would drop its gradient silently, as would a function of the math module: "
-            "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
-        )
+    if not TYPE_CHECKING:  # for whom a Value is no number: they refuse float(v) and math.exp(v) where they stand
+
+        def __float__(self) -> float:
+            raise TypeError(
+                "float() of a Value would drop its gradient silently, as would a function of the math module: "
+                "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
+            )
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""

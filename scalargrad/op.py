@@ -21,6 +21,22 @@ from scalargrad.modes import current
 
 OperandT = TypeVar("OperandT", bound="Operand")
 
+
+class Number(Protocol):
+    """A real number of any library's, for type checkers: what becomes a float, and is no array, which has no hash."""
+
+    def __float__(self) -> float: ...
+    def __hash__(self) -> int: ...
+
+
+class Shaped(Protocol):
+    """An array of any library's."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its size along each axis."""
+
+
 # How tightly a printed expression holds together; templates ask for a minimum, as in "{:1} + {:2}".
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
@@ -140,14 +156,6 @@ class Operand:
         return TABLE["abs"](self)
 
 
-class Shaped(Protocol):
-    """An array of any library's."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its size along each axis."""
-
-
 apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py, where NumPy is
 
 
@@ -231,11 +239,11 @@ class Op:
         return bool(self.needs) or self.beyond is not _undefined
 
     @overload
-    def __call__(self, *arguments: float) -> float: ...  # type: ignore[overload-overlap] # of what is a float, too
+    def __call__(self, *arguments: Number) -> float: ...  # type: ignore[overload-overlap] # of what is a float, too
     @overload
-    def __call__(self, *arguments: OperandT | float) -> OperandT: ...
+    def __call__(self, *arguments: OperandT | Number) -> OperandT: ...
     @overload
-    def __call__(self, *arguments: Shaped | Operand | float) -> Any: ...
+    def __call__(self, *arguments: Shaped | Operand | Number) -> Any: ...
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
             raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
