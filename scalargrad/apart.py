@@ -54,7 +54,7 @@ class _Apart:
             return self.container(thing, name, above, in_module)
         if is_object(thing):
             return self.object(thing, name, above, in_module or isinstance(thing, Module))
-        if self.compiled and isinstance(thing, MethodType):
+        if self.compiled and isinstance(thing, MethodType) and not isinstance(thing.__self__, Value):
             function = _static(thing.__func__, name, self.leaves)
             return kind, None, (function, self.skeleton(thing.__self__, f"{name}.__self__")), None
         if self.compiled or (self.leaves and above):

@@ -15,8 +15,8 @@ from typing import Any
 
 from scalargrad.callee import Callee
 from scalargrad.compiler.calls import Trace
-from scalargrad.compiler.lowering import lower
-from scalargrad.compiler.program import SAMPLES, Layout
+from scalargrad.compiler.layout import SAMPLES, Layout
+from scalargrad.compiler.program import record
 from scalargrad.objects import is_array
 from scalargrad.op import number
 from scalargrad.reads import Reads
@@ -74,7 +74,7 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     if is_active([x for x in results if isinstance(x, Value)]):  # a transform has left this call to another thread
         return None
     captured = _captured(leaves, results)
-    program = lower([*leaves, *captured], results)
+    program = record([*leaves, *captured], results)
     program.numbers = [*numbers, *(value._data for value in captured)]
     shapes += [None for _ in captured]
     made = [(SAMPLES, *(shape or ())) if callee.mapped and not callee.reduce else shape for shape in outputs.shapes]

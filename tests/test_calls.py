@@ -16,9 +16,9 @@ import pytest
 
 from scalargrad import Value, jit, nn, value_and_grad, vmap
 from scalargrad.compiler import entrance
-from scalargrad.compiler.lowering import lower
+from scalargrad.compiler.layout import SAMPLES, Layout
 from scalargrad.compiler.machine import Kernel
-from scalargrad.compiler.program import SAMPLES, Layout
+from scalargrad.compiler.program import record
 from scalargrad.tracing import _places
 
 np = pytest.importorskip("numpy")
@@ -32,7 +32,7 @@ def entered(way, function, arguments, results, mapped=False):
     inputs = tuple(_places(arguments, 1 + sum(shape is not None for shape in results)))
     layout = Layout(inputs, tuple(_places(results, 0)), mapped)
     leaves = [Value(1.0) for _ in inputs]
-    return way(Kernel(replace(lower(leaves, function(*leaves)), layout=layout)), arguments, results)
+    return way(Kernel(replace(record(leaves, function(*leaves)), layout=layout)), arguments, results)
 
 
 def mixed(way):
@@ -153,14 +153,14 @@ def test_a_number_too_large_is_an_error(way):
 
 @ways
 def test_an_array_too_large_is_an_error(way):
-    kernel = Kernel(lower([], []))
+    kernel = Kernel(record([], []))
     with pytest.raises((ValueError, MemoryError)):
         way(kernel, [], [(3,), None, (2**60,), (2,)])()
 
 
 def test_another_numpy_is_met_by_the_slow_way(monkeypatch):
     entrance._machine_code.cache_clear()
-    monkeypatch.setattr(entrance, "KNOWN", ())
+    monkeypatch.setattr(entrance, "NUMPY_INTERFACES", ())
     try:
         assert entrance._machine_code() is None
         value, gradient = jit(value_and_grad(lambda x: (x * x).sum()))(np.arange(3.0))

@@ -29,9 +29,9 @@ ORDER = """
     files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays value
     generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
     objects skeleton reads apart tree transforms numerical callee interned
-    compiler.program compiler.packs compiler.lowering
-    compiler.vectormath compiler.emitting compiler.loops compiler.schedule compiler.chunk compiler.results compiler.llvm
-    compiler.source compiler compiler.machine compiler.entrance compiler.calls
+    compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan
+    compiler.target compiler.emitting compiler.vectormath compiler.operations compiler.schedule compiler.chunk compiler.loops
+    compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
     tracing jit vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

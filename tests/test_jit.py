@@ -51,7 +51,7 @@ from scalargrad import (
     where,
 )
 from scalargrad.compiler import machine
-from scalargrad.compiler.lowering import lower
+from scalargrad.compiler.program import record
 from scalargrad.jit import MOST_PROGRAMS
 from scalargrad.ops import TABLE
 
@@ -771,7 +771,7 @@ def test_programs_print_what_they_compute():
         for _ in range(8):
             with suppress(ArithmeticError, TypeError, ValueError), ieee():  # of two floats: 1/0, a complex number
                 values.append(rng.choice(symbols)(rng.choice(values), rng.choice(values)))
-        program = lower(leaves, [next(x for x in reversed(values) if isinstance(x, Value))])
+        program = record(leaves, [next(x for x in reversed(values) if isinstance(x, Value))])
         *lines, last = str(program).splitlines()
         names = {"x": 1.5, "y": 0.75, "inf": inf, "nan": nan, **vars(scalargrad)}
         with suppress(ArithmeticError):  # Python's floats raise

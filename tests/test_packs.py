@@ -7,7 +7,8 @@ import pytest
 from expressions import random_steps, results
 
 from scalargrad import Value, grad, hessian, jit, nn, relu, sin, tanh, value_and_grad, where
-from scalargrad.compiler.packs import LEAST, phases
+from scalargrad.compiler.packs import LEAST_LANES, phases
+from scalargrad.compiler.target import Target
 from scalargrad.ops import TABLE, greater
 
 np = pytest.importorskip("numpy")
@@ -23,8 +24,9 @@ def width(request, monkeypatch):
     """Pretend that the processor's vectors hold so many numbers; LLVM cuts wider ones."""
     host = machine._host()
     lanes = request.param
-    if lanes != host[3]:
-        monkeypatch.setattr(machine, "_host", lambda: (*host[:3], lanes, frozenset(), "fma" if host[5] else ""))
+    if lanes != host.target.register:
+        target = Target(lanes, inline="fma" if host.target.inline else "")
+        monkeypatch.setattr(machine, "_host", lambda: host._replace(target=target))
     return lanes
 
 
@@ -43,7 +45,7 @@ def found(function, *arguments):
             continue
         before, inside = set(done), set()
         for pack in phase.packs:
-            assert len(pack) == phase.lanes >= LEAST
+            assert len(pack) == phase.lanes >= LEAST_LANES
             for operands in zip(*(program.instructions[index].operands for index in pack)):
                 assert operands in inside or before.issuperset(operands)
             inside.add(tuple(pack))
@@ -104,7 +106,7 @@ def test_pairs_are_gathered():
 
 
 def test_too_few_or_unlike_instructions_stay_as_they_are():
-    assert found(lambda x: sum(sin(xi) for xi in x), np.ones(LEAST - 1)) == [2 * LEAST - 2]
+    assert found(lambda x: sum(sin(xi) for xi in x), np.ones(LEAST_LANES - 1)) == [2 * LEAST_LANES - 2]
     assert found(lambda x: sum(f(xi) for xi, f in zip(x, [sin, tanh] * 4)), np.ones(8)) == [16]
 
 

@@ -1,13 +1,17 @@
 """Programs mapped over samples: loops in batches, sums in registers, results by rows; against the same in Python."""
 
+import itertools
 import random
 import re
 
 import pytest
 
 from scalargrad import cos, exp, grad, jit, relu, sin, tanh, value_and_grad, vmap, where
-from scalargrad.compiler import chunk, llvm
-from scalargrad.compiler.schedule import sorted_lines, tiles
+from scalargrad.compiler import llvm, plan
+from scalargrad.compiler.emitting import Line
+from scalargrad.compiler.schedule import sorted_lines
+from scalargrad.compiler.target import Target
+from scalargrad.compiler.tiles import tiles
 from scalargrad.nn import MLP
 from scalargrad.ops import greater
 
@@ -22,11 +26,12 @@ BATCH = 32  # samples, in these tests
 @pytest.fixture(params=[8, 4, 2])
 def width(request, monkeypatch):
     """Pretend that the processor's vectors hold so many numbers; LLVM cuts wider ones."""
-    monkeypatch.setattr(llvm, "BATCH", BATCH)
+    monkeypatch.setattr(llvm, "BATCH_SAMPLES", BATCH)
     host = machine._host()
     lanes = request.param
-    if lanes != host[3]:
-        monkeypatch.setattr(machine, "_host", lambda: (*host[:3], lanes, frozenset(), "fma" if host[5] else ""))
+    if lanes != host.target.register:
+        target = Target(lanes, inline="fma" if host.target.inline else "")
+        monkeypatch.setattr(machine, "_host", lambda: host._replace(target=target))
     return lanes
 
 
@@ -143,8 +148,8 @@ def test_inputs_and_results_of_several_arrays(width):
 
 
 def test_many_functions_are_called_and_not_written_out():
-    _, _, _, lanes, calls, inline = machine._host()
-    if not calls or not inline:
+    target = machine._host().target
+    if not target.vector_functions or not target.inline:
         pytest.skip("no library of functions of vectors")
 
     def function(x, count):
@@ -152,23 +157,23 @@ def test_many_functions_are_called_and_not_written_out():
             x = sin(x) + 0.5 * x
         return x
 
-    for count, most in ((llvm.WRITTEN, 70), (llvm.WRITTEN + 1, 12)):
+    for count, most in ((llvm.WRITTEN_FUNCTIONS, 70), (llvm.WRITTEN_FUNCTIONS + 1, 12)):
         mapped = jit(vmap(lambda x, count=count: function(x, count)))
-        x = np.linspace(-1, 1, 3 * lanes + 1)
+        x = np.linspace(-1, 1, 3 * target.register + 1)
         program = mapped.program(x)
-        lines = llvm.to_llvm(program, lanes, calls, inline).count("\n")
+        lines = llvm.to_llvm(program, target).count("\n")
         assert lines / count < most
         assert mapped(x) == pytest.approx([float(function(float(v), count)) for v in x], rel=1e-9)
 
 
 @pytest.mark.parametrize("reduce", [None, "sum"])
 def test_numbers_handed_on_between_functions(width, reduce, monkeypatch):
-    monkeypatch.setattr(chunk, "CHUNK", 10)
+    monkeypatch.setattr(plan, "CHUNK_OPERATIONS", 10)
     agree(value_and_grad(network), (None, 0, 0), COUNTS, *data(3, 5), reduce=reduce)
 
 
 def test_more_memory_than_the_stack_has(width, monkeypatch):
-    monkeypatch.setattr(llvm, "STACK", 64)
+    monkeypatch.setattr(llvm, "STACK_BYTES", 64)
     agree(value_and_grad(network), (None, 0, 0), COUNTS, *data(3, 9), reduce="sum")
 
 
@@ -195,7 +200,7 @@ def test_huge_angles_among_others(width):
 def test_branches_for_huge_angles_are_one():
     mapped = vmap(lambda x: sin(x[0]) + sin(x[1]) * cos(x[2]))
     program = jit(mapped).program(np.zeros((2, 3)))
-    text = llvm.to_llvm(program, 8, inline="avx512")
+    text = llvm.to_llvm(program, Target(8, inline="avx512"))
     assert len(re.findall("^rare", text, re.MULTILINE)) == 1
 
 
@@ -216,25 +221,22 @@ def test_comparisons_with_zero_at_special_numbers(width):
 def test_sorted_lines_compute_what_they_need_first():
     rng = random.Random(1)
     for count in (1, 10, 1000):
-        lines, free = [], set()
+        lines = []
         for i in range(count):
             operands = {f"%x{rng.randrange(max(0, i - 50), i)}" for _ in range(2)} if i else set()
-            lines.append(f"  %x{i} = {rng.choice(['fadd', 'fdiv'])} double {', '.join(sorted(operands))}")
-            if rng.random() < 0.3:
-                free.add(f"%x{i}")
-        in_order = sorted_lines(lines, free)
+            opcode, free = rng.choice(["fadd", "fdiv"]), rng.random() < 0.3
+            lines.append(Line(f"%x{i}", opcode, "double", tuple(sorted(operands)), free=free))
+        in_order = sorted_lines(lines)
         assert sorted(in_order) == sorted(lines)
         known = set()
         for line in in_order:
-            name, *operands = re.findall(r"%x\d+", line)
-            assert known.issuperset(operands)
-            known.add(name)
+            assert known.issuperset(line.operands)
+            known.add(line.result)
 
 
 def test_chains_run_side_by_side():
-    lines = [
-        f"%x{chain}.{i} = fneg %x{chain}.{i - 1}".replace(".", "00") for chain in range(1, 31) for i in range(1, 9)
-    ]
+    names = [[f"%x{chain}.{i}" for i in range(9)] for chain in range(1, 31)]
+    lines = [Line(to, "fneg", "double", (by,)) for chain in names for by, to in itertools.pairwise(chain)]
     first = sorted_lines(lines)[:8]
     assert first == lines[:64:8], "two in a cycle, each of which takes four: eight chains, and no more"
 

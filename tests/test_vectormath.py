@@ -11,8 +11,9 @@ from mpmath import mp, mpf
 from points import TRUTH
 
 from scalargrad import Value, ops, vmap
-from scalargrad.compiler.lowering import lower
-from scalargrad.compiler.program import Layout
+from scalargrad.compiler.layout import Layout
+from scalargrad.compiler.program import record
+from scalargrad.compiler.target import Target
 from scalargrad.compiler.vectormath import FUNCTIONS
 
 np = pytest.importorskip("numpy")
@@ -32,10 +33,10 @@ def mapped(way, monkeypatch):
     """Map functions with vectors of such a width, which LLVM cuts to what the processor has."""
     lanes, inline = way
     host = machine._host()
-    if inline == "avx512" and host[3] != 8:
+    if inline == "avx512" and host.target.register != 8:
         pytest.skip("a processor without AVX-512")
-    calls = host[4] if lanes == host[3] else frozenset()
-    monkeypatch.setattr(machine, "_host", lambda: (*host[:3], lanes, calls, inline))
+    calls = host.target.vector_functions if lanes == host.target.register else frozenset()
+    monkeypatch.setattr(machine, "_host", lambda: host._replace(target=Target(lanes, calls, inline)))
     return lambda function: vmap(function)
 
 
@@ -147,7 +148,7 @@ def test_long_programs_compute_one_vector_at_a_time(mapped, monkeypatch):
     x = np.concatenate([np.linspace(0.1, 3, 21), [4e7, np.inf]])
     functions = [getattr(ops, name) for name in NAMES]
     two = [mapped(function)(x) for function in functions]
-    monkeypatch.setattr(llvm, "SHORT", 0)
+    monkeypatch.setattr(llvm, "SHORT_OPERATIONS", 0)
     for function, results in zip(functions, two):
         assert np.array_equal(mapped(function)(x), results, equal_nan=True)
 
@@ -158,7 +159,7 @@ def test_sin_and_cos_share_their_work(way):
 
     def text(*results, inline=inline):
         layout = Layout(((1, 0, 1),), tuple((0, i, len(results)) for i in range(len(results))), True)
-        return llvm.to_llvm(replace(lower([x], results), layout=layout), lanes, inline=inline)
+        return llvm.to_llvm(replace(record([x], results), layout=layout), Target(lanes, inline=inline))
 
     alone, both = text(ops.sin(x)), text(ops.sin(x), ops.cos(x))
     assert alone.count("@llvm.fma") == both.count("@llvm.fma") > 10
@@ -176,7 +177,7 @@ def test_nothing_but_huge_arguments_is_called_on_aarch64(way):
     x = Value(1.0)
     results = [getattr(ops, name)(x) for name in NAMES]
     layout = Layout(((1, 0, 1),), tuple((0, i, len(NAMES)) for i in range(len(NAMES))), True)
-    module = binding.parse_assembly(llvm.to_llvm(replace(lower([x], results), layout=layout), 2, inline="fma"))
+    module = binding.parse_assembly(llvm.to_llvm(replace(record([x], results), layout=layout), Target(2, inline="fma")))
     module.triple = "aarch64-unknown-linux-gnu"
     target = binding.Target.from_triple(module.triple).create_target_machine(cpu="generic", opt=2)
     assembly = target.emit_assembly(module)

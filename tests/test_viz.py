@@ -17,7 +17,7 @@ from helpers import HOSTILE, after_backward, chain, leaf, network, words
 
 import viz
 from scalargrad import Value, scope
-from scalargrad.compiler.lowering import lower
+from scalargrad.compiler.program import record
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.text import html, name, number, operation, symbol
@@ -547,7 +547,7 @@ def test_several_roots_are_all_outputs():
 
 def test_a_compiled_program_is_drawn():
     x = leaf(3, "x")
-    program = lower([x], [x * x, x.sin()])
+    program = record([x], [x * x, x.sin()])
     dot = to_dot(program, title="program")
     assert words(dot)[:2] == ["program", "every scalar (3)"]
     assert {"x", "×", "sin", "9.000"} <= set(words(dot))

@@ -17,9 +17,11 @@ from operator import add
 from types import MappingProxyType, MethodType
 from typing import Any, NamedTuple
 
-from scalargrad.compiler.entrance import entrance, with_samples
+from scalargrad.compiler.entrance import entrance
+from scalargrad.compiler.layout import SAMPLES, with_samples
 from scalargrad.compiler.machine import Kernel
-from scalargrad.compiler.program import SAMPLES, Program
+from scalargrad.compiler.program import Program
+from scalargrad.compiler.source import to_source
 from scalargrad.forks import compiling
 from scalargrad.nn import is_parameter
 from scalargrad.objects import is_array, put_attributes
@@ -28,7 +30,7 @@ from scalargrad.skeleton import Contents, Fixed, Shape, _Above, _Attribute, _Giv
 from scalargrad.tree import Structure
 from scalargrad.value import Value
 
-LONGEST = 5000  # units of a structure that a function is generated for
+GENERATED_UNITS = 5000  # of a structure: for one with more, no function is generated
 
 
 class Trace(NamedTuple):
@@ -60,10 +62,10 @@ class Trace(NamedTuple):
 class Compiled:
     """A program, ready to be called on the units of arguments of one structure.
 
-    >>> from scalargrad.compiler.lowering import lower
+    >>> from scalargrad.compiler.program import record
     >>> from scalargrad.tree import take_apart
     >>> x = Value(2.0)
-    >>> trace = Trace(lower([x], [x * x]), [None], [None], take_apart(1.0)[1], [])
+    >>> trace = Trace(record([x], [x * x]), [None], [None], take_apart(1.0)[1], [])
     >>> Compiled(trace, "python", None)([3.0])
     9.0
     """
@@ -91,7 +93,7 @@ class Compiled:
 
         None where there is none: for a named tuple, for very many units, without machine code.
         """
-        if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.trace.outputs)) > LONGEST:
+        if self.kernel is None or sum(len(s.shapes) for s in (*arguments, self.trace.outputs)) > GENERATED_UNITS:
             return None
         try:
             return _Writer(self.trace, arguments).call(self.enter)
@@ -114,7 +116,7 @@ def _in_python(trace: Trace) -> Callable[..., Any]:
     """Return the program as generated Python source, called as the machine code is."""
     program, results = trace.program, trace.results
     names: dict[str, Any] = {}
-    exec(compile(program.to_source("python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
+    exec(compile(to_source(program, "python"), "<compiled by scalargrad>", "exec"), names)  # noqa: S102 - our own text
     layout, numbers = program.layout, trace.arguments.count(None)
     shapes = [shape for shape in trace.arguments if shape is not None]
     first = 1 + sum(shape is not None for shape in results)  # buffer of arguments

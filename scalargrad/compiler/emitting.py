@@ -1,33 +1,70 @@
-"""Single operations in LLVM's language, on numbers or on vectors of them."""
+"""LLVM's language as data: an instruction keeps what it computes, how, and from what, until its module is printed.
+
+A `Line` is an instruction, a `Branch` some that are hardly ever needed; what else shapes a function, such as the labels
+and jumps of a loop, is text from the start, and no part of what is sorted.
+"""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Sequence
-from math import copysign, isnan, nan
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
-from scalargrad import ops
-from scalargrad.compiler import vectormath
-from scalargrad.compiler.program import Instruction
+from scalargrad.compiler.target import Target, row, vector, vector_name
 
-PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
-BINARY = {ops.add: "fadd contract", ops.sub: "fsub contract", ops.mul: "fmul contract", ops.div: "fdiv"}
+
+class Line(NamedTuple):
+    """An instruction of LLVM's.
+
+    >>> print(Line("%x2", "fadd", "double", ("%x1", "%x1")))
+      %x2 = fadd double %x1, %x1
+    >>> print(Line("%x3", "select", "", ("%x1", "%x2", "%x2"), ("i1", "double", "double")))
+      %x3 = select i1 %x1, double %x2, double %x2
+
+    result    the name of what it computes; "" where there is nothing to name
+    opcode    with what belongs to it: "fadd contract", "fcmp olt"
+    type      of the operands; where these have types of their own, of what is loaded, pointed at or returned, or ""
+    operands  names and constants
+    types     of the operands, where they are not all of one
+    callee    the function that is called
+    after     what is printed behind the operands: an alignment, the type that a cast leads to
+    free      whether it costs nothing where another instruction needs its result
+    """
+
+    result: str
+    opcode: str
+    type: str
+    operands: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    callee: str = ""
+    after: str = ""
+    free: bool = False
+
+    def __str__(self) -> str:
+        given = ", ".join(map(" ".join, zip(self.types, self.operands, strict=True)) if self.types else self.operands)
+        if self.callee:
+            given = f"{self.type} @{self.callee}({given})"
+        elif self.type:
+            given = f"{self.type}{',' if self.types else ''} {given}"
+        return f"  {f'{self.result} = ' if self.result else ''}{self.opcode} {given}{self.after}"
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of what it computes."""
+        return (self.result,) if self.result else ()
 
 
 class Branch(NamedTuple):
-    """Lines that are hardly ever needed: under any of the conditions, results are others than usual."""
+    """Lines that are hardly ever needed: under any of the conditions, some results are others than usual.
 
+    choices  for each result its name, what it is usually, and what it is after the lines
+    """
+
+    type: str
     conditions: list[str]
-    lines: list[str]
-    results: list[tuple[str, str, str]]  # a name, what it is usually, and what it is after the lines
+    lines: list[Any]
+    choices: list[tuple[str, str, str]]
 
-    def text(self, kind: str) -> str:
-        """Write the branch.
-
-        >>> "br i1 %x1, label %rarex1, label %joinx1" in Branch(["%x1"], [], []).text("double")
-        True
-        """
+    def __str__(self) -> str:
         at = self.conditions[0].strip("%")
         lines, condition = [], self.conditions[0]
         for other in self.conditions[1:]:
@@ -35,237 +72,260 @@ class Branch(NamedTuple):
             condition = f"{condition}.{other[1:]}"
         lines += [f"  br label %usual{at}", f"usual{at}:"]
         lines += [f"  br i1 {condition}, label %rare{at}, label %join{at}, !prof !0", f"rare{at}:"]
-        lines += [*self.lines, f"  br label %join{at}", f"join{at}:"]
-        lines += [
-            f"  {name} = phi {kind} [{usual}, %usual{at}], [{rare}, %rare{at}]" for name, usual, rare in self.results
-        ]
+        lines += [*map(str, self.lines), f"  br label %join{at}", f"join{at}:"]
+        for name, usual, rare in self.choices:
+            lines.append(f"  {name} = phi {self.type} [{usual}, %usual{at}], [{rare}, %rare{at}]")
         return "\n".join(lines)
 
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of what it computes."""
+        return tuple([name for name, _, _ in self.choices])
 
-class Target(Protocol):
-    """What functions have in common.
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """What it reads, be it usually or under its conditions."""
+        usual = [usual for _, usual, _ in self.choices]
+        return (*self.conditions, *usual, *(name for line in self.lines for name in line.operands))
 
-    register  how many numbers one vector of the processor holds
-    inline    "fma" or "avx512": instructions of the processor that may be used
-    written   the functions of C's library that are written out, by `vectormath`
-    vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
+    def joined(self, other: Branch) -> Branch:
+        """Return one branch in place of two in a row: what is computed between branches cannot be sorted."""
+        choices = self.choices + other.choices
+        return Branch(self.type, self.conditions + other.conditions, self.lines + other.lines, choices)
+
+
+class LLVMModule:
+    """What the functions of a module have in common.
+
+    >>> module = LLVMModule(Target())
+    >>> module.table("i64", ["1", "2"])
+    '@table0'
+    >>> str(module).partition("]")[0]
+    '@table0 = internal constant [2 x i64'
+
+    written  the functions of C's library that are written out instead of called
     """
 
-    register: int
-    inline: str
-    written: set[str]
-    vector_functions: frozenset[str]
+    def __init__(self, target: Target, written: Iterable[str] = ()) -> None:
+        self.target, self.written = target, frozenset(written)
+        self.tables: list[str] = []
+        self.functions: list[str] = []
+        self.declared: set[str] = set()
 
-    def declare(self, result: str, name: str, *parameters: str) -> str:
+    def declare(self, result: str, name: str, parameters: Iterable[str]) -> None:
         """Declare a function, to call it."""
+        self.declared.add(f"declare {result} @{name}({', '.join(parameters)})")
 
-
-class Function:
-    """A function that applies operations to as many numbers at once as there are lanes, as far as it is written."""
-
-    def __init__(self, module: Target, instructions: Sequence[Instruction], lanes: int) -> None:
-        self.module, self.instructions, self.lanes = module, instructions, lanes
-        self.type = f"<{lanes} x double>" if lanes > 1 else "double"
-        self.bits = f"<{lanes} x i1>" if lanes > 1 else "i1"
-        self.lines: list[str] = []
-        self.free: set[str] = set()  # results that cost nothing
-        self.branches: dict[str, Branch] = {}
-        self.known: dict[Any, Any] = {}
-        self.avx512 = module.inline == "avx512"
-        self.has_classes = self.avx512 and lanes >= module.register  # of numbers, see vectormath.by_sign
-        self.temporary = 0
-
-    def operand(self, index: int) -> str:
-        """Fetch the result of an instruction."""
-        raise NotImplementedError
-
-    def let(self, value: str) -> str:
-        """Append an instruction of LLVM's, and name its result."""
-        self.temporary += 1
-        self.lines.append(f"  %x{self.temporary} = {value}")
-        return f"%x{self.temporary}"
-
-    def fetch(self, value: str) -> str:
-        """Append an instruction that costs nothing where another one needs its result, and name that."""
-        name = self.let(value)
-        self.free.add(name)
+    def table(self, kind: str, constants: Sequence[str]) -> str:
+        """Write constants side by side, and name the first."""
+        name = f"@table{len(self.tables)}"
+        values = ", ".join(f"{kind} {constant}" for constant in constants)
+        self.tables.append(f"{name} = internal constant [{len(constants)} x {kind}] [{values}]")
         return name
+
+    def __str__(self) -> str:
+        attributes = _ATTRIBUTES.format(bits=8 * self.target.number.bytes * self.target.register)
+        return "\n".join([*self.tables, *self.functions, *sorted(self.declared), attributes]) + "\n"
+
+
+_ATTRIBUTES = """\
+attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}
+!0 = !{{!"branch_weights", i32 1, i32 1000000}}
+!1 = !{{}}"""
+
+
+class Emitter:
+    """A function in LLVM's language, as far as it is written, that computes with as many numbers at once as there are lanes.
+
+    >>> emitter = Emitter(LLVMModule(Target()), 1)
+    >>> emitter.let("fadd", emitter.type, "%x", "%y")
+    '%x1'
+    >>> print(*emitter.lines)
+      %x1 = fadd double %x, %y
+
+    lines    its instructions
+    known    what was computed, by how it was
+    buffers  numbers of those that it uses
+    """
+
+    def __init__(self, module: LLVMModule, lanes: int) -> None:
+        self.module, self.lanes = module, lanes
+        self.target, self.number, self.register = module.target, module.target.number, module.target.register
+        self.type, self.mask = self.number.type(lanes), vector("i1", lanes) if lanes > 1 else "i1"
+        self.lines: list[Any] = []
+        self.known: dict[Any, Any] = {}
+        self.buffers: set[int] = set()
+        self.temporaries = 0
+
+    def function(self, name: str, parameters: str, body: Sequence[object], linkage: str = "internal ") -> None:
+        """Print the function into its module, once all its lines are there."""
+        pointers: list[str] = []
+        for buffer in sorted(self.buffers):
+            pointers.append(f"  %at{buffer} = getelementptr ptr, ptr %buffers, i64 {buffer}")
+            pointers.append(f"  %buffer{buffer} = load ptr, ptr %at{buffer}")
+        lines = [f"define {linkage}void @{name}({parameters}) #0 {{", "entry:", *pointers, *body, "  ret void", "}"]
+        self.module.functions.append("\n".join(map(str, lines)))
+
+    def aside(self, write: Callable[[], object]) -> list[Any]:
+        """Return the lines that something writes, and leave them out here."""
+        before, self.lines = self.lines, []
+        write()
+        lines, self.lines = self.lines, before
+        return lines
+
+    # Instructions. Each names its result.
+
+    def _append(self, opcode: str, *how: Any, **more: Any) -> str:
+        self.temporaries += 1
+        name = f"%x{self.temporaries}"
+        self.lines.append(Line(name, opcode, *how, **more))
+        return name
+
+    def let(self, opcode: str, kind: str, *operands: str, free: bool = False) -> str:
+        """Append an instruction on operands of one type."""
+        return self._append(opcode, kind, operands, free=free)
+
+    def mixed(self, opcode: str, *operands: tuple[str, str], free: bool = False) -> str:
+        """Append an instruction on operands of several types, each a type and a name."""
+        types, names = zip(*operands, strict=True)
+        return self._append(opcode, "", names, types, free=free)
+
+    def cast(self, opcode: str, kind: str, operand: str, to: str) -> str:
+        """Append an instruction that makes of an operand one of another type."""
+        return self._append(opcode, kind, (operand,), after=f" to {to}")
+
+    def element(self, base: str, place: object, kind: str = "", of: str = "") -> str:
+        """Point at a number behind a pointer; at a whole vector of them, at several with a vector of places."""
+        return self._append(
+            "getelementptr", of or self.number.name, (base, str(place)), ("ptr", kind or "i64"), free=True
+        )
+
+    def load(self, kind: str, pointer: str, align: int = 0, after: str = "") -> str:
+        """Load from memory."""
+        return self._append("load", kind, (pointer,), ("ptr",), after=_aligned(align) + after, free=True)
+
+    def store(self, kind: str, value: str, pointer: str, align: int = 0) -> None:
+        """Store in memory."""
+        self.lines.append(Line("", "store", "", (value, pointer), (kind, "ptr"), after=_aligned(align)))
+
+    def call(self, result: str, function: str, *operands: tuple[str, str]) -> str:
+        """Call a function, and declare it."""
+        types, names = zip(*operands, strict=True)
+        self.module.declare(result, function, types)
+        if result != "void":
+            return self._append("call", result, names, types, function)
+        self.lines.append(Line("", "call", result, names, types, function))
+        return ""
+
+    def once(self, emit: Callable[..., str], *what: Any) -> str:
+        """Append what is not there yet; else return the name that it has."""
+        key = (emit.__name__, *what)
+        if key not in self.known:
+            self.known[key] = emit(*what)
+        found: str = self.known[key]
+        return found
+
+    # What takes several instructions, or has a short name.
+
+    def buffer(self, number: int) -> str:
+        """Name the pointer to a buffer."""
+        self.buffers.add(number)
+        return f"%buffer{number}"
+
+    def constant(self, number: float) -> str:
+        """Write a number, the same in each lane."""
+        return self.number.constant(number, self.lanes)
+
+    def compare(self, relation: str, x: str, y: str) -> str:
+        """Compare in each lane."""
+        return self.let(f"fcmp {relation}", self.type, x, y)
+
+    def select(self, truth: str, x: str, y: str) -> str:
+        """Choose in each lane."""
+        return self.mixed("select", (self.mask, truth), (self.type, x), (self.type, y))
 
     def splat(self, kind: str, one: str, lanes: int = 0) -> str:
         """Put one number into each lane."""
-        same = f"<{lanes or self.lanes} x {kind}>"
-        first = self.fetch(f"insertelement {same} poison, {kind} {one}, i64 0")
-        return self.fetch(f"shufflevector {same} {first}, {same} poison, <{lanes or self.lanes} x i32> zeroinitializer")
+        lanes = lanes or self.lanes
+        same, picked = vector(kind, lanes), vector("i32", lanes)
+        first = self.mixed("insertelement", (same, "poison"), (kind, one), ("i64", "0"), free=True)
+        return self.mixed("shufflevector", (same, first), (same, "poison"), (picked, "zeroinitializer"), free=True)
 
-    def cut(self, vector: str, start: int, count: int, lanes: int = 0) -> str:
+    def shuffle(self, kind: str, x: str, y: str, places: Iterable[int], *, free: bool = False) -> str:
+        """Make a vector of some lanes of two others."""
+        places = list(places)
+        return self.mixed(
+            "shufflevector", (kind, x), (kind, y), (vector("i32", len(places)), row("i32", places)), free=free
+        )
+
+    def cut(self, x: str, start: int, count: int, lanes: int = 0) -> str:
         """Take some lanes of a vector of ours, or of so many lanes."""
         lanes = lanes or self.lanes
         if count == lanes:
-            return vector
-        kind = f"<{lanes} x double>"
-        return self.fetch(f"shufflevector {kind} {vector}, {kind} poison, {picking(range(start, start + count))}")
+            return x
+        return self.shuffle(self.number.vector(lanes), x, "poison", range(start, start + count), free=True)
 
     def gather(self, pointers: str, inside: str) -> str:
         """Load the number behind each pointer; 0 where it is not inside."""
-        several = f"<{self.lanes} x ptr>"
-        name = f"llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
-        call = self.declare(self.type, name, several, "i32", self.bits, self.type)
-        return self.let(f"call {call}({several} {pointers}, i32 8, {self.bits} {inside}, {self.type} zeroinitializer)")
+        name = f"llvm.masked.gather.{self.number.mangled(self.lanes)}.v{self.lanes}p0"
+        return self._masked(name, (vector("ptr", self.lanes), pointers), inside)
+
+    def load_inside(self, pointer: str, inside: str) -> str:
+        """Load numbers side by side; 0 where one is not inside."""
+        return self._masked(f"llvm.masked.load.{self.number.mangled(self.lanes)}.p0", ("ptr", pointer), inside)
+
+    def _masked(self, function: str, pointer: tuple[str, str], inside: str) -> str:
+        align = ("i32", str(self.number.bytes))
+        return self.call(self.type, function, pointer, align, (self.mask, inside), (self.type, "zeroinitializer"))
 
     def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
         lines = self.lines[start:]
         del self.lines[start:]
-        self.temporary += len(pairs)
-        names = [f"%x{self.temporary - i}" for i in range(len(pairs))]
-        branch = Branch([condition], lines, [(name, *pair) for name, pair in zip(names, pairs, strict=True)])
-        self.lines.append(branch.text(self.type))
-        self.branches[self.lines[-1]] = branch
+        self.temporaries += len(pairs)
+        names = [f"%x{self.temporaries - i}" for i in range(len(pairs))]
+        choices = [(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+        self.lines.append(Branch(self.type, [condition], lines, choices))
         return names
 
-    def constant(self, number: float) -> str:
-        """Write a number, the same in each lane."""
-        return literal(number) if self.lanes == 1 else f"<{', '.join([f'double {literal(number)}'] * self.lanes)}>"
+    # Functions.
 
-    def instruction(self, index: int) -> str:
-        """Write an instruction, and name its result."""
-        op, operands, _ = self.instructions[index]
-        assert op is not None  # noqa: S101 - for the type checker: inputs and constants are no instructions here
-        if op is ops.where:
-            return self._where(*operands)
-        x, *others = [self.operand(i) for i in operands]
-        y = others[0] if others else ""
-        if op in BINARY:
-            written = BINARY[op]
-            if op in (ops.add, ops.sub) and all(self.instructions[i].op is ops.mul for i in operands):
-                written = written.removesuffix(" contract")  # rounds both products: a*b - b*a is 0
-            return self.let(f"{written} {self.type} {x}, {y}")
-        if op is ops.neg:
-            return self.let(f"fneg {self.type} {x}")
-        if op in (ops.maximum, ops.minimum):  # ties and a nan on the left give x, a nan on the right gives y
-            relation = "ogt" if op is ops.maximum else "olt"
-            chosen = self.select(self.compare(relation, y, x), y, x)
-            return self.select(self.compare("uno", y, y), y, chosen)
-        if op is ops.greater and self.has_classes:
-            if self._is_zero(operands[1]):
-                return vectormath.by_sign(self, x, vectormath.PUT_ZERO, vectormath.PUT_ONE)
-            if self._is_zero(operands[0]):
-                return vectormath.by_sign(self, y, vectormath.PUT_ONE, vectormath.PUT_ZERO)
-        if op in (ops.greater, ops.equal):
-            truth = self.compare("ugt" if op is ops.greater else "ueq", x, y)
-            number = self.select(truth, self.constant(1.0), self.constant(0.0))
-            return self.select(self.compare("uno", x, y), self.constant(nan), number)
-        return self._call(op.libm, [x, *others])
-
-    def compare(self, relation: str, x: str, y: str) -> str:
-        """Compare in each lane."""
-        return self.let(f"fcmp {relation} {self.type} {x}, {y}")
-
-    def select(self, truth: str, x: str, y: str) -> str:
-        """Choose in each lane."""
-        return self.let(f"select {self.bits} {truth}, {self.type} {x}, {self.type} {y}")
-
-    def _is_number(self, index: int) -> bool:
-        op, operands, constant = self.instructions[index]
-        return op is None and not operands and not isnan(constant)
-
-    def _is_zero(self, index: int, *signs: float) -> bool:
-        number = self.instructions[index].constant if self._is_number(index) else nan
-        return number == 0 and copysign(1.0, number) in (signs or (1.0, -1.0))
-
-    def _where(self, condition: int, x: int, y: int) -> str:
-        op, operands, _ = self.instructions[condition]
-        chosen, other = self.operand(x), self.operand(y)
-        if op in (ops.greater, ops.equal):  # the comparison itself, not the number made of it
-            a, b = map(self.operand, operands)
-            if (
-                self.has_classes
-                and op is ops.greater
-                and (operands[0], operands[1]) == (x, y)
-                and self._is_zero(y, 1.0)
-            ):
-                return vectormath.by_sign(self, chosen, vectormath.PUT_ZERO, vectormath.PUT_SAME)
-            relation = "gt" if op is ops.greater else "eq"
-            unsure = [i for i in operands if not self._is_number(i)]
-            if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
-                return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
-            truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
-        else:
-            c = self.operand(condition)
-            truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)
-        return self.select(unknown, self.constant(nan), self.select(truth, chosen, other))
-
-    def _call(self, function: str, arguments: Sequence[str]) -> str:
-        declare, kind = self.module.declare, self.type
-        if function in PLAIN:
-            suffix = f"v{self.lanes}f64" if self.lanes > 1 else "f64"
-            return self.let(f"call {declare(kind, f'llvm.{function}.{suffix}', kind)}({kind} {arguments[0]})")
-        if self.lanes > 1 and function in self.module.written:
-            return vectormath.expand(function, self, arguments[0])
-        return self.call(function, arguments)
-
-    def declare(self, result: str, name: str, *parameters: str) -> str:
-        """Declare a function, to call it."""
-        return self.module.declare(result, name, *parameters)
+    def intrinsic(self, name: str, *operands: str) -> str:
+        """Call one of LLVM's own functions of numbers, on all lanes."""
+        return self.call(
+            self.type, f"llvm.{name}.{self.number.mangled(self.lanes)}", *[(self.type, x) for x in operands]
+        )
 
     def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
         """Call a function of the processor's own vectors, for each that is in one of ours."""
-        lanes, width = self.lanes, self.module.register
-        part = f"<{width} x double>"
-        call = self.declare(part, function, *[part] * len(arguments), *(kind for kind, _ in others))
+        width = self.register
+        part = self.number.vector(width)
         results = []
-        for start in range(0, lanes, width):
-            given = [*((part, self.cut(x, start, width)) for x in arguments), *others]
-            results.append(self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in given)})"))
+        for start in range(0, self.lanes, width):
+            given = [(part, self.cut(x, start, width)) for x in arguments]
+            results.append(self.call(part, function, *given, *others))
         while len(results) > 1:
-            part = f"<{width} x double>"
-            pairs = zip(results[::2], results[1::2], strict=True)
-            whole = picking(range(2 * width))
-            results = [self.let(f"shufflevector {part} {a}, {part} {b}, {whole}") for a, b in pairs]
+            part, whole = self.number.vector(width), range(2 * width)
+            results = [self.shuffle(part, a, b, whole) for a, b in zip(results[::2], results[1::2], strict=True)]
             width *= 2
         return results[0]
 
-    def call(self, function: str, arguments: Sequence[str]) -> str:
+    def library(self, function: str, arguments: Sequence[str]) -> str:
         """Call a function of C's mathematical library, or one like it for vectors."""
-        declare, kind = self.module.declare, self.type
+        number = self.number.name
         if self.lanes == 1:
-            call = declare(kind, function, *[kind] * len(arguments))
-            return self.let(f"call {call}({', '.join(f'{kind} {x}' for x in arguments)})")
-        name = vector_name(function, len(arguments), self.module.register)
-        if name in self.module.vector_functions:
+            return self.call(number, function, *[(number, x) for x in arguments])
+        name = vector_name(function, len(arguments), self.register)
+        if name in self.target.vector_functions:
             return self.by_parts(name, arguments)
         out = "poison"
-        call = declare("double", function, *["double"] * len(arguments))
         for lane in range(self.lanes):
-            parts = [self.let(f"extractelement {kind} {x}, i64 {lane}") for x in arguments]
-            one = self.let(f"call {call}({', '.join(f'double {x}' for x in parts)})")
-            out = self.let(f"insertelement {kind} {out}, double {one}, i64 {lane}")
+            place = ("i64", str(lane))
+            parts = [self.mixed("extractelement", (self.type, x), place) for x in arguments]
+            one = self.call(number, function, *[(number, x) for x in parts])
+            out = self.mixed("insertelement", (self.type, out), (number, one), place)
         return out
 
 
-def picking(places: Iterable[int]) -> str:
-    """Write which lanes a new vector is made of.
-
-    >>> picking([0, 2])
-    '<2 x i32> <i32 0, i32 2>'
-    """
-    picked = [f"i32 {place}" for place in places]
-    return f"<{len(picked)} x i32> <{', '.join(picked)}>"
-
-
-def literal(number: float) -> str:
-    """Write a number in LLVM's language, bit for bit.
-
-    >>> literal(1.0)
-    '0x3FF0000000000000'
-    """
-    return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
-
-
-def vector_name(function: str, arity: int, lanes: int) -> str:
-    """Name a function of vectors in the x86 vector ABI.
-
-    >>> vector_name("sin", 1, 4)
-    '_ZGVdN4v_sin'
-    """
-    return f"_ZGV{ {2: 'b', 4: 'd', 8: 'e'}.get(lanes, '?') }N{lanes}{'v' * arity}_{function}"
+def _aligned(align: int) -> str:
+    return f", align {align}" if align else ""

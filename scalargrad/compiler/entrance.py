@@ -17,8 +17,8 @@ from itertools import accumulate
 from string import Template
 from typing import Any
 
+from scalargrad.compiler.layout import SAMPLES, with_samples
 from scalargrad.compiler.machine import Kernel, binding, linked
-from scalargrad.compiler.program import SAMPLES
 from scalargrad.skeleton import Shape
 
 
@@ -26,9 +26,9 @@ def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape
     """Return the function `enter(*numbers, *arrays)`, which runs a kernel.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.lowering import lower
+    >>> from scalargrad.compiler.program import record
     >>> x = Value(2.0)
-    >>> kernel = Kernel(lower([x], [x * x, x]))
+    >>> kernel = Kernel(record([x], [x * x, x]))
     >>> entrance(kernel, [None], [None, None])(3)
     (9.0, 3.0)
 
@@ -94,15 +94,6 @@ def _sorted(shapes: Sequence[Shape]) -> tuple[int, list[tuple[int, ...]]]:
     return shapes.count(None), [shape for shape in shapes if shape is not None]
 
 
-def with_samples(shape: Sequence[int], samples: int) -> tuple[int, ...]:
-    """Put the number of samples into a shape.
-
-    >>> with_samples((SAMPLES, 2), 100)
-    (100, 2)
-    """
-    return tuple(samples if extent == SAMPLES else extent for extent in shape)
-
-
 class _MethodDef(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -112,8 +103,8 @@ class _MethodDef(ctypes.Structure):
     )
 
 
-LONG = 10_000  # operations: a shorter kernel keeps the GIL, which costs 50 ns to give away, and more to get back
-KNOWN = (0x1000009, 0x2000000)  # NumPy's binary interfaces, of 1.x and of 2.x: alike in all that is used here
+LONG_OPERATIONS = 10_000  # a shorter kernel keeps the GIL, which costs 50 ns to give away, and more to get back
+NUMPY_INTERFACES = (0x1000009, 0x2000000)  # binary, of 1.x and of 2.x: alike in all that is used here
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +119,7 @@ def _machine_code() -> int | None:
     kind = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.py_object, ctypes.c_char_p)
     table = kind(("PyCapsule_GetPointer", ctypes.pythonapi))(_ARRAY_API, None)
     functions = (ctypes.c_size_t * 95).from_address(table)
-    if ctypes.CFUNCTYPE(ctypes.c_uint)(functions[0])() not in KNOWN or ctypes.sizeof(ctypes.c_void_p) != 8:
+    if ctypes.CFUNCTYPE(ctypes.c_uint)(functions[0])() not in NUMPY_INTERFACES or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
     header, probe, dtype = object.__basicsize__, np.empty((3, 5)).T, np.dtype(float)
     memory, axes, _, _, _, its_dtype, flags = struct.unpack("PiPPPPi", ctypes.string_at(id(probe) + header, 52))
@@ -145,7 +136,7 @@ def _machine_code() -> int | None:
             "float": id(float),
             "int": id(int),
             "refusal": id(NotImplemented),
-            "long": LONG,
+            "long": LONG_OPERATIONS,
         }
     )
     for name in re.findall(r"^declare .* @(Py\w+)", text, re.MULTILINE):

@@ -20,10 +20,10 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 from scalargrad import ops
-from scalargrad.compiler.program import Instruction
+from scalargrad.compiler.instructions import Instruction
 
-LEAST = 8  # lanes of a pack, terms of a sum
-LONGEST = 100  # packs in a loop: more need more registers than there are
+LEAST_LANES = 8  # of a pack; also the fewest terms of a sum
+LOOP_PACKS = 100  # at most: more need more registers than there are
 
 
 class Pack(tuple[int, ...]):
@@ -80,9 +80,9 @@ def phases(
     """Divide the instructions to compute into loops and the rest between them, in an order that can be run.
 
     >>> from scalargrad import Value
-    >>> from scalargrad.compiler.lowering import lower
+    >>> from scalargrad.compiler.program import record
     >>> x = [Value(2.0) for _ in range(9)]
-    >>> program = lower(x, [sum(xi * xi for xi in x)])
+    >>> program = record(x, [sum(xi * xi for xi in x)])
     >>> [loop] = phases(program.instructions, range(10, 28), [(1, i) for i in range(9)], [])
     >>> loop.lanes, len(loop.packs), loop.folds[0].total
     (9, 1, 27)
@@ -131,7 +131,7 @@ class _Packing:
             op, operands, _ = self.instructions[index]
             kind[index] = kinds.setdefault((op, *map(kind_of, operands)), len(kinds))
             groups[kind[index]].append(index)
-        return [Pack(group) for group in groups.values() if len(group) >= LEAST]
+        return [Pack(group) for group in groups.values() if len(group) >= LEAST_LANES]
 
     def _pack(self, alike: Pack) -> None:
         """Make packs of instructions that are alike: one, or one for each number or pack that they share as an operand."""
@@ -149,7 +149,7 @@ class _Packing:
             sharing: dict[object, list[int]] = defaultdict(list)
             for index, shared in zip(alike, operands, strict=True):
                 sharing[shared].append(index)
-            shares = [Pack(share) for share in sharing.values() if len(share) >= LEAST]
+            shares = [Pack(share) for share in sharing.values() if len(share) >= LEAST_LANES]
             yield [share for share in shares if self._regular(share)]
 
     def _in_memory(self, pack: Pack) -> bool:
@@ -201,7 +201,7 @@ class _Packing:
                     fold = Fold(before, pack, lane, [index])
                 under_way[index] = fold
                 break
-        long = [fold for fold in under_way.values() if len(fold.sums) >= max(LEAST, len(fold.pack) // 2)]
+        long = [fold for fold in under_way.values() if len(fold.sums) >= max(LEAST_LANES, len(fold.pack) // 2)]
         return {index: fold for fold in long for index in fold.sums}
 
     # Packs, sums and lone instructions are the units of the schedule.
@@ -264,7 +264,7 @@ class _Packing:
             candidates = numbers[lanes]
             for number in candidates[bisect_left(candidates, earliest) :]:
                 phase = found[number]
-                if isinstance(phase, list) or len(phase.packs) < LONGEST:
+                if isinstance(phase, list) or len(phase.packs) < LOOP_PACKS:
                     break
             else:
                 number = len(found)

@@ -1,81 +1,27 @@
-"""A program as data: instructions in a row, and where a kernel finds its inputs and puts its results.
-
-What makes programs stands above, in `lowering`; what prints and runs them imports this room and knows nothing of each other.
-"""
+"""A recorded graph as a straight-line program: simplified, listed, and printed as Python, NumPy, C or LLVM."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
-from scalargrad import ops
+from scalargrad.compiler.instructions import Code
+from scalargrad.compiler.layout import Layout
+from scalargrad.compiler.simplify import Builder
+from scalargrad.compiler.source import printed_number, to_source
 from scalargrad.modes import ieee
-from scalargrad.op import ATOM, SUM, Op, Text
-from scalargrad.value import Value
-
-PRINTERS: dict[str, Callable[[Program], str]] = {}  # by language: the package, which knows them all, fills it in
-
-
-class Instruction(NamedTuple):
-    """One operation on earlier instructions; without one, an input (operands: its number) or a constant.
-
-    >>> from scalargrad import ops
-    >>> Instruction(ops.add, (0, 1)).op
-    <operation add>
-    """
-
-    op: Op | None
-    operands: tuple[int, ...]
-    constant: float = nan
-
-
-def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
-    """Return the instructions whose results a function fetches for one: `where` makes its comparison anew.
-
-    >>> from scalargrad import ops
-    >>> inputs = [Instruction(None, (i,)) for i in range(4)]
-    >>> reads([*inputs, Instruction(ops.greater, (0, 1)), Instruction(ops.where, (4, 2, 3))], 5)
-    (0, 1, 2, 3)
-    """
-    op, operands, _ = instructions[index]
-    if op is None:
-        return ()
-    if op is ops.where:
-        condition, *others = operands
-        compared, between, _ = instructions[condition]
-        if compared in (ops.greater, ops.equal):
-            return (*between, *others)
-    return operands
-
-
-SAMPLES = -1  # in a shape: as many as there are samples
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a kernel finds its inputs and puts its results.
-
-    inputs   for each input its buffer, its place there, and the step from one sample to the next (0: the same for all)
-    results  for each result the same
-    mapped   whether there are samples at all
-    reduce   "sum" or "mean" where the results are that over all samples, else None
-    """
-
-    inputs: tuple[tuple[int, int, int], ...]
-    results: tuple[tuple[int, int, int], ...]
-    mapped: bool = False
-    reduce: str | None = None
+from scalargrad.op import Text
+from scalargrad.value import Value, topological_order
 
 
 @dataclass
-class Program:
-    """Instructions in the order of their computation, and which of them are the results.
+class Program(Code):
+    """What a function computes, with the names of its inputs.
 
-    >>> from scalargrad.compiler.lowering import lower
     >>> x, y = Value(2.0, label="x"), Value(3.0, label="y")
-    >>> print(lower([x, y], [x * y + x * y]))
+    >>> print(record([x, y], [x * y + x * y]))
     t2 = x*y
     t3 = t2 + t2
     return t3
@@ -83,26 +29,16 @@ class Program:
     names     of the inputs, as they are printed: no two are alike
     numbers   that the inputs had when the program was recorded
     recorded  how many operations there were before simplification
-    layout    where a compiled program finds its inputs, and whether it is mapped over samples
     """
 
-    instructions: list[Instruction]
-    results: list[int]
     names: list[str]
     numbers: list[float]
     recorded: int
-    layout: Layout
-
-    @property
-    def operations(self) -> int:
-        """How many operations there are."""
-        return sum(instruction.op is not None for instruction in self.instructions)
 
     def name(self, index: int) -> Text:
         """Say what an instruction is called: an input by its name, a constant by its number.
 
-        >>> from scalargrad.compiler.lowering import lower
-        >>> lower([Value(2.0, label="x")], [3.0]).name(0)
+        >>> record([Value(2.0, label="x")], [3.0]).name(0)
         'x'
         """
         op, operands, constant = self.instructions[index]
@@ -128,9 +64,8 @@ class Program:
     def to_source(self, language: str) -> str:
         """Print the program in a language, to read or to embed: "python", "numpy", "c" or "llvm".
 
-        >>> from scalargrad.compiler.lowering import lower
         >>> x = Value(2.0, label="x")
-        >>> print(lower([x], [x.sin() * x]).to_source("c").partition("void ")[2])
+        >>> print(record([x], [x.sin() * x]).to_source("c").partition("void ")[2])
         f(const double *in, double *out)
         {
             double t1 = sin(in[0]);
@@ -142,16 +77,13 @@ class Program:
         Of a program that is mapped over samples, Python, NumPy and C have what is done for one of them.
         Raises ValueError for another language.
         """
-        if language not in PRINTERS:
-            raise ValueError(f"language must be one of {', '.join(map(repr, PRINTERS))}, got {language!r}")
-        return PRINTERS[language](self)
+        return to_source(self, language)
 
     def to_values(self) -> list[Value]:
         """Compute the program with Values, for a picture of it.
 
-        >>> from scalargrad.compiler.lowering import lower
         >>> x = Value(2.0, label="x")
-        >>> lower([x], [x * x]).to_values()
+        >>> record([x], [x * x]).to_values()
         [Value(data=4.0, grad=0.0)]
         """
         values: list[Any] = []
@@ -166,12 +98,23 @@ class Program:
         return [x if isinstance(x, Value) else Value(x) for x in (values[i] for i in self.results)]
 
 
-def printed_number(number: float) -> Text:
-    """Print a number as an operand: what has a sign binds as loosely as a sum.
+def record(inputs: Sequence[Value], results: Sequence[Any]) -> Program:
+    """Turn the graph between inputs and results, Values or numbers, into a simplified program.
 
-    >>> from scalargrad import ops
-    >>> ops.pow.print(printed_number(-2.0), "x")
-    '(-2)**x'
+    >>> x = Value(2.0, label="x")
+    >>> print(record([x], [x**2 + 0 * 3]))
+    t1 = x*x
+    t3 = t1 + 0
+    return t3
+
+    Raises TracingError at a Value that was made by hand, TypeError at an operation that the compiler cannot express.
     """
-    text = repr(number).removesuffix(".0")
-    return Text(text, SUM if text.startswith("-") else ATOM)
+    builder = Builder()
+    place = {value: builder.input(value.label or f"x{i}", value._data) for i, value in enumerate(inputs)}
+    with ieee():
+        for node in topological_order(*(x for x in results if isinstance(x, Value))):
+            if node not in place:
+                place[node] = builder.node(node, place)
+    instructions, found = builder.needed([place[x] if isinstance(x, Value) else builder.constant(x) for x in results])
+    taken, given = (tuple([(buffer, i, 0) for i in range(len(x))]) for buffer, x in ((1, inputs), (0, found)))
+    return Program(instructions, found, Layout(taken, given), builder.names, builder.numbers, builder.recorded)

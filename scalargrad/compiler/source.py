@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scalargrad import ops
-from scalargrad.compiler.program import Program
+from scalargrad.compiler.instructions import Code
+from scalargrad.compiler.llvm import to_llvm
 from scalargrad.op import ATOM, SUM, Op, Text
 
 _PYTHON = '''\
@@ -81,55 +82,49 @@ def _known(op: Op) -> Op:
     return op
 
 
-def to_python(program: Program) -> str:
-    """Print a program as a Python function of floats.
-
-    >>> from scalargrad import jit
-    >>> "def f(x0):" in to_python(jit(abs).program(2.0))
-    True
-    """
-    used = {_known(op).name for op, _, _ in program.instructions if op is not None and op not in _INFIX}
-    lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], lambda op: op.name, "{} = {}")
-    return _filled(_PYTHON, program, lines, names, imports=", ".join(sorted(used) or ["add"]))
+def _python(code: Code) -> str:
+    used = {_known(op).name for op, _, _ in code.instructions if op is not None and op not in _INFIX}
+    lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], lambda op: op.name, "{} = {}")
+    return _filled(_PYTHON, code, lines, names, imports=", ".join(sorted(used) or ["add"]))
 
 
 _NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
 
 
-def to_numpy(program: Program) -> str:
-    """Print a program as a Python function of NumPy arrays of one shape.
-
-    >>> from scalargrad import jit
-    >>> "np.abs(x0)" in to_numpy(jit(abs).program(2.0))
-    True
-    """
-
+def _numpy(code: Code) -> str:
     def name(op: Op) -> str:
         own = op in (ops.greater, ops.equal, ops.where, ops.erf)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
-    lines, names = _statements(program, [f"x{i}" for i in range(len(program.names))], name, "{} = {}")
-    return _filled(_NUMPY, program, lines, names)
+    lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], name, "{} = {}")
+    return _filled(_NUMPY, code, lines, names)
 
 
-def to_c(program: Program) -> str:
-    """Print a program as a function in C.
-
-    >>> from scalargrad import jit
-    >>> "fabs(in[0])" in to_c(jit(abs).program(2.0))
-    True
-    """
-    inputs = [f"in[{i}]" for i in range(len(program.names))]
-    lines, names = _statements(
-        program, inputs, lambda op: op.libm or op.name, "double {} = {};", infix=(*_INFIX, ops.div)
-    )
+def _c(code: Code) -> str:
+    inputs = [f"in[{i}]" for i in range(len(code.layout.inputs))]
+    lines, names = _statements(code, inputs, lambda op: op.libm or op.name, "double {} = {};", infix=(*_INFIX, ops.div))
     lines += [f"out[{i}] = {name};" for i, name in enumerate(names)]
     body = "\n".join(f"    {line}" for line in lines)
-    return _C.format(title=_title(program), inputs=len(inputs), outputs=len(program.results), body=body)
+    return _C.format(title=_title(code), inputs=len(inputs), outputs=len(code.results), body=body)
+
+
+_PRINTERS: dict[str, Callable[[Code], str]] = {"python": _python, "numpy": _numpy, "c": _c, "llvm": to_llvm}
+
+
+def to_source(code: Code, language: str) -> str:
+    """Print a program in a language: see `Program.to_source`.
+
+    >>> from scalargrad import jit
+    >>> "def f(x0):" in to_source(jit(abs).program(2.0), "python")
+    True
+    """
+    if language not in _PRINTERS:
+        raise ValueError(f"language must be one of {', '.join(map(repr, _PRINTERS))}, got {language!r}")
+    return _PRINTERS[language](code)
 
 
 def _statements(
-    program: Program,
+    code: Code,
     inputs: list[str],
     name: Callable[[Op], str],
     statement: str,
@@ -138,7 +133,7 @@ def _statements(
     """Write a line for each operation; return the lines and the names of the results."""
     lines: list[str] = []
     names: list[Text] = []
-    for index, (op, operands, constant) in enumerate(program.instructions):
+    for index, (op, operands, constant) in enumerate(code.instructions):
         if op is None:
             names.append(Text(inputs[operands[0]]) if operands else _literal(constant, statement.endswith(";")))
             continue
@@ -146,7 +141,17 @@ def _statements(
         call = op.print(*arguments) if op in infix else f"{name(op)}({', '.join(arguments)})"
         names.append(Text(f"t{index}"))
         lines.append(statement.format(names[-1], call))
-    return lines, [str(names[i]) for i in program.results]
+    return lines, [str(names[i]) for i in code.results]
+
+
+def printed_number(number: float) -> Text:
+    """Print a number as an operand: what has a sign binds as loosely as a sum.
+
+    >>> ops.pow.print(printed_number(-2.0), "x")
+    '(-2)**x'
+    """
+    text = repr(number).removesuffix(".0")
+    return Text(text, SUM if text.startswith("-") else ATOM)
 
 
 def _literal(number: float, c: bool) -> Text:
@@ -156,12 +161,12 @@ def _literal(number: float, c: bool) -> Text:
     return Text(text, SUM if text.startswith("-") else ATOM)
 
 
-def _title(program: Program) -> str:
-    return f"{program.operations} operations, {len(program.names)} inputs, {len(program.results)} results"
+def _title(code: Code) -> str:
+    return f"{code.operations} operations, {len(code.layout.inputs)} inputs, {len(code.results)} results"
 
 
-def _filled(template: str, program: Program, lines: list[str], results: list[str], **more: str) -> str:
+def _filled(template: str, code: Code, lines: list[str], results: list[str], **more: str) -> str:
     body = "\n".join(f"        {line}" for line in lines or ["pass"])
-    arguments = ", ".join(f"x{i}" for i in range(len(program.names)))
+    arguments = ", ".join(f"x{i}" for i in range(len(code.layout.inputs)))
     returned = f"[{', '.join(results)}]"
-    return template.format(title=_title(program), arguments=arguments, body=body, results=returned, **more)
+    return template.format(title=_title(code), arguments=arguments, body=body, results=returned, **more)

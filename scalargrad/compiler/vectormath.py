@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf, nan, pi
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from scalargrad.compiler.emitting import Emitter
+from scalargrad.compiler.target import DOUBLE, row, vector
 
 EXP = (  # exp(r) = 1 + r + r*r*P(r)
     0.5000000000000006, 0.16666666666666685, 0.041666666666573614, 0.008333333333314607, 0.001388888893238117,
@@ -40,89 +43,52 @@ ROUND = 1.5 * 2.0**52  # x + ROUND ends with x as a whole number, in two's compl
 ONE, THREE_QUARTERS = 0x3FF << 52, 0x3FE8 << 48  # their bits
 
 
-class Writer(Protocol):
-    """A function in LLVM's language, as far as it is written.
-
-    lanes  how many numbers a vector holds
-    lines  its instructions
-    known  the names of what was computed, by what computes them
-    """
-
-    lanes: int
-    lines: list[str]
-    known: dict[Any, Any]
-    avx512: bool
-
-    def let(self, value: str) -> str:
-        """Append an instruction, and name its result."""
-
-    def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
-
-    def constant(self, number: float) -> str:
-        """Write a number, the same in each lane."""
-
-    def declare(self, result: str, name: str, *parameters: str) -> str:
-        """Declare a function, to call it."""
-
-    def by_parts(self, function: str, arguments: Sequence[str], *others: tuple[str, str]) -> str:
-        """Call a function of the processor's own vectors, for each that is in one of these."""
-
-    def call(self, function: str, arguments: Sequence[str]) -> str:
-        """Call a function of C's mathematical library."""
-
-
 class _Lanes:
-    """Numbers, bits or truths in lanes: a name in the function, with Python's operators."""
+    """Numbers, bits or truths in lanes: a name in the function, with Python's operators.
+
+    What was computed of the same lanes before, by another function, is shared.
+    """
 
     kind: str
 
-    def __init__(self, writer: Writer, name: str) -> None:
-        self.writer, self.name = writer, name
-        self.type = f"<{writer.lanes} x {self.kind}>"
-
-    def let(self, value: str) -> str:
-        """Compute, once: what another function has computed of the same numbers is shared."""
-        known = self.writer.known
-        if value not in known:
-            known[value] = self.writer.let(value)
-        return known[value]
+    def __init__(self, emitter: Emitter, name: str) -> None:
+        self.emitter, self.name = emitter, name
+        self.type = vector(self.kind, emitter.lanes)
 
     def text(self, other: Any) -> str:
         if isinstance(other, _Lanes):
             return other.name
-        if self.kind == "double":
-            return self.writer.constant(other)
-        return f"<{', '.join([f'{self.kind} {other}'] * self.writer.lanes)}>"
+        if self.kind == DOUBLE.name:
+            return self.emitter.constant(other)
+        return row(self.kind, [other] * self.emitter.lanes)
 
-    def apply(self, instruction: str, other: Any) -> str:
-        return self.let(f"{instruction} {self.type} {self.name}, {self.text(other)}")
+    def apply(self, opcode: str, *others: Any) -> str:
+        return self.emitter.once(self.emitter.let, opcode, self.type, self.name, *map(self.text, others))
 
     def cast(self, kind: type[_AnyLanes]) -> _AnyLanes:
-        target = kind(self.writer, "")
-        target.name = self.let(f"bitcast {self.type} {self.name} to {target.type}")
-        return target
+        to = vector(kind.kind, self.emitter.lanes)
+        return kind(self.emitter, self.emitter.once(self.emitter.cast, "bitcast", self.type, self.name, to))
 
 
 _AnyLanes = TypeVar("_AnyLanes", bound=_Lanes)
 
 
-def _operator(instruction: str) -> Callable[[_AnyLanes, Any], _AnyLanes]:
-    return lambda x, y: type(x)(x.writer, x.apply(instruction, y))
+def _operator(opcode: str) -> Callable[[_AnyLanes, Any], _AnyLanes]:
+    return lambda x, y: type(x)(x.emitter, x.apply(opcode, y))
 
 
-def _relation(instruction: str) -> Callable[[_Lanes, Any], _Truth]:
-    return lambda x, y: _Truth(x.writer, x.apply(instruction, y))
+def _relation(opcode: str) -> Callable[[_Lanes, Any], _Truth]:
+    return lambda x, y: _Truth(x.emitter, x.apply(opcode, y))
 
 
 class _Vector(_Lanes):
-    kind = "double"
+    kind = DOUBLE.name
 
     __add__, __sub__, __mul__, __truediv__ = map(_operator, ("fadd", "fsub", "fmul", "fdiv"))
     __lt__, __gt__, is_equal = map(_relation, ("fcmp olt", "fcmp ogt", "fcmp oeq"))
 
     def __neg__(self) -> _Vector:
-        return _Vector(self.writer, self.let(f"fneg {self.type} {self.name}"))
+        return _Vector(self.emitter, self.apply("fneg"))
 
     def __abs__(self) -> _Vector:
         return self.intrinsic("fabs")
@@ -141,27 +107,20 @@ class _Vector(_Lanes):
         return self.cast(_Bits)
 
     def intrinsic(self, name: str, *others: Any) -> _Vector:
-        operands = [(self.type, x) for x in (self.name, *map(self.text, others))]
-        return self.call(f"llvm.{name}.v{self.writer.lanes}f64", operands)
+        operands = map(self.text, (self, *others))
+        return _Vector(self.emitter, self.emitter.once(self.emitter.intrinsic, name, *operands))
 
     def avx512(self, name: str, *others: Any) -> _Vector:
         """Use one of AVX-512's own instructions, on all lanes, with the current rounding."""
         control = [("i32", str(x)) for x in others if isinstance(x, int)]
-        every = [("<8 x double>", "poison"), ("i8", "-1"), ("i32", "4")]
-        arguments = [x.name for x in (self, *others) if isinstance(x, _Vector)]
-        key = (name, *arguments, *control)
-        if key not in self.writer.known:
-            full = f"llvm.x86.avx512.mask.{name}.pd.512"
-            self.writer.known[key] = self.writer.by_parts(full, arguments, *control, *every)
-        return _Vector(self.writer, self.writer.known[key])
-
-    def call(self, name: str, operands: Sequence[tuple[str, Any]]) -> _Vector:
-        call = self.writer.declare(self.type, name, *(kind for kind, _ in operands))
-        return _Vector(self.writer, self.let(f"call {call}({', '.join(f'{kind} {x}' for kind, x in operands)})"))
+        every = [(DOUBLE.vector(8), "poison"), ("i8", "-1"), ("i32", "4")]
+        arguments = tuple([x.name for x in (self, *others) if isinstance(x, _Vector)])
+        emitter, full = self.emitter, f"llvm.x86.avx512.mask.{name}.pd.512"
+        return _Vector(emitter, emitter.once(emitter.by_parts, full, arguments, *control, *every))
 
 
 class _Bits(_Lanes):
-    kind = "i64"
+    kind = DOUBLE.bits
 
     __add__, __sub__, __and__, __or__, __xor__ = map(_operator, ("add", "sub", "and", "or", "xor"))
     __lshift__, __rshift__, is_not = _operator("shl"), _operator("lshr"), _relation("icmp ne")
@@ -175,14 +134,17 @@ class _Truth(_Lanes):
     kind = "i1"
 
     def choose(self, x: Any, y: Any) -> _Vector:
-        number = _Vector(self.writer, "")
-        x, y = (f"{number.type} {number.text(one)}" for one in (x, y))
-        number.name = self.let(f"select {self.type} {self.name}, {x}, {y}")
-        return number
+        emitter = self.emitter
+        x, y = (x.name if isinstance(x, _Vector) else emitter.constant(x) for x in (x, y))
+        return _Vector(emitter, emitter.once(emitter.select, self.name, x, y))
 
     def any(self) -> str:
-        call = self.writer.declare("i1", f"llvm.vector.reduce.or.v{self.writer.lanes}i1", self.type)
-        return self.let(f"call {call}({self.type} {self.name})")
+        emitter = self.emitter
+        return emitter.once(emitter.call, "i1", f"llvm.vector.reduce.or.v{emitter.lanes}i1", (self.type, self.name))
+
+
+def _has_avx512(x: _Vector) -> bool:
+    return x.emitter.target.inline == "avx512"
 
 
 def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
@@ -206,7 +168,7 @@ def _exp(x: _Vector) -> _Vector:
     n = whole - (ROUND + 2046)
     r = _fused(n, -LOG2[1], _fused(n, -LOG2[0], x))
     power = _fused(r * r, _polynomial(r, EXP), r) + 1.0
-    if x.writer.avx512:
+    if _has_avx512(x):
         return power.avx512("scalef", n)
     # Times 2**n in two steps, both within range, of which only the last one rounds.
     half = _fused(n, 0.5, ROUND + 1023).bits
@@ -245,7 +207,7 @@ def _tanh(x: _Vector) -> _Vector:
 
 def _split(x: _Vector) -> tuple[_Vector, _Vector]:
     """e and m, with x = 2**e * m and 3/4 <= m < 3/2; x > 0, normal, finite."""
-    if x.writer.avx512:  # of any x: e is -inf at 0, inf at inf; m is nan where log is
+    if _has_avx512(x):  # of any x: e is -inf at 0, inf at inf; m is nan where log is
         m, e = x.avx512("getmant", 0b1111), x.avx512("getexp")
         return (m < 1.0).choose(e + 1.0, e), m
     shifted = x.bits + (ONE - THREE_QUARTERS)
@@ -268,7 +230,7 @@ def _at_bounds(x: _Vector, log: _Vector) -> _Vector:
 
 
 def _log(x: _Vector) -> _Vector:
-    if x.writer.avx512:
+    if _has_avx512(x):
         e, m = _split(x)
         return _log_split(e, m - 1.0)
     tiny = x < 2.0**-1022
@@ -282,7 +244,7 @@ def _log1p(x: _Vector) -> _Vector:
     lost = (x - (u - one)) - (one - 1.0)
     e, m = _split(u)
     f = m - 1.0
-    if x.writer.avx512:
+    if _has_avx512(x):
         log = _log_split(e, (abs(e) < inf).choose(f + lost.avx512("scalef", -e), f))
     else:
         power = (((-e).at_least(-1023.0) + (ROUND + 1023)).bits << 52).number  # 2**-e
@@ -309,19 +271,14 @@ def _sin_cos(x: _Vector) -> tuple[_Vector, _Vector]:
 
 def _unless(huge: _Truth, x: _Vector, sin: _Vector, cos: _Vector) -> tuple[_Vector, _Vector]:
     """Call for what is huge, in a branch of its own, so that registers are spilled only there."""
-    writer, kind = x.writer, x.type
-    if ("sin, cos", x.name) not in writer.known:
-        condition, start = huge.any(), len(writer.lines)
-        called = [writer.call(function, [x.name]) for function in ("sin", "cos")]
-        pairs = [
-            (usual.name, writer.let(f"select {huge.type} {huge.name}, {kind} {rare}, {kind} {usual.name}"))
-            for usual, rare in zip((sin, cos), called, strict=True)
-        ]
-        writer.known["sin, cos", x.name] = tuple(
-            _Vector(writer, name) for name in writer.rarely(condition, start, pairs)
-        )
-    joined: tuple[_Vector, _Vector] = writer.known["sin, cos", x.name]
-    return joined
+    emitter, usual = x.emitter, (sin.name, cos.name)
+    if ("sin, cos", x.name) not in emitter.known:
+        condition, start = huge.any(), len(emitter.lines)
+        called = [emitter.library(function, [x.name]) for function in ("sin", "cos")]
+        rare = [emitter.select(huge.name, *names) for names in zip(called, usual, strict=True)]
+        emitter.known["sin, cos", x.name] = emitter.rarely(condition, start, list(zip(usual, rare, strict=True)))
+    sin_name, cos_name = emitter.known["sin, cos", x.name]
+    return _Vector(emitter, sin_name), _Vector(emitter, cos_name)
 
 
 FUNCTIONS: dict[str, Callable[[_Vector], _Vector]] = {
@@ -336,13 +293,13 @@ FUNCTIONS: dict[str, Callable[[_Vector], _Vector]] = {
 }
 
 
-def expand(function: str, writer: Writer, argument: str) -> str:
+def expand(function: str, emitter: Emitter, argument: str) -> str:
     """Write a function out, at an argument of this name, and return the name of its result.
 
     >>> sorted(FUNCTIONS)
     ['cos', 'exp', 'expm1', 'log', 'log1p', 'sin', 'tan', 'tanh']
     """
-    return FUNCTIONS[function](_Vector(writer, argument)).name
+    return FUNCTIONS[function](_Vector(emitter, argument)).name
 
 
 # By AVX-512's table of numbers' classes (quiet nan, other nan, zero, one, -inf, inf, below zero, above), what to put for
@@ -350,8 +307,8 @@ def expand(function: str, writer: Writer, argument: str) -> str:
 PUT_SAME, PUT_NAN, PUT_ZERO, PUT_ONE = 1, 2, 8, 10
 
 
-def by_sign(writer: Writer, x: str, below: int, above: int) -> str:
+def by_sign(emitter: Emitter, x: str, below: int, above: int) -> str:
     """Put something for what is below and above zero, 0 for what is neither; a nan stays. One instruction does so."""
     table = sum(put << 4 * i for i, put in enumerate((PUT_NAN, PUT_NAN, PUT_ZERO, above, below, above, below, above)))
-    control = [("<8 x i64>", f"<{', '.join([f'i64 {table}'] * 8)}>"), ("i32", "0"), ("i8", "-1"), ("i32", "4")]
-    return writer.by_parts("llvm.x86.avx512.mask.fixupimm.pd.512", [x, x], *control)
+    control = [("<8 x i64>", row("i64", [table] * 8)), ("i32", "0"), ("i8", "-1"), ("i32", "4")]
+    return emitter.by_parts("llvm.x86.avx512.mask.fixupimm.pd.512", [x, x], *control)

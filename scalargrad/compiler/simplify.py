@@ -1,4 +1,4 @@
-"""From a recorded graph to a straight-line program, simplified.
+"""Instructions made from a recorded graph, simplified on the way.
 
 Simplification shares what is computed twice, computes constants, drops what no result needs, and rewrites only what
 gives the same IEEE 754 result, or a correctly rounded product in place of a small whole power.
@@ -13,11 +13,10 @@ from math import copysign, inf, isnan, nan
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.compiler.program import Instruction, Layout, Program
-from scalargrad.modes import ieee
+from scalargrad.compiler.instructions import Instruction
 from scalargrad.op import Op, Operand, number
 from scalargrad.traced import TracingError
-from scalargrad.value import Value, topological_order
+from scalargrad.value import Value
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
 # They are the table's records themselves: somebody's own operation may have any name.
@@ -27,35 +26,15 @@ ARITHMETIC = (
 )
 
 
-def lower(inputs: Sequence[Value], results: Sequence[Any]) -> Program:
-    """Turn the graph between inputs and results, Values or numbers, into a simplified program.
-
-    >>> x = Value(2.0, label="x")
-    >>> print(lower([x], [x**2 + 0 * 3]))
-    t1 = x*x
-    t3 = t1 + 0
-    return t3
-
-    Raises TracingError at a Value that was made by hand, TypeError at an operation that the compiler cannot express.
-    """
-    builder = _Builder()
-    place = {value: builder.input(value.label or f"x{i}", value._data) for i, value in enumerate(inputs)}
-    with ieee():
-        for node in topological_order(*(x for x in results if isinstance(x, Value))):
-            if node not in place:
-                place[node] = builder.node(node, place)
-    return builder.program([place[x] if isinstance(x, Value) else builder.constant(x) for x in results])
-
-
 class _Symbol(Operand):
     """What stands for an instruction's result in a rule written over other operations."""
 
-    def __init__(self, builder: _Builder, index: int) -> None:
+    def __init__(self, builder: Builder, index: int) -> None:
         self.builder, self.index = builder, index
 
     @staticmethod
     def apply(op: Op, *operands: Any) -> _Symbol:
-        builder: _Builder = next(x.builder for x in operands if isinstance(x, _Symbol))
+        builder: Builder = next(x.builder for x in operands if isinstance(x, _Symbol))
         places = [x.index if isinstance(x, _Symbol) else builder.constant(number(x)) for x in operands]
         return _Symbol(builder, builder.apply(op, places))
 
@@ -72,8 +51,18 @@ def _is_taken(name: str) -> bool:
     return name in ops.TABLE or name in ("inf", "nan") or keyword.iskeyword(name)
 
 
-class _Builder:
-    """Makes instructions, each once."""
+class Builder:
+    """Makes instructions, each once, and simpler ones where that gives the same.
+
+    >>> build = Builder()
+    >>> x = build.input("x", 2.0)
+    >>> build.apply(ops.neg, [build.apply(ops.neg, [x])]) == x
+    True
+
+    names     of the inputs, as they are printed: no two are alike
+    numbers   that the inputs have
+    recorded  how many operations there were before simplification
+    """
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
@@ -83,6 +72,7 @@ class _Builder:
         self.recorded = 0
 
     def place(self, key: Any, instruction: Instruction) -> int:
+        """Return where an instruction is, and append it where nothing stands under its key."""
         found = self.places.get(key)
         if found is None:
             found = self.places[key] = len(self.instructions)
@@ -90,6 +80,7 @@ class _Builder:
         return found
 
     def input(self, label: str, number: float) -> int:
+        """Append an input, under a name of its own made from its label."""
         name = label if _NAME.fullmatch(label) and not _is_taken(label) else re.sub(r"\W", "_", f"{label}_")
         same = (name, *(f"{name}_{i}" for i in range(2, len(self.names) + 3)))
         self.names.append(next(name for name in same if name not in self.names))
@@ -97,10 +88,12 @@ class _Builder:
         return self.place(len(self.names) - 1, Instruction(None, (len(self.names) - 1,)))
 
     def constant(self, number: float) -> int:
+        """Return where a constant is; zeros of both signs are two."""
         number = float(number)
         return self.place(number.hex() if number else str(number), Instruction(None, (), number))
 
     def node(self, node: Value, place: Mapping[Value, int]) -> int:
+        """Append what a recorded Value computes, from the places of its parents."""
         parents = node.parents
         if not parents:
             if node.kind == "traced":
@@ -117,6 +110,7 @@ class _Builder:
         return constant if op is None and not operands else None
 
     def apply(self, op: Op, operands: Sequence[int]) -> int:
+        """Append an operation: computed, where all is known; else as something simpler, or over operations that are known."""
         numbers = [self.number(i) for i in operands]
         if None not in numbers:
             return self.constant(op(*numbers))  # type: ignore[arg-type]
@@ -136,8 +130,8 @@ class _Builder:
             ) from error
         return out.index if isinstance(out, _Symbol) else self.constant(number(out))
 
-    def program(self, results: Sequence[int]) -> Program:
-        """Keep what the results need, and number it anew."""
+    def needed(self, results: Sequence[int]) -> tuple[list[Instruction], list[int]]:
+        """Keep what the results need, and number it anew; all inputs stay."""
         needed = set(results)
         for index in range(len(self.instructions) - 1, -1, -1):
             if index in needed and self.instructions[index].op is not None:
@@ -145,15 +139,13 @@ class _Builder:
         number: dict[int, int] = {}
         kept: list[Instruction] = []
         for index, instruction in enumerate(self.instructions):
-            if instruction.op is None and instruction.operands:  # all inputs stay
+            if instruction.op is None and instruction.operands:
                 number[index] = len(kept)
                 kept.append(instruction)
             elif index in needed:
                 number[index] = len(kept)
                 kept.append(instruction._replace(operands=tuple(number[i] for i in instruction.operands)))
-        inputs, outputs = ([(buffer, i, 0) for i in range(len(x))] for buffer, x in ((1, self.names), (0, results)))
-        packed = Layout(tuple(inputs), tuple(outputs))
-        return Program(kept, [number[i] for i in results], self.names, self.numbers, self.recorded, packed)
+        return kept, [number[i] for i in results]
 
     def operand(self, index: int, op: Op) -> int | None:
         """What an instruction applies an operation of one argument to; None if it does not."""
@@ -164,7 +156,7 @@ class _Builder:
 # What an operation on these operands is, if that is something simpler. Signs are moved outwards, where they vanish in sums.
 
 
-def _add(build: _Builder, _: Op, x: int, y: int) -> int | None:
+def _add(build: Builder, _: Op, x: int, y: int) -> int | None:
     for a, b in ((x, y), (y, x)):
         if build.number(b) == 0 and copysign(1.0, build.number(b) or 0.0) < 0:
             return a
@@ -173,14 +165,14 @@ def _add(build: _Builder, _: Op, x: int, y: int) -> int | None:
     return None
 
 
-def _sub(build: _Builder, _: Op, x: int, y: int) -> int | None:
+def _sub(build: Builder, _: Op, x: int, y: int) -> int | None:
     if build.number(y) == 0 and copysign(1.0, build.number(y) or 0.0) > 0:
         return x
     minus = build.operand(y, ops.neg)
     return None if minus is None else build.apply(ops.add, (x, minus))
 
 
-def _mul(build: _Builder, op: Op, x: int, y: int) -> int | None:
+def _mul(build: Builder, op: Op, x: int, y: int) -> int | None:
     for a, b in ((x, y), (y, x)):
         if build.number(b) == 1:
             return a
@@ -191,7 +183,7 @@ def _mul(build: _Builder, op: Op, x: int, y: int) -> int | None:
     return None
 
 
-def _div(build: _Builder, op: Op, x: int, y: int) -> int | None:
+def _div(build: Builder, op: Op, x: int, y: int) -> int | None:
     by = build.number(y)
     if by in (1, -1):
         return build.apply(ops.mul, (x, y))
@@ -203,18 +195,18 @@ def _div(build: _Builder, op: Op, x: int, y: int) -> int | None:
     return None
 
 
-def _neg(build: _Builder, _: Op, x: int) -> int | None:
+def _neg(build: Builder, _: Op, x: int) -> int | None:
     return build.operand(x, ops.neg)
 
 
-def _abs(build: _Builder, op: Op, x: int) -> int | None:
+def _abs(build: Builder, op: Op, x: int) -> int | None:
     minus = build.operand(x, ops.neg)
     if minus is not None:
         return build.apply(op, (minus,))
     return x if build.operand(x, ops.abs) is not None else None
 
 
-def _greater(build: _Builder, op: Op, x: int, y: int) -> int | None:
+def _greater(build: Builder, op: Op, x: int, y: int) -> int | None:
     minus, other = build.operand(x, ops.neg), build.operand(y, ops.neg)
     if minus is None and other is None:
         return None
@@ -223,7 +215,7 @@ def _greater(build: _Builder, op: Op, x: int, y: int) -> int | None:
     return None if low is None or high is None else build.apply(op, (low, high))
 
 
-def _pow(build: _Builder, _: Op, x: int, y: int) -> int | None:
+def _pow(build: Builder, _: Op, x: int, y: int) -> int | None:
     exponent = build.number(y)
     if exponent is None or abs(exponent) > 4:
         return None
@@ -243,7 +235,7 @@ def _pow(build: _Builder, _: Op, x: int, y: int) -> int | None:
     return None
 
 
-def _power_rule(build: _Builder, _: Op, x: int, y: int) -> int | None:
+def _power_rule(build: Builder, _: Op, x: int, y: int) -> int | None:
     exponent = build.number(y)
     if exponent is None or not (abs(exponent) < 2**53 and exponent - 1 + 1 == exponent):
         return None
@@ -252,14 +244,14 @@ def _power_rule(build: _Builder, _: Op, x: int, y: int) -> int | None:
     return build.apply(ops.mul, (y, build.apply(ops.pow, (x, build.constant(exponent - 1)))))
 
 
-def _power_term(build: _Builder, _: Op, factor: int, x: int, y: int) -> int | None:
+def _power_term(build: Builder, _: Op, factor: int, x: int, y: int) -> int | None:
     known = build.number(factor)
     if known is None or isnan(known):
         return None
     return build.apply(ops.mul, (factor, build.apply(ops.pow, (x, y)))) if known else build.constant(0.0)
 
 
-def _where(build: _Builder, _: Op, condition: int, x: int, y: int) -> int | None:
+def _where(build: Builder, _: Op, condition: int, x: int, y: int) -> int | None:
     chosen = build.number(condition)
     if chosen is None:
         return None
