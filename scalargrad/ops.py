@@ -198,6 +198,14 @@ log1p = Op(
     "log1p", math.log1p, lambda out, x: 1 / (1 + x),
     needs="x > -1", beyond=lambda x: -inf if x == -1 else nan, latex=r"\ln\left(1 + {:2}\right)",
     libm="log1p", doc="log(1 + x), accurate near x = 0, for x > -1.\n\n>>> log1p(0.0)\n0.0")
+log2 = Op(
+    "log2", math.log2, lambda out, x: 1 / (x * math.log(2)),
+    needs="x > 0", beyond=lambda x: -inf if x == 0 else nan, latex=r"\log_2\left({}\right)",
+    libm="log2", doc="Logarithm of x > 0 to base 2.\n\n>>> log2(8.0)\n3.0")
+log10 = Op(
+    "log10", math.log10, lambda out, x: 1 / (x * math.log(10)),
+    needs="x > 0", beyond=lambda x: -inf if x == 0 else nan, latex=r"\log_{{10}}\left({}\right)",
+    libm="log10", doc="Logarithm of x > 0 to base 10.\n\n>>> log10(1000.0)\n3.0")
 sqrt = Op(
     "sqrt", math.sqrt, lambda out, x: 0.5 / out,
     needs="x >= 0", latex=r"\sqrt{{{}}}",
