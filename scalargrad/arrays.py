@@ -174,8 +174,6 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
     "sign": _sign,
     "clip": lambda x, low, high: ops.minimum(ops.maximum(x, low), high),
     "exp2": lambda x: ops.pow(2.0, x),
-    "log2": lambda x: ops.log(x) / math.log(2),
-    "log10": lambda x: ops.log(x) / math.log(10),
     "cbrt": lambda x: _sign(x) * ops.pow(ops.abs(x), 1 / 3),
     "arcsinh": _arcsinh,
     "arccosh": lambda x: ops.log1p((x - 1) + ops.sqrt((x - 1) * (x + 1))),
