@@ -144,7 +144,7 @@ def on_arrays(name: str, arguments: str) -> str:
 def stub() -> str:
     """Return the types of the methods that Values have.
 
-    >>> "def exp(self) -> Self: ..." in stub()
+    >>> "def exp(self) -> Value: ..." in stub()
     True
     """
     lines = [
