@@ -164,3 +164,14 @@ def slope(function, index):
         return mpf(0)
 
     return difference
+
+
+def inside(op, operands, point):
+    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row."""
+    operands, point = operands[: len(op.partials)], point[: len(op.partials)]
+    try:
+        op(*point)
+    except (ArithmeticError, ValueError):
+        nearest = min(POINTS[op.name], key=lambda row: sum(abs(y - x) for x, y in zip(point, row)))
+        return [operand + (y - x) for operand, x, y in zip(operands, point, nearest)]
+    return operands
