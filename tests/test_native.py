@@ -23,7 +23,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ENGINES as BY_NAME
-from points import inside
+from points import in_domain
 
 import scalargrad
 from scalargrad import detect_anomaly, ieee, modes, no_grad, ops, scope
@@ -120,7 +120,7 @@ def test_a_wrong_number_of_arguments(method, others):
 
 def test_every_operation_of_the_table_is_a_method():
     for name, op in ops.OPERATIONS.items():
-        x, *others = inside(op, (0.5,) * 9, (0.5,) * 9)
+        x, *others = in_domain(op, (0.5,) * 9, (0.5,) * 9)
         assert bits(getattr(V(x), name)(*others)) == bits(getattr(engine.Value(x), name)(*others))
 
 
