@@ -4,8 +4,12 @@ The derivatives need no second source of truth: they are central differences of 
 that nothing is lost.
 """
 
+from math import isnan
+
 import mpmath
 from mpmath import mp, mpf
+
+from scalargrad.modes import ieee
 
 
 def unary(*xs):
@@ -166,3 +170,13 @@ def slope(function, index):
         return mpf(0)
 
     return difference
+
+
+def in_domain(op, operands, point):
+    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row."""
+    operands, point = operands[: len(op.partials)], point[: len(op.partials)]
+    with ieee():  # as it is while a function is traced
+        if not isnan(op(*point)):
+            return operands
+    nearest = min(POINTS[op.name], key=lambda row: sum(abs(y - x) for x, y in zip(point, row)))
+    return [operand + (y - x) for operand, x, y in zip(operands, point, nearest)]

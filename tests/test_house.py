@@ -13,12 +13,14 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import scalargrad
 import viz
+from scalargrad import generate
 from scalargrad.cli import main
 from viz.render import available
 
@@ -174,12 +176,16 @@ def run(*command, **options):
     return done.stdout
 
 
+@pytest.mark.parametrize(("name", "text"), [("_table.h", generate.table), ("methods.pyi", generate.stub)])
+def test_generated_files_are_what_the_table_says(name, text):
+    assert (ROOT / "scalargrad" / name).read_text(encoding="utf-8") == text(), "python -m scalargrad.generate"
+
+
 def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     pytest.importorskip("build")
     source = tmp_path / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", "*.egg-info", ".*_cache", "build", "dist", ".venv", "*.so")
-    )
+    absent = (".git", "*.egg-info", ".*_cache", "build", "dist", ".venv*", "*.so", "_table.h", "methods.pyi")
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*absent))
     # The build back end of this environment, so that the test needs no network.
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(source))
     (sdist,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
@@ -190,6 +196,9 @@ def test_wheel_and_sdist_install_in_a_clean_environment(tmp_path):
     assert "/viz/fonts/DejaVuSans.ttf" in names
     assert "/viz/fonts/LICENSE" in names
     assert "/scalargrad/_engine.c" in names
+    assert "/scalargrad/_table.h" in names
+    assert "/scalargrad/methods.pyi" in names
+    assert {"scalargrad/methods.pyi", "scalargrad/py.typed"} <= set(zipfile.ZipFile(wheel).namelist())
     # The wheel into a clean environment, the sdist beside it, built by this one's back end: neither needs a network.
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
