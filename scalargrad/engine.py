@@ -34,7 +34,8 @@ one_module(__name__)
 VARIABLE, CONSTANT, TRACED = KINDS = ("variable", "constant", "traced")  # of numbers; see Value
 
 
-# Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record.
+# Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record, by
+# filling in this text: for mul, `out = a*b` and `slopes = (b, a)`.
 
 _RECORD = """\
 def record({names}):
