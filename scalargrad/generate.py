@@ -13,10 +13,11 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.op import Op, Operand
 
-NAMES = "xyzuvw"  # of arguments
-ARITIES = ("UNARY", "BINARY", "MANY")  # three arguments, and more
+NAMES = "xyzuvw"  # of an operation's arguments
+ARITIES = ("UNARY", "BINARY", "MANY")  # of one argument, of two, and of three or more: a list in the header each
 
-# How C writes the operations that are not functions of its mathematical library, and not made of others.
+# How C writes the operations that all others are made of. Any other is a function of its mathematical library (`libm`), or
+# is written over operations (`branchless`, or `forward` itself), so that a new one has nothing to add here.
 INFIX = {ops.add: "{} + {}", ops.sub: "{} - {}", ops.mul: "{} * {}", ops.div: "{} / {}", ops.neg: "-{}"}
 PRIMITIVE = {
     ops.maximum: "x >= y || isnan(x) ? x : y",
