@@ -4,7 +4,8 @@ Every operation on Values makes a new Value that holds its parents and the parti
 `backward()` goes through them in the reverse of one topological order, and each passes its gradient on to its parents,
 times the partial derivatives: that is the chain rule, and all of reverse-mode differentiation.
 
-This is the reference. Its twin in C, _engine.c, does the same, bit for bit, and takes its place where it was built.
+This is the reference. Its twin in C, _engine.c, does the same, bit for bit, and takes its place where it was built: the
+class below is called `PythonValue` in this file, because the name `Value` becomes the twin's at the end.
 Read on in node.py: what a Value is once it is recorded.
 """
 
@@ -78,9 +79,16 @@ def _recorder(op: Op) -> Callable[..., Any]:
     >>> _recorder(ops.mul)(PythonValue(2.0), PythonValue(3.0))
     Value(data=6.0, grad=0.0)
 
-    To call the functions of the record instead would take as long again as all the rest.
+    For mul, the text between the names and the new node is
+
+        a, b = x._data, y._data
+        try:
+            out = a*b
+            slopes = (b, a,) if x._kind is not CONSTANT and y._kind is not CONSTANT else (...)
+
+    To call the functions of the record instead would take several times as long.
     """
-    if ops.TABLE.get(op.name) is not op:  # the partials of a user's may give what is no float
+    if ops.TABLE.get(op.name) is not op:  # outside the table, a partial may give what is no float
         return _general(op)
     names, numbers = "xyzuvw"[: len(op.partials)], [_Code(letter) for letter in "abcdef"[: len(op.partials)]]
     slopes = [str(partial(_Code("out"), *numbers)) for partial in op.partials]
@@ -152,7 +160,7 @@ _new: Any = object.__new__
 
 
 def _adapt(node: Any) -> None:
-    """Make a new node what it is in the present mode, where that is not the plain one, or its number is nan."""
+    """Apply to a new node what no_grad(), watching or tracing changes."""
     mode, parents = current(), node._parents
     # Of what is made from a traced value later on, only a nan can stand for a number that is not known.
     traced = bool(traces) or (node._data != node._data and any(x._traced for x in parents))
@@ -168,8 +176,8 @@ def _adapt(node: Any) -> None:
 
 
 def _constructed(data: float, parents: tuple[Any, ...], op: Op | str, slopes: tuple[float, ...] | None) -> Any:
-    # Somebody has patched __init__, to count nodes or to give each an attribute. From now on what it leaves out has a
-    # default: from the start, that would make every attribute slower.
+    # Somebody has patched __init__, to count nodes or to give each an attribute, and it may leave fields unset. Defaults
+    # for these are installed now, because a class with a __getattr__ is slower at every attribute.
     PythonValue.__getattr__ = _unset  # type: ignore[attr-defined]
     node = PythonValue(data, parents, op)
     if node._parents:
@@ -198,7 +206,6 @@ def _constant(operand: Any, op: Op) -> Any:
 
 
 def _operand(operand: Any, op: Op) -> Any:
-    # What is neither a Value nor a number may know how to work with Values: an array does, for one.
     if operand.__class__ is float or operand.__class__ is int or is_number(operand):
         return _constant(operand, op)
     return operand if isinstance(operand, PythonValue) else NotImplemented
@@ -246,6 +253,7 @@ class Value(Node):
     are more or fewer local gradients than children.
     """
 
+    # _partials: a number for each parent; None for a leaf; or a closure that was written by hand
     __slots__ = ("__dict__", "_about", "_data", "_kind", "_operation", "_parents", "_partials", "grad")
 
     def __init__(
@@ -260,9 +268,7 @@ class Value(Node):
         name: str = "",
     ) -> None:
         slopes = None
-        if _op.__class__ is not Op and (
-            _op or _op.__class__ is not str or _children or children or local_grads or name
-        ):
+        if _children or _op or _op.__class__ is not str or children or local_grads or name:
             _children, _op, label, slopes = by_hand(PythonValue, _children, _op, label, children, local_grads, name)
         elif _children.__class__ is not tuple:
             _children = tuple(_children)
@@ -364,7 +370,7 @@ class Value(Node):
                         for parent, slope in zip(node._parents, slopes, strict=True):
                             parent.grad += slope * gradient
                 elif slopes is not None:
-                    slopes()  # by hand
+                    slopes.function()  # written by hand
                 if watch:
                     check_gradients(node)
         except BaseException:
@@ -443,9 +449,9 @@ PythonValue = Value  # this file's own; `Value` becomes the one in use, at the e
 PythonValue._grad = vars(PythonValue)["grad"]
 _plain_init = PythonValue.__init__
 for _op in ops.OPERATIONS.values():
-    if len(_op.partials) == 1:  # with more there may be arrays among the operands
+    if len(_op.partials) == 1:  # the methods of others, which Node has, take arrays, too
         _method = _Recording(_op)
-        _method.name = _op.name
+        _method.name = _op.name  # setattr does not call __set_name__
         setattr(PythonValue, _op.name, _method)
 
 

@@ -46,9 +46,6 @@ class ByHand:
             raise TypeError(f"_backward must be a function without arguments, got {function!r}")
         self.function = function
 
-    def __call__(self) -> None:
-        self.function()
-
 
 def values(kind: type, given: Iterable[Any], name: str) -> tuple[Any, ...]:
     """Return what was given as a tuple of Values of a kind. Raises TypeError, with the name, where it is none.

@@ -32,7 +32,7 @@ class Mode:
     scope      the names of the scopes around, outermost first
     trace      the function that is being traced here, if one is
     ieee       whether log 0 is -inf, as IEEE 754 has it, where Python's own functions raise
-    plain      whether it records and does nothing else
+    plain      whether it records, and neither watches nor traces; scope and ieee may be set
     about      what a Value that is made in it shares with others
     """
 

@@ -1,7 +1,8 @@
 """What a Value of either engine is once it is recorded: what it says of itself, and how its graph is copied or run again.
 
 `Node` is the base class of the Value in engine.py and of its twin in C. Each of these has the fields (`_data`, `_parents`,
-`_operation`, `_partials`, ...) and whatever must be fast; all else stands here once, and asks for the fields only.
+`_operation`, `_partials`, ...) and whatever must be fast; all else stands here once, and asks for the fields only. The whole
+line: Value < Node < Copied (copies.py) < Names (micrograd.py) < Methods (methods.py) < Operand (op.py).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Node(Copied):
 
     __slots__ = ()
 
-    # What an engine has of its own, beside what the parts above ask for.
+    # Fields that each engine has, beside those which Copied and Names declare.
     data: Any
     role: str
     made_at: str  # under source_lines() and detect_anomaly()

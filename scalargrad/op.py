@@ -9,7 +9,6 @@ Read on in ops.py, the table of operations.
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
@@ -17,7 +16,7 @@ from math import nan
 from numbers import Real
 from typing import Any, NoReturn, Protocol, TypeVar, overload
 
-from scalargrad.modes import current
+from scalargrad.modes import current  # what is in force around an operation: no_grad, ieee, ...
 
 OperandT = TypeVar("OperandT", bound="Operand")
 
@@ -156,7 +155,7 @@ class Operand:
         return TABLE["abs"](self)
 
 
-apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py, where NumPy is
+apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py; it imports arrays.py when it is called
 
 
 def _undefined(*_: float) -> float:
@@ -172,13 +171,13 @@ class Op:
 
     name      NumPy's name for it, where NumPy has one
     forward   its value: floats to a float, raising where Python's own function raises
-    partials  one function `(out, *arguments)` an argument: the partial derivative with respect to it
+    partials  for each argument a function `(out, *arguments)`: the partial derivative with respect to it
     needs     its domain in words, for error messages (the arguments are called x and y)
     beyond    what IEEE 754 gives where `forward` raises
     symbol    how a picture shows it
     text      how it prints as an expression that `scalargrad eval` reads; fields state a minimal precedence
     latex     the same in LaTeX
-    precedence  of what was printed
+    precedence  how tightly `text` and `latex` bind
     libm      for the compiler: C's name for it, where its mathematical library has it
     branchless  for the compiler: its value, written like a partial, over other operations
     doc       one sentence and an example
@@ -246,7 +245,8 @@ class Op:
     def __call__(self, *arguments: Shaped | Operand | Number) -> Any: ...
     def __call__(self, *arguments: Any) -> Any:
         if len(arguments) != len(self.partials):
-            raise TypeError(f"{self.name}() takes {len(self.partials)} arguments, got {len(arguments)}")
+            count = len(self.partials)
+            raise TypeError(f"{self.name}() takes {count} argument{'s' * (count > 1)}, got {len(arguments)}")
         for argument in arguments:
             if argument.__class__ is not float:
                 try:
@@ -290,7 +290,8 @@ class Op:
 
     def __reduce__(self) -> str:
         # By name, as pickle treats functions: the record itself is full of lambdas. Pickle looks whether it is found.
-        names = vars(sys.modules.get(self.__module__, operator))
+        module = sys.modules.get(self.__module__)
+        names = vars(module) if module else {}
         return next((name for name in (self.name, *names) if names.get(name) is self), self.name)
 
 

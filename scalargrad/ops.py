@@ -23,13 +23,13 @@ from math import copysign, inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from scalargrad.alias import one_module
-from scalargrad.op import ATOM as ATOM
 from scalargrad.op import POWER, PRODUCT, SUM, Op
 from scalargrad.op import TABLE as TABLE
 
 one_module(__name__)
 
-# Forward functions that Python's math module has not, or has otherwise.
+# Forward functions that Python's math module has not, or has otherwise, on floats; and, where they say Any, on whatever
+# operations apply to, written over operations that are defined below.
 
 
 def _power(x: float, y: float) -> float:
@@ -138,7 +138,7 @@ def _gaussian_branchless(x: Any) -> Any:
     return where(greater(abs(x), 28), 0.0, exp(-high * high) * exp((high - near) * (high + near)))
 
 
-# The table, one record an operation.
+# The table, a record for each operation. In partials, `x + equal(x, 0)` is x, but 1 where x is 0: its logarithm is then 0.
 # fmt: off
 
 add = Op(
@@ -312,7 +312,7 @@ equal = Op(
 
 OPERATIONS: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
 
-# What is left are helpers of the partials above, no operations that people ask for: what plain formulas would compute
+# The records above are public. What is left are helpers of their partials, no operations that people ask for: what plain formulas would compute
 # inaccurately, and derivatives whose own derivatives, as the quotient and product rules give them, are differences in
 # which all digits or the whole range may be lost.
 power_rule = Op(

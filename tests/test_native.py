@@ -569,13 +569,16 @@ def counts():
 @pytest.mark.parametrize("name", REPEATED)
 def test_nothing_is_left_behind(name):
     function = REPEATED[name]
-    for _ in range(300):  # caches fill, the interpreter specialises; they may go on a little
-        function()
-    before = counts()
-    for _ in range(2000):
-        function()
-    grown = [b - a for a, b in zip(before, counts())]
-    assert max(map(abs, grown)) < 1000, grown
+    for _ in range(3):  # caches fill, the interpreter specialises: once, where a leak goes on
+        for _ in range(300):
+            function()
+        before = counts()
+        for _ in range(2000):
+            function()
+        grown = [b - a for a, b in zip(before, counts())]
+        if max(map(abs, grown)) < 1000:
+            return
+    raise AssertionError(grown)
 
 
 @pytest.mark.parametrize("name", REPEATED)

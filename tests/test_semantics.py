@@ -1552,3 +1552,11 @@ def test_a_number_too_large_for_a_float_is_named(Value):
         Value(10**400)
     with pytest.raises(OverflowError, match="operand of mul is too large for a float"):
         Value(1.0) * 10**400
+
+
+def test_an_operation_given_by_hand_comes_with_what_is_given_beside_it(Value):
+    x, y = Value(2.0), Value(3.0)
+    with pytest.raises(TypeError, match="_children must be Values, got 3"):
+        Value(6.0, (3,), scalargrad.mul)
+    product = Value(6.0, (), scalargrad.mul, children=(x, y), local_grads=(2.0, 3.0), name="q")
+    assert (product.parents, product.local_gradients, product.label) == ((x, y), (2.0, 3.0), "q")
