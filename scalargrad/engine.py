@@ -32,7 +32,8 @@ from scalargrad.traced import by_graph, note_gradient, refuse_identity, refuse_t
 
 one_module(__name__)
 
-VARIABLE, CONSTANT, TRACED = KINDS = ("variable", "constant", "traced")  # of numbers; see Value
+KINDS = ("variable", "constant", "traced")  # of numbers; see Value
+VARIABLE, CONSTANT = KINDS[:2]
 
 
 # Recording an operation. Operators, methods and functions all come to the function that `_recorder` makes of its record, by

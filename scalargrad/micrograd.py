@@ -1,7 +1,7 @@
 """What programs written for micrograd and microgpt find here: their names for what a Value records, and their constructors.
 
 `_prev`, `_op`, `_backward` and `Value(data, children, op)` are micrograd's, `_children`, `_local_grads` and
-`Value(data, children, local_grads)` microgpt's. In such programs a sum of products may have a closure of its own.
+`Value(data, children, local_grads)` microgpt's.
 """
 
 from __future__ import annotations
