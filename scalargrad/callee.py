@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
 
+from scalargrad.forks import compiling
 from scalargrad.objects import is_object
 
 
@@ -58,7 +59,8 @@ class Callee:
         ['x', 'x1']
         """
         if len(self._names) != count:
-            from inspect import signature  # slow to import, and needed for traced functions only
+            with compiling:  # else a child that is forked meanwhile waits for this thread's import for ever
+                from inspect import signature  # slow to import, and needed for traced functions only
 
             try:
                 parameters = list(signature(self.inner).parameters.values())

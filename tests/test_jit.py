@@ -866,6 +866,24 @@ def test_a_child_compiles_though_another_thread_was_compiling():
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+IMPORTS = """
+import sys
+from scalargrad import forks, jit
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        assert forks.compiling._is_owned(), f"{name} is imported where a fork does not wait for it"
+
+sys.meta_path.insert(0, Finder())
+print(jit(lambda x, k=2.0: x * k)(3.0))
+"""
+
+
+def test_what_a_first_call_imports_a_fork_waits_for():
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "6.0\n"), done.stderr
+
+
 def test_an_old_llvmlite_is_named(monkeypatch):
     import llvmlite
 
