@@ -64,17 +64,18 @@ enum {
 static const struct {
     const char *name;
     int arity, raises;
+    void (*curvatures)(double, const double *, double *, double *); /* and slopes: see derivatives.curvatures */
     double (*value)(const double *); /* of operations of more than two arguments, as is the next */
     void (*slopes)(double, const double *, double *);
 } rows[OPERATIONS] = {
-    {"", 0, 0, NULL, NULL},
-#define ROW(name, raises) {#name, 1, raises, NULL, NULL},
+    {"", 0, 0, NULL, NULL, NULL},
+#define ROW(name, raises) {#name, 1, raises, curvatures_of_##name, NULL, NULL},
     UNARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, raises) {#name, 2, raises, NULL, NULL},
+#define ROW(name, raises) {#name, 2, raises, curvatures_of_##name, NULL, NULL},
         BINARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, raises) {#name, arity_of_##name, raises, value_of_##name, slopes_of_##name},
+#define ROW(name, raises) {#name, arity_of_##name, raises, curvatures_of_##name, value_of_##name, slopes_of_##name},
             MANY_ROWS(ROW)
 #undef ROW
 };
@@ -753,7 +754,7 @@ INLINE int get_mode(Mode *mode)
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
 /* Functions of op.py, node.py, micrograd.py, traced.py and derivatives.py: see `wanted`, below. */
-static PyObject *linearize, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere;
+static PyObject *linearize, *known_rule, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere, *curvatures;
 static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *note_gradient, *backward_as_graph;
 static PyObject *Op; /* op.Op */
 
@@ -1949,6 +1950,468 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
 
 static PyObject *order_of_one(PyObject *self, PyObject *Py_UNUSED(none)) { return topological_order(NULL, &self, 1); }
 
+/* A tape: what some results depend on some leaves through, as tape.py says it. The places of the leaves come first. */
+
+typedef struct {
+    Py_ssize_t parent; /* its place */
+    double slope;
+} Edge;
+
+typedef struct {
+    Py_ssize_t parent, other; /* their places */
+    double bend;              /* the second derivative */
+} Bend;
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t leaves, nodes, results;
+    Py_ssize_t *result;            /* places, -1 where a result does not depend on a leaf */
+    Py_ssize_t *edge_at, *bend_at; /* where the edges and the bends of each node begin, and the last end */
+    Edge *edges;
+    Bend *bends;
+} Tape;
+
+static void tape_dealloc(PyObject *self)
+{
+    Tape *tape = (Tape *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_RawFree(tape->result);
+    PyMem_RawFree(tape->edge_at);
+    PyMem_RawFree(tape->edges);
+    PyMem_RawFree(tape->bend_at);
+    PyMem_RawFree(tape->bends);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* While a tape is made, the gradient of a node is its place and 1, so that a node on no way from a leaf has 0. The order has
+   kept the gradients. Return the node that is in the way, where one has no local gradients. */
+static Node *find_edges(Tape *tape, Order *order, PyObject *const *leaves, PyObject *const *results, Node **nodes, int *positions)
+{
+    Py_ssize_t edges = 0, place = tape->leaves;
+    Node *unknown = NULL;
+    for (Py_ssize_t i = 0; i < order->count; i++) {
+        if (i + AHEAD < order->count)
+            FETCH(&order->entries[i + AHEAD].node->grad);
+        order->entries[i].node->flags &= (uint8_t)~MARKED;
+        order->entries[i].node->grad = 0.0;
+    }
+    for (Py_ssize_t i = 0; i < tape->leaves; i++)
+        ((Node *)leaves[i])->grad = (double)(i + 1);
+    for (Py_ssize_t i = 0; i < order->count && !unknown; i++) {
+        Node *node = order->entries[i].node;
+        Py_ssize_t before = edges, parents = count_parents(node);
+        if (parents == 0 || node->kind == CONSTANT || node->grad != 0.0)
+            continue;
+        for (Py_ssize_t k = 0; k < parents; k++) {
+            double parent = parent_at(node, k)->grad;
+            if (parent == 0.0)
+                continue;
+            if (positions)
+                positions[edges] = (int)k;
+            tape->edges[edges++] = (Edge){(Py_ssize_t)parent - 1, *partial_at(node, k)};
+        }
+        if (edges == before)
+            continue;
+        if (node->flags & BY_HAND || !(node->flags & DIFFERENTIABLE))
+            unknown = node;
+        if (nodes)
+            nodes[tape->nodes] = node;
+        tape->edge_at[tape->nodes++] = before;
+        node->grad = (double)++place;
+    }
+    tape->edge_at[tape->nodes] = edges;
+    for (Py_ssize_t i = 0; i < tape->results; i++)
+        tape->result[i] = (Py_ssize_t)((Node *)results[i])->grad - 1;
+    for (Py_ssize_t i = 0; i < order->count; i++)
+        order->entries[i].node->grad = order->entries[i].grad;
+    return unknown;
+}
+
+/* The second derivatives of an operation, and 1; 0 where Python is to say them, or why they cannot be had. */
+static int known_bends(Node *node, double *bends)
+{
+    double in[MOST_ARGUMENTS], slopes[MOST_ARGUMENTS];
+    Py_ssize_t count = count_parents(node);
+    if (rows[node->operation].curvatures == NULL || rows[node->operation].arity != count)
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        in[i] = parent_at(node, i)->data;
+    rows[node->operation].curvatures(node->data, in, slopes, bends);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        double slope = *partial_at(node, i);
+        if (slope != slopes[i] && !(isnan(slope) && isnan(slopes[i])) && parent_at(node, i)->kind != CONSTANT)
+            return 0;
+    }
+    return 1;
+}
+
+static int find_bends(Tape *tape, Node *const *nodes, const int *positions)
+{
+    Py_ssize_t count = 0, room = 0;
+    for (Py_ssize_t n = 0; n < tape->nodes; n++) {
+        double few[MOST_ARGUMENTS * (MOST_ARGUMENTS + 1) / 2];
+        PyObject *answer = NULL;
+        tape->bend_at[n] = count;
+        if (!known_bends(nodes[n], few) && (answer = PyObject_CallOneArg(curvatures, (PyObject *)nodes[n])) == NULL)
+            return -1;
+        for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+            for (Py_ssize_t f = tape->edge_at[n]; f <= e; f++) {
+                Py_ssize_t pair = (Py_ssize_t)positions[e] * (positions[e] + 1) / 2 + positions[f];
+                double bend = answer ? PyFloat_AsDouble(PyTuple_GET_ITEM(answer, pair)) : few[pair];
+                if (bend == 0.0)
+                    continue;
+                if (room - count < 2 && grow((void **)&tape->bends, &room, 2, sizeof *tape->bends) < 0) {
+                    Py_XDECREF(answer);
+                    return -1;
+                }
+                tape->bends[count++] = (Bend){tape->edges[f].parent, tape->edges[e].parent, bend};
+                if (e != f)
+                    tape->bends[count++] = (Bend){tape->edges[e].parent, tape->edges[f].parent, bend};
+            }
+        Py_XDECREF(answer);
+    }
+    tape->bend_at[tape->nodes] = count;
+    return 0;
+}
+
+static int read_tape(Tape *tape, PyObject *const *leaves, PyObject *const *results, int second)
+{
+    Order order = {NULL, 0, 0, 0};
+    Py_ssize_t edges = 0, roots = tape->leaves + tape->results;
+    PyObject **both = PyMem_RawMalloc((size_t)(roots + 1) * sizeof *both);
+    if (both == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memcpy(both, leaves, (size_t)tape->leaves * sizeof *both);
+    memcpy(both + tape->leaves, results, (size_t)tape->results * sizeof *both);
+    int failed = order_of(both, roots, &order, 0);
+    PyMem_RawFree(both);
+    if (failed)
+        return -1;
+    for (Py_ssize_t i = 0; i < order.count; i++)
+        edges += count_parents(order.entries[i].node);
+    size_t count = (size_t)order.count + 1;
+    Node **nodes = second ? PyMem_RawMalloc(count * sizeof *nodes) : NULL, *unknown = NULL;
+    int *positions = second ? PyMem_RawMalloc((size_t)(edges + 1) * sizeof *positions) : NULL;
+    tape->result = PyMem_RawMalloc((size_t)(tape->results + 1) * sizeof *tape->result);
+    tape->edge_at = PyMem_RawMalloc(count * sizeof *tape->edge_at);
+    tape->bend_at = second ? PyMem_RawMalloc(count * sizeof *tape->bend_at) : NULL;
+    tape->edges = PyMem_RawMalloc((size_t)(edges + 1) * sizeof *tape->edges);
+    if (!tape->result || !tape->edge_at || !tape->edges || (second && !(nodes && positions && tape->bend_at))) {
+        unmark(&order, order.count);
+        PyErr_NoMemory();
+        failed = -1;
+    }
+    if (!failed && (unknown = find_edges(tape, &order, leaves, results, nodes, positions))) {
+        PyObject *rule = PyObject_CallOneArg(known_rule, (PyObject *)unknown);
+        if (rule)
+            PyErr_Format(PyExc_TypeError, "%R has no local gradients", unknown);
+        Py_XDECREF(rule);
+        failed = -1;
+    }
+    if (!failed && second) {
+        start_walk(); /* a partial derivative of the user's may do anything */
+        failed = find_bends(tape, nodes, positions);
+        end_walk();
+    }
+    PyMem_RawFree(nodes);
+    PyMem_RawFree(positions);
+    PyMem_RawFree(order.entries);
+    return failed;
+}
+
+static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"leaves", "results", "second", NULL};
+    PyObject *leaves, *results;
+    int second = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|p:Tape", names, &leaves, &results, &second))
+        return NULL;
+    leaves = PySequence_Fast(leaves, "leaves must be Values");
+    results = leaves ? PySequence_Fast(results, "results must be Values") : NULL;
+    Tape *tape = results ? PyObject_New(Tape, type) : NULL;
+    if (tape) {
+        memset((char *)tape + sizeof(PyObject), 0, sizeof *tape - sizeof(PyObject));
+        tape->leaves = PySequence_Fast_GET_SIZE(leaves);
+        tape->results = PySequence_Fast_GET_SIZE(results);
+        PyObject **given[] = {PySequence_Fast_ITEMS(leaves), PySequence_Fast_ITEMS(results)};
+        int failed = 0;
+        for (Py_ssize_t i = 0; i < tape->leaves + tape->results && !failed; i++) {
+            PyObject *value = i < tape->leaves ? given[0][i] : given[1][i - tape->leaves];
+            if ((failed = !Node_Check(value)))
+                PyErr_Format(PyExc_TypeError, "Tape() needs Values, got %R", value);
+        }
+        if (failed || read_tape(tape, given[0], given[1], second) < 0)
+            Py_CLEAR(tape);
+    }
+    Py_XDECREF(leaves);
+    Py_XDECREF(results);
+    return (PyObject *)tape;
+}
+
+/* Numbers for all places of a tape. What none has come to is left out, as 0 * inf is no number. */
+typedef struct {
+    double *at;
+    char *reached;
+} Numbers;
+
+static Numbers no_numbers(Tape *tape)
+{
+    size_t count = (size_t)(tape->leaves + tape->nodes) + 1;
+    Numbers numbers = {PyMem_RawCalloc(count, sizeof(double) + 1), NULL};
+    if (numbers.at == NULL)
+        PyErr_NoMemory();
+    else
+        numbers.reached = (char *)(numbers.at + count);
+    return numbers;
+}
+
+static void clear(Tape *tape, Numbers numbers)
+{
+    memset(numbers.at, 0, (size_t)(tape->leaves + tape->nodes + 1) * (sizeof(double) + 1));
+}
+
+INLINE void add_to(Numbers numbers, Py_ssize_t place, double x)
+{
+    numbers.at[place] += x;
+    numbers.reached[place] = 1;
+}
+
+static void sweep_back(Tape *tape, Numbers adjoints)
+{
+    for (Py_ssize_t n = tape->nodes - 1; n >= 0; n--)
+        if (adjoints.reached[tape->leaves + n])
+            for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+                add_to(adjoints, tape->edges[e].parent, tape->edges[e].slope * adjoints.at[tape->leaves + n]);
+}
+
+static void sweep_forward(Tape *tape, Numbers tangents)
+{
+    for (Py_ssize_t n = 0; n < tape->nodes; n++)
+        for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+            if (tangents.reached[tape->edges[e].parent])
+                add_to(tangents, tape->leaves + n, tape->edges[e].slope * tangents.at[tape->edges[e].parent]);
+}
+
+/* How the adjoints change along the tangents. */
+static void sweep_back_along(Tape *tape, Numbers tangents, Numbers adjoints, Numbers changes)
+{
+    for (Py_ssize_t n = tape->nodes - 1; n >= 0; n--) {
+        Py_ssize_t place = tape->leaves + n;
+        if (changes.reached[place])
+            for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+                add_to(changes, tape->edges[e].parent, tape->edges[e].slope * changes.at[place]);
+        if (adjoints.reached[place])
+            for (Py_ssize_t b = tape->bend_at[n]; b < tape->bend_at[n + 1]; b++)
+                if (tangents.reached[tape->bends[b].other])
+                    add_to(changes, tape->bends[b].parent,
+                           tape->bends[b].bend * tangents.at[tape->bends[b].other] * adjoints.at[place]);
+    }
+}
+
+static int seed(Tape *tape, Numbers numbers, PyObject *given, int back, const char *name)
+{
+    PyObject *seeds = PySequence_Fast(given, "expected numbers in a sequence");
+    Py_ssize_t count = back ? tape->results : tape->leaves;
+    int failed = seeds == NULL;
+    if (!failed && (failed = PySequence_Fast_GET_SIZE(seeds) != count))
+        PyErr_Format(PyExc_ValueError, "expected %zd %ss, got %zd", count, name, PySequence_Fast_GET_SIZE(seeds));
+    for (Py_ssize_t i = 0; i < count && !failed; i++) {
+        double x;
+        Py_ssize_t place = back ? tape->result[i] : i;
+        failed = number(PySequence_Fast_GET_ITEM(seeds, i), name, "", &x) < 0;
+        if (!failed && place >= 0 && x != 0)
+            add_to(numbers, place, x);
+    }
+    Py_XDECREF(seeds);
+    return failed ? -1 : 0;
+}
+
+static PyObject *list_of(const double *numbers, Py_ssize_t count, const Py_ssize_t *places)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list && i < count; i++) {
+        PyObject *x = PyFloat_FromDouble(places == NULL ? numbers[i] : places[i] < 0 ? 0.0 : numbers[places[i]]);
+        if (x)
+            PyList_SET_ITEM(list, i, x);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *tape_vjp(PyObject *self, PyObject *cotangents)
+{
+    Tape *tape = (Tape *)self;
+    Numbers adjoints = no_numbers(tape);
+    PyObject *found = NULL;
+    if (adjoints.at && seed(tape, adjoints, cotangents, 1, "cotangent") == 0) {
+        sweep_back(tape, adjoints);
+        found = list_of(adjoints.at, tape->leaves, NULL);
+    }
+    PyMem_RawFree(adjoints.at);
+    return found;
+}
+
+static PyObject *tape_jvp(PyObject *self, PyObject *given)
+{
+    Tape *tape = (Tape *)self;
+    Numbers tangents = no_numbers(tape);
+    PyObject *found = NULL;
+    if (tangents.at && seed(tape, tangents, given, 0, "tangent") == 0) {
+        sweep_forward(tape, tangents);
+        found = list_of(tangents.at, tape->results, tape->result);
+    }
+    PyMem_RawFree(tangents.at);
+    return found;
+}
+
+static PyObject *rows_of(Py_ssize_t count) /* empty */
+{
+    PyObject *rows = PyList_New(count);
+    for (Py_ssize_t i = 0; rows && i < count; i++) {
+        PyObject *row = PyList_New(0);
+        if (row)
+            PyList_SET_ITEM(rows, i, row);
+        else
+            Py_CLEAR(rows);
+    }
+    return rows;
+}
+
+static PyObject *tape_jacobian(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"forward", NULL};
+    Tape *tape = (Tape *)self;
+    int forward = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:jacobian", names, &forward))
+        return NULL;
+    Numbers numbers = no_numbers(tape);
+    PyObject *rows = numbers.at ? (forward ? rows_of(tape->results) : PyList_New(tape->results)) : NULL;
+    for (Py_ssize_t i = 0; rows && i < (forward ? tape->leaves : tape->results); i++) {
+        Py_ssize_t place = forward ? i : tape->result[i];
+        PyObject *row = NULL;
+        if (i)
+            clear(tape, numbers);
+        if (place >= 0)
+            add_to(numbers, place, 1.0);
+        if (!forward) {
+            sweep_back(tape, numbers);
+            if ((row = list_of(numbers.at, tape->leaves, NULL)))
+                PyList_SET_ITEM(rows, i, row);
+            else
+                Py_CLEAR(rows);
+            continue;
+        }
+        sweep_forward(tape, numbers);
+        if ((row = list_of(numbers.at, tape->results, tape->result)) == NULL)
+            Py_CLEAR(rows);
+        for (Py_ssize_t k = 0; rows && k < tape->results; k++)
+            if (PyList_Append(PyList_GET_ITEM(rows, k), PyList_GET_ITEM(row, k)) < 0)
+                Py_CLEAR(rows);
+        Py_XDECREF(row);
+    }
+    PyMem_RawFree(numbers.at);
+    return rows;
+}
+
+/* The derivatives of the only result's gradient along tangents: those given, or those of each leaf in turn, to a row each. */
+static int second_derivatives(Tape *tape, PyObject *given, double *rows)
+{
+    Numbers tangents = {NULL, NULL}, adjoints = {NULL, NULL}, changes = {NULL, NULL};
+    int failed = 0;
+    if (tape->results != 1 || tape->bend_at == NULL) {
+        PyErr_SetString(PyExc_ValueError, "second derivatives are those of one result, of a Tape made with second=True");
+        return -1;
+    }
+    tangents = no_numbers(tape);
+    adjoints = tangents.at ? no_numbers(tape) : tangents;
+    changes = adjoints.at ? no_numbers(tape) : adjoints;
+    failed = changes.at == NULL || (given && seed(tape, tangents, given, 0, "tangent") < 0);
+    if (!failed && tape->result[0] >= 0) {
+        add_to(adjoints, tape->result[0], 1.0);
+        sweep_back(tape, adjoints);
+    }
+    for (Py_ssize_t i = 0; i < (given ? 1 : tape->leaves) && !failed; i++) {
+        if (i) {
+            clear(tape, tangents);
+            clear(tape, changes);
+        }
+        if (!given)
+            add_to(tangents, i, 1.0);
+        sweep_forward(tape, tangents);
+        sweep_back_along(tape, tangents, adjoints, changes);
+        memcpy(rows + i * tape->leaves, changes.at, (size_t)tape->leaves * sizeof *rows);
+    }
+    PyMem_RawFree(tangents.at);
+    PyMem_RawFree(adjoints.at);
+    PyMem_RawFree(changes.at);
+    return failed ? -1 : 0;
+}
+
+static PyObject *tape_hvp(PyObject *self, PyObject *tangents)
+{
+    Tape *tape = (Tape *)self;
+    double *row = PyMem_RawMalloc((size_t)(tape->leaves + 1) * sizeof *row);
+    PyObject *found = NULL;
+    if (row == NULL)
+        PyErr_NoMemory();
+    else if (second_derivatives(tape, tangents, row) == 0)
+        found = list_of(row, tape->leaves, NULL);
+    PyMem_RawFree(row);
+    return found;
+}
+
+static PyObject *tape_hessian(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Tape *tape = (Tape *)self;
+    Py_ssize_t n = tape->leaves;
+    double *matrix = PyMem_RawMalloc((size_t)(n * n + 1) * sizeof *matrix);
+    PyObject *rows = NULL;
+    if (matrix == NULL)
+        PyErr_NoMemory();
+    else if (second_derivatives(tape, NULL, matrix) == 0)
+        rows = PyList_New(n);
+    for (Py_ssize_t i = 0; rows && i < n; i++) {
+        for (Py_ssize_t j = i + 1; j < n; j++) /* exactly symmetric */
+            matrix[i * n + j] = matrix[j * n + i];
+        PyObject *row = list_of(matrix + i * n, n, NULL);
+        if (row)
+            PyList_SET_ITEM(rows, i, row);
+        else
+            Py_CLEAR(rows);
+    }
+    PyMem_RawFree(matrix);
+    return rows;
+}
+
+static PyMethodDef tape_methods[] = {
+    {"vjp", tape_vjp, METH_O, "Return for each leaf the derivative of the sum of the results, each times its cotangent."},
+    {"jvp", tape_jvp, METH_O, "Return for each result its derivative along the tangents of the leaves."},
+    {"jacobian", (PyCFunction)(void (*)(void))tape_jacobian, METH_VARARGS | METH_KEYWORDS,
+     "Return the derivatives of all results, a row for each."},
+    {"hvp", tape_hvp, METH_O, "Return the derivative of the only result's gradient along the tangents of the leaves."},
+    {"hessian", tape_hessian, METH_NOARGS, "Return the second derivatives of the only result, exactly symmetric."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot tape_slots[] = {
+    {Py_tp_doc, "Tape(leaves, results, second=False)\n--\n\nWhat some results depend on some leaves through: see tape.py."},
+    {Py_tp_dealloc, tape_dealloc},
+    {Py_tp_new, tape_new},
+    {Py_tp_methods, tape_methods},
+    {0, NULL},
+};
+
+static PyType_Spec tape_spec = {
+    .name = "scalargrad._engine.Tape",
+    .basicsize = sizeof(Tape),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = tape_slots,
+};
+
 /* Attributes. An attribute or a closure can lead to nodes that were built on its own: a cycle, which the collector finds
    only if it sees every node on the way. So what comes to hold references is tracked, as is what is built on it from
    then on, and what led up to the nodes that it holds. */
@@ -2431,6 +2894,14 @@ static int watch_forks(void)
     return done ? 0 : -1;
 }
 
+static int start_tape(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&tape_spec);
+    int failed = type == NULL || PyModule_AddObjectRef(module, "Tape", type) < 0;
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
+
 static int start_type(PyObject *base)
 {
     PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
@@ -2461,6 +2932,7 @@ static int execute(PyObject *module)
         {&by_hand, "scalargrad.micrograd", "by_hand"},
         {&base, "scalargrad.node", "Node"},
         {&linearize, "scalargrad.node", "linearize"},
+        {&known_rule, "scalargrad.node", "known_rule"},
         {&is_unrecorded, "scalargrad.node", "is_unrecorded"},
         {&check_result, "scalargrad.anomaly", "check_result"},
         {&check_gradients, "scalargrad.anomaly", "check_gradients"},
@@ -2471,6 +2943,7 @@ static int execute(PyObject *module)
         {&refuse_truth, "scalargrad.traced", "refuse_truth"},
         {&note_gradient, "scalargrad.traced", "note_gradient"},
         {&backward_as_graph, "scalargrad.derivatives", "backward_as_graph"},
+        {&curvatures, "scalargrad.derivatives", "curvatures"},
     };
     if (PyInterpreterState_Get() != PyInterpreterState_Main() || Value) {
         PyErr_SetString(PyExc_ImportError, "scalargrad._engine works in the main interpreter only, and loads once");
@@ -2490,7 +2963,8 @@ static int execute(PyObject *module)
     scope_name = PyUnicode_InternFromString("scope");
     failed = failed || one == NULL || watch_mode(changed) < 0 || start_scopes() < 0 || start_table(table) < 0 ||
              start_names(roles, role_names, OTHER_ROLE) < 0 || start_names(kinds, kind_names, KINDS) < 0 ||
-             start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0;
+             start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0 ||
+             start_tape(module) < 0;
     Py_XDECREF(base);
     Py_XDECREF(changed);
     Py_XDECREF(table);

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
+from scalargrad.derivatives import curvature
 from scalargrad.op import Op, Operand
 
 NAMES = "xyzuvw"  # of an operation's arguments
@@ -95,7 +96,7 @@ def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
 
 
 def table() -> str:
-    """Return the header of _engine.c: each operation's value and partial derivatives, and lists of all of them.
+    """Return the header of _engine.c: each operation's value and its derivatives, and lists of all of them.
 
     >>> "ROW(exp, MAY_RAISE)" in table()
     True
@@ -117,6 +118,7 @@ def table() -> str:
         for name, partial in zip(arguments, op.partials, strict=True):
             head = f"static inline double slope_{op.name}_{name}(double out, {parameters})"
             defined.append(definition(head, partial, arguments, out=True))
+        defined.append(curvatures(op, arguments))
         arity = ARITIES[min(len(arguments), 3) - 1]
         if arity == "MANY":
             defined.append(on_arrays(op.name, arguments))
@@ -128,6 +130,25 @@ def table() -> str:
     macros = [f"#define {name}({name.split('_')[1][:-1]}) " + " ".join(rows) for name, rows in lists.items()]
     return "\n".join(
         ["/* Written from ops.py by generate.py. */", "", "".join(declared), *defined, "\n\n".join(macros), ""]
+    )
+
+
+def curvatures(op: Op, arguments: str) -> str:
+    """Write the function of an operation's first and second partial derivatives, for numbers that stand in an array."""
+    count = len(arguments)
+    pairs = [(i, j) for j in range(count) for i in range(j + 1)]
+    out, named = Written("out"), [Written(name) for name in arguments]
+    function, known, lines = Function(), {}, []  # type: tuple[Function, dict[Any, str], list[str]]
+    for k, (i, j) in enumerate(pairs):
+        made = curvature(op, i, j, out, named)
+        result = function.write(made.parts if isinstance(made, Written) else float(made), known, lines)
+        lines.append(f"    bends[{k}] = {result};\n")
+    text = "".join(lines)
+    declared = [f"{x} = in[{i}]" for i, x in enumerate(arguments)]
+    slopes = [f"    slopes[{i}] = slope_{op.name}_{x}(out, {', '.join(arguments)});\n" for i, x in enumerate(arguments)]
+    return (
+        f"static void curvatures_of_{op.name}(double out, const double *in, double *slopes, double *bends)\n"
+        f"{{\n    double {', '.join(declared)};\n{''.join(slopes)}{text}}}\n"
     )
 
 
