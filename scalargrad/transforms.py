@@ -1,25 +1,26 @@
 """Functions into their derivatives, with JAX's names and meaning, nestable to any order.
 
-A transform calls the function on fresh Values and walks the graph that this recorded, applying the records' partial
-derivatives to Values: the derivative is a graph too, so it can be differentiated again, or compiled. Numbers in give
-numbers out; where a Value comes in, as in a derivative of a derivative, Values come out.
+A transform calls the function on fresh Values, and runs along the tape of local gradients that this recorded: numbers in
+give numbers out. Where a Value comes in, as in a derivative of a derivative, Values come out: the records' partial
+derivatives are applied to Values then, so that the derivative is a graph, too, to be differentiated again, or compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from copy import copy
 from functools import partial
 from operator import index
 from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
 from scalargrad.derivatives import cotangents, local_slope, product
-from scalargrad.modes import Block, ieee
+from scalargrad.modes import Block, current, ieee
 from scalargrad.node import again
 from scalargrad.op import number
-from scalargrad.traced import is_traced, under_way
-from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
+from scalargrad.tape import Tape
+from scalargrad.traced import is_traced, traces, under_way
+from scalargrad.tree import LONE, Structure, flatten, flatten_arguments, flatten_floats, numbers_in
 from scalargrad.value import Value, topological_order
 
 Function = Callable[..., Any]
@@ -27,26 +28,31 @@ P = ParamSpec("P")  # the arguments of a function: its derivative takes the same
 R = TypeVar("R")
 
 # The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
-_active: set[Value] = set()
+_active: dict[int, Sequence[Value]] = {}
 # Whether a transform is under way in this thread or task.
 _here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)
 
 
-@contextmanager
-def active(leaves: Sequence[Value]) -> Iterator[None]:
+class active:
     """Let results that depend on these leaves stay Values, while a function of them is evaluated.
 
     >>> with active([Value(2.0)]):
     ...     grad(lambda x: x * x)(3.0)
     6.0
     """
-    _active.update(leaves)
-    token = _here.set(True)
-    try:
-        yield
-    finally:
-        _here.reset(token)
-        _active.difference_update(leaves)
+
+    __slots__ = ("leaves", "token")
+
+    def __init__(self, leaves: Sequence[Value]) -> None:
+        self.leaves = leaves
+
+    def __enter__(self) -> None:
+        _active[id(self)] = self.leaves
+        self.token = _here.set(True)
+
+    def __exit__(self, *raised: object) -> None:
+        _here.reset(self.token)
+        del _active[id(self)]
 
 
 def is_active(values: Iterable[Value]) -> bool:
@@ -55,102 +61,159 @@ def is_active(values: Iterable[Value]) -> bool:
     >>> is_active([Value(2.0)])
     False
     """
-    return bool(_active) and not _active.isdisjoint(topological_order(*values))
+    if not _active:
+        return False
+    leaves = {leaf for group in list(_active.values()) for leaf in group}
+    return not leaves.isdisjoint(topological_order(*values))
 
 
-class _Graph:
-    """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
+class _Recorded:
+    """A function recorded at some arguments: fresh leaves in place of their numbers, and what came of them.
 
-    picks   the positions of the arguments to differentiate with respect to
-    inputs  their structure (that of the one argument, where picks is a number)
-    leaves  the fresh leaves, in the order of the numbers
+    picks    the positions of the arguments to differentiate with respect to
+    numbers  theirs, some of which may be Values
+    inputs   their structure (that of the one argument, where picks is a number)
+    leaves   the fresh leaves, in the order of the numbers
+    results  what the function gave, and its structure in outputs
+    live     whether a Value that came in is part of a graph, and so are the results: then they come out as Values
     """
 
     def __init__(self, function: Function, arguments: Sequence[Any], picks: int | Sequence[int], keywords: Any) -> None:
-        chosen = _chosen(picks, len(arguments))
-        numbers, self.inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
-        self.leaves = [_fresh(x) for x in numbers]
         fresh = list(arguments)
-        for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
-            fresh[pick] = argument
-        with active(self.leaves), Block(recording=True):
-            result = function(*fresh, **keywords)
-        numbers_out, self.outputs = flatten(result, "the function's result", "result")
-        self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
+        chosen = _chosen(picks, len(fresh))
+        simple = flatten_floats(fresh[chosen[0]]) if picks.__class__ is int else None
+        self.numbers, self.inputs = simple or flatten_arguments({pick: fresh[pick] for pick in chosen})
+        self.leaves = [_fresh(x) for x in self.numbers]
+        if simple:
+            fresh[chosen[0]] = self.inputs.unflatten(self.leaves)
+        else:
+            for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
+                fresh[pick] = argument
+        with active(self.leaves):
+            if current().recording:
+                result = function(*fresh, **keywords)
+            else:
+                result = Block(recording=True).run(function, *fresh, **keywords)
+        if isinstance(result, Value):
+            self.results, self.outputs = [result], LONE
+        else:
+            numbers, self.outputs = flatten(result, "the function's result", "result")
+            self.results = [_as_value(x) for x in numbers]
+        # The parameters of a Module stand for their numbers.
+        self.live = (simple is None and _are_live(self.numbers, self.inputs)) or is_active(self.results)
+        if simple is None and not isinstance(picks, Iterable):
+            self.inputs = self.inputs.first()
+
+    def by_graph(self) -> bool:
+        """Say whether derivatives are to be Values: they come out, or have their numbers looked at by detect_anomaly()."""
+        return self.live or bool(current().watch)
+
+    def derivatives(self, live: bool = False) -> Any:
+        """Return what knows the local gradients: a Tape, or a Graph where derivatives are to be Values."""
+        return _Graph(self) if live or self.by_graph() else Tape(self.leaves, self.results)
+
+    def only(self, function: Function) -> Value:
+        """Return the one number that the function gives."""
+        if len(self.results) != 1:
+            name = getattr(function, "__name__", repr(function))
+            raise TypeError(f"grad: {name} must give one number, got {len(self.results)}: see jacobian")
+        return self.results[0]
+
+    def gradient(self) -> _Recorded:
+        """Return the recorded gradient of the only result: as Values over the same leaves, to be differentiated again."""
+        made = copy(self)
+        made.results = [_as_value(x) for x in _Graph(self, ()).vjp([1.0])]
+        made.outputs = self.inputs
+        return made
+
+    def out(self, numbers: Sequence[Any], structure: Structure, live: bool = False) -> Any:
+        """Put derivatives into a structure: numbers, or Values where what came in was not all numbers."""
+        if live or self.live:
+            return structure.unflatten([_as_value(x) for x in numbers])
+        return structure.unflatten(map(_number, numbers))
+
+    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
+        """Put the derivatives of all results, a row for each, into both structures."""
+        if self.by_graph():
+            rows = [[_as_value(x) if self.live else _number(x) for x in row] for row in rows]
+        return self.outputs.jacobian(self.inputs, rows)
+
+    def value(self, derivatives: Any) -> Any:
+        """Return what the function gave."""
+        results = derivatives.images(self.results) if self.live else self.results
+        return self.out(results, self.outputs)
+
+
+class _Graph:
+    """The derivatives of a recorded function as Values with graphs of their own; its methods are those of a Tape.
+
+    numbers  what stands for the leaves there: those Values that came in
+    """
+
+    def __init__(self, recorded: _Recorded, numbers: Sequence[Any] | None = None) -> None:
+        self.leaves, self.results = recorded.leaves, recorded.results
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # the leaves, and what depends on them by a way that gradients take
         self.wanted.update(n for n in self.order if n.kind != "constant" and any(p in self.wanted for p in n.parents))
-        # A Value that comes in is part of a graph, and so are the results. A Module's parameters stand for their numbers.
-        self.live = _are_live(numbers, self.inputs) or is_active(self.results)
-        if not isinstance(picks, Iterable):
-            self.inputs = self.inputs.first()
-        self.image = self._image(numbers) if self.live else {}
+        self.image: dict[Value, Value] = {}
+        if recorded.live:
+            self._put_in(recorded.numbers if numbers is None else numbers)
 
-    def _image(self, numbers: Sequence[Any]) -> dict[Value, Value]:
+    def _put_in(self, numbers: Sequence[Any]) -> None:
         """Compute the graph again on the Values that came in: the fresh leaves kept them apart from all others."""
-        image = {leaf: x for leaf, x in zip(self.leaves, numbers, strict=True) if isinstance(x, Value)}
+        self.image.update((leaf, x) for leaf, x in zip(self.leaves, numbers, strict=False) if isinstance(x, Value))
         with ieee():
-            for node in self.order if image else ():
-                if any(parent in image for parent in node.parents):
-                    parents = [image.get(parent, parent) for parent in node.parents]
-                    image[node] = copied = again(node, parents)
+            for node in self.order if self.image else ():
+                if any(parent in self.image for parent in node.parents):
+                    parents = self.images(node.parents)
+                    self.image[node] = copied = again(node, parents)
                     copied.label, copied.scope = node.label, node.scope
                     copied.kind = node.kind
-        return image
 
-    def gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value] | None = None) -> list[Any]:
-        """Return the derivatives of seeded values with respect to the leaves."""
-        within = self.order
-        if len(seeds) == 1:  # one row of a Jacobian often depends on a few leaves only
-            within = topological_order(*seeds)
-        found = cotangents(within, seeds, self.wanted if wanted is None else wanted, self.image)
+    def images(self, values: Iterable[Value]) -> list[Value]:
+        """Return what stands for some values."""
+        return [self.image.get(value, value) for value in values]
+
+    def vjp(self, along: Sequence[Any]) -> list[Any]:
+        seeds: dict[Value, Any] = {}
+        for result, x in zip(self.results, along, strict=True):
+            if isinstance(x, Value) or x != 0:
+                seeds[result] = seeds[result] + x if result in seeds else x
+        return self._gradient(seeds, self.wanted)
+
+    def _gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value]) -> list[Any]:
+        # One row of a Jacobian often depends on a few leaves only.
+        within = topological_order(*seeds) if len(seeds) < len(self.results) else self.order
+        found = cotangents(within, seeds, wanted, self.image)
         return [found.get(leaf, 0.0) for leaf in self.leaves]
 
-    def tangents(self, seeds: Mapping[Value, Any]) -> list[Any]:
-        """Return the derivatives of the results along seeded leaves: the chain rule forward."""
-        found = dict(seeds)
+    def jvp(self, along: Sequence[Any]) -> list[Any]:
+        found = {leaf: x for leaf, x in zip(self.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
         with ieee():
             for node in self.order:
                 if node not in self.wanted:
                     continue
-                out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node.parents]
+                out, parents = self.image.get(node, node), self.images(node.parents)
                 for i, parent in enumerate(node.parents):
                     if parent in found:
                         share = product(local_slope(node, i, out, parents), found[parent])
                         found[node] = found[node] + share if node in found else share
         return [found.get(result, 0.0) for result in self.results]
 
-    def number(self, x: Any, live: bool = False) -> Any:
-        """Return a result as a number, or as a Value where what came in was not all numbers."""
-        if live or self.live:
-            return x if isinstance(x, Value) else _constant(x)
-        return x._data if isinstance(x, Value) else x
+    def jacobian(self, forward: bool) -> list[Any]:
+        if not forward:
+            return [self._gradient({result: 1.0}, self.wanted) for result in self.results]
+        columns = [self.jvp([float(leaf is other) for other in self.leaves]) for leaf in self.leaves]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
 
-    def out(self, numbers: Sequence[Any], structure: Structure, live: bool = False) -> Any:
-        return structure.unflatten([self.number(x, live) for x in numbers])
-
-    def value(self) -> Any:
-        return self.out([self.image.get(result, result) for result in self.results], self.outputs)
-
-    def jacobian(self, forward: bool) -> Any:
-        if forward:
-            columns = [self.tangents({leaf: 1.0}) for leaf in self.leaves]
-            rows: list[Any] = list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
-        else:
-            rows = [self.gradient({result: 1.0}) for result in self.results]
-        return self.matrix(rows)
-
-    def symmetric_jacobian(self) -> Any:
+    def symmetric_jacobian(self) -> list[Any]:
         """Return the Jacobian of a gradient: a row ends at the diagonal, and what is beyond stands in a later row."""
         nearest = {leaf: i for i, leaf in enumerate(self.leaves)}  # the first leaf that a value depends on
         for node in self.order:
             if node in self.wanted and (found := [nearest[parent] for parent in node.parents if parent in nearest]):
                 nearest[node] = min(found)
-        rows = [self.gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
-        return self.matrix([[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))])
-
-    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
-        return self.outputs.jacobian(self.inputs, [[self.number(x) for x in row] for row in rows])
+        rows = [self._gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
+        return [[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))]
 
 
 class _UpTo:
@@ -177,7 +240,9 @@ def _fresh(x: Any) -> Value:
     return leaf
 
 
-def _constant(x: Any) -> Value:
+def _as_value(x: Any) -> Value:
+    if isinstance(x, Value):
+        return x
     value = Value(x)
     value.kind = "constant"
     return value
@@ -200,13 +265,11 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 def _value_and_grad(
     function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
 ) -> tuple[Any, Any]:
-    graph = _Graph(function, arguments, argnums, keywords)
-    if len(graph.results) != 1:
-        name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"grad: {name} must give one number, got {len(graph.results)}: see jacobian")
-    (result,) = graph.results
-    gradient = graph.gradient({result: 1.0})
-    return graph.number(graph.image.get(result, result)), graph.out(gradient, graph.inputs)
+    recorded = _Recorded(function, arguments, argnums, keywords)
+    result = recorded.only(function)
+    derivatives = recorded.derivatives()
+    gradient = recorded.out(derivatives.vjp([1.0]), recorded.inputs)
+    return (derivatives.image.get(result, result) if recorded.live else result._data), gradient
 
 
 def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -257,8 +320,10 @@ def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Call
 def _jacobian(
     function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
 ) -> Any:
-    graph = _Graph(function, arguments, argnums, keywords)
-    return graph.jacobian(len(graph.leaves) < len(graph.results) if forward is None else forward)
+    recorded = _Recorded(function, arguments, argnums, keywords)
+    if forward is None:
+        forward = len(recorded.leaves) < len(recorded.results)
+    return recorded.matrix(recorded.derivatives().jacobian(forward))
 
 
 def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -271,7 +336,13 @@ def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Cal
 
 
 def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _Graph(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
+    recorded = _Recorded(function, arguments, argnums, keywords)
+    recorded.only(function)
+    if recorded.by_graph():
+        recorded = recorded.gradient()
+        return recorded.matrix(_Graph(recorded).symmetric_jacobian())
+    recorded.outputs = recorded.inputs
+    return recorded.matrix(Tape(recorded.leaves, recorded.results, second=True).hessian())
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -282,11 +353,10 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
-    graph = _Graph(function, primals, range(len(primals)), {})
-    along, live = _paired(tuple(tangents), graph.inputs, "tangents")
-    seeds = {leaf: x for leaf, x in zip(graph.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
-    graph.live = graph.live or live
-    return graph.value(), graph.out(graph.tangents(seeds), graph.outputs)
+    recorded = _Recorded(function, primals, range(len(primals)), {})
+    along, live = _paired(tuple(tangents), recorded.inputs, "tangents")
+    derivatives = recorded.derivatives(live)
+    return recorded.value(derivatives), recorded.out(derivatives.jvp(along), recorded.outputs, live)
 
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -298,17 +368,16 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     A cotangent has the structure of the value; else ValueError is raised.
     """
-    graph = _Graph(function, primals, range(len(primals)), {})
+    recorded = _Recorded(function, primals, range(len(primals)), {})
+    derivatives = recorded.derivatives()
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
-        seeds: dict[Value, Any] = {}
-        along, live = _paired(cotangent, graph.outputs, "cotangent")
-        for result, x in zip(graph.results, along, strict=True):
-            seeds[result] = seeds[result] + x if result in seeds else x
-        pulled: tuple[Any, ...] = graph.out(graph.gradient(seeds), graph.inputs, live)
+        along, live = _paired(cotangent, recorded.outputs, "cotangent")
+        known = recorded.derivatives(live) if live else derivatives
+        pulled: tuple[Any, ...] = recorded.out(known.vjp(along), recorded.inputs, live)
         return pulled
 
-    return graph.value(), pull_back
+    return recorded.value(derivatives), pull_back
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -319,14 +388,26 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     It is the derivative of the gradient along the tangents, and takes a small multiple of the gradient's time.
     """
-    return jvp(grad(function), primals, tangents)[1]
+    recorded = _Recorded(function, primals, range(len(primals)), {})
+    recorded.only(function)
+    along, live = _paired(tuple(tangents), recorded.inputs, "tangents")
+    if live or recorded.by_graph():
+        found = _Graph(recorded.gradient()).jvp(along)
+    else:
+        found = Tape(recorded.leaves, recorded.results, second=True).hvp(along)
+    first: Any = recorded.out(found, recorded.inputs, live)[0]
+    return first
 
 
 def _paired(tree: Any, structure: Structure, name: str) -> tuple[list[Any], bool]:
     """Return the numbers of a tree in the order of a structure, and whether Values come out where they go in."""
     numbers = numbers_in(structure.units_of(tree, name))
     live = _are_live(numbers, structure)
-    return numbers if live else [x._data if isinstance(x, Value) else x for x in numbers], live
+    return numbers if live else list(map(_number, numbers)), live
+
+
+def _number(x: Any) -> Any:
+    return x._data if isinstance(x, Value) else x
 
 
 def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:

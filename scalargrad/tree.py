@@ -59,6 +59,8 @@ class Structure(NamedTuple):
     def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:
         """Put numbers in: those of an array become an array, of floats or, where Values are among them, of objects."""
         rest = iter(numbers)
+        if self.skeleton.__class__ is int:
+            return _unit(rest, self.shapes[0])
         return self.rebuild([_unit(rest, shape) for shape in self.shapes], [self.fixed], reads)
 
     def rebuild(self, units: Sequence[Any], given: Sequence[Sequence[Fixed]] = (), reads: Reads | None = None) -> Any:
@@ -116,6 +118,22 @@ class Structure(NamedTuple):
             outer.append(inputs.rebuild(inner))
             done += count
         return self.rebuild(outer)
+
+
+LONE = Structure(0, (None,))  # a number alone
+
+
+def flatten_floats(thing: Any) -> tuple[list[float], Structure] | None:
+    """Return the numbers of what transforms are called with most, a float or an array of floats, and None of all else.
+
+    >>> flatten_floats(2.0)[0], flatten_floats([2.0])
+    ([2.0], None)
+    """
+    if thing.__class__ is float:
+        return [thing], LONE
+    if is_array(thing) and thing.__class__.__module__ == "numpy" and thing.dtype.char == "d":
+        return thing.ravel().tolist(), Structure(0, (thing.shape,))
+    return None
 
 
 def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tuple[list[Any], Structure]:
