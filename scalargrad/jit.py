@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
@@ -17,8 +18,7 @@ from scalargrad.callee import Callee
 from scalargrad.forks import compiling
 from scalargrad.interned import Interned
 from scalargrad.objects import is_array
-from scalargrad.traced import TracingError
-from scalargrad.transforms import _active, _here
+from scalargrad.traced import TracingError, transforming
 from scalargrad.tree import Structure, take_apart
 from scalargrad.value import Value
 
@@ -93,12 +93,12 @@ class Jitted(Interned, Generic[P, R]):
     def __call__(self, *arguments: P.args, **keywords: P.kwargs) -> R:
         given: tuple[Any, ...] = (*self._bound, *arguments) if self._bound else arguments
         result: Any
-        if not _active and not keywords:  # no transform is under way
+        if not transforming and not keywords:  # no transform is under way
             for call in self._quick:
                 result = call(*given)
                 if result is not NotImplemented:
                     return result
-        if not _here.get() and not _holds_values((given, keywords)):
+        if not _transforming_here() and not _holds_values((given, keywords)):
             result = self._call(given, keywords)
             if result is not NotImplemented:
                 return result
@@ -184,6 +184,11 @@ def _compiler() -> tuple[Callable[..., Trace | None], type[Compiled]]:
         from scalargrad.compiler.calls import Compiled
         from scalargrad.tracing import trace
     return trace, Compiled
+
+
+def _transforming_here() -> bool:
+    here = get_ident()
+    return any(thread == here for thread, _ in list(transforming))
 
 
 def _holds_values(thing: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
@@ -52,15 +52,40 @@ class Tracing:
 
 
 traces: list[Tracing] = []  # under way, in all threads
+# The thread of each transform that is under way, and its leaves: what depends on one of them is not a number yet.
+transforming: list[tuple[int, Sequence[Any]]] = []
 watchers: list[Callable[[], None]] = []  # called when `traces` becomes empty, or is so no longer
 
 
 def _after_fork() -> None:
-    traces[:] = [trace for trace in traces if trace.thread == get_ident()]  # the others' threads are not in the child
+    here = get_ident()  # the threads of the others are not in the child
+    traces[:] = [trace for trace in traces if trace.thread == here]
+    transforming[:] = [(thread, leaves) for thread, leaves in transforming if thread == here]
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+class active:
+    """Let results that depend on these leaves stay Values, while a function of them is evaluated.
+
+    >>> from scalargrad import Value, grad
+    >>> with active([Value(2.0)]):
+    ...     grad(lambda x: x * x)(3.0)
+    6.0
+    """
+
+    __slots__ = ("entry",)
+
+    def __init__(self, leaves: Sequence[Any]) -> None:
+        self.entry = get_ident(), leaves
+
+    def __enter__(self) -> None:
+        transforming.append(self.entry)
+
+    def __exit__(self, *raised: object) -> None:
+        transforming.remove(self.entry)
 
 
 @contextmanager

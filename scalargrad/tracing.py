@@ -21,8 +21,8 @@ from scalargrad.objects import is_array
 from scalargrad.op import number
 from scalargrad.reads import Reads
 from scalargrad.skeleton import Shape
-from scalargrad.traced import tracing
-from scalargrad.transforms import active, is_active
+from scalargrad.traced import active, tracing
+from scalargrad.transforms import is_active
 from scalargrad.tree import Structure, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 

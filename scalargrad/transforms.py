@@ -8,7 +8,6 @@ derivatives are applied to Values then, so that the derivative is a graph, too, 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from copy import copy
 from functools import partial
 from operator import index
@@ -19,40 +18,13 @@ from scalargrad.modes import Block, current, ieee
 from scalargrad.node import again
 from scalargrad.op import number
 from scalargrad.tape import Tape
-from scalargrad.traced import is_traced, traces, under_way
-from scalargrad.tree import LONE, Structure, flatten, flatten_arguments, flatten_floats, numbers_in
-from scalargrad.value import Value, topological_order
+from scalargrad.traced import active, is_traced, transforming, under_way
+from scalargrad.tree import Structure, array_of, flatten, flatten_arguments, floats_in, numbers_in
+from scalargrad.value import Value, engine_name, topological_order
 
 Function = Callable[..., Any]
 P = ParamSpec("P")  # the arguments of a function: its derivative takes the same
 R = TypeVar("R")
-
-# The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
-_active: dict[int, Sequence[Value]] = {}
-# Whether a transform is under way in this thread or task.
-_here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)
-
-
-class active:
-    """Let results that depend on these leaves stay Values, while a function of them is evaluated.
-
-    >>> with active([Value(2.0)]):
-    ...     grad(lambda x: x * x)(3.0)
-    6.0
-    """
-
-    __slots__ = ("leaves", "token")
-
-    def __init__(self, leaves: Sequence[Value]) -> None:
-        self.leaves = leaves
-
-    def __enter__(self) -> None:
-        _active[id(self)] = self.leaves
-        self.token = _here.set(True)
-
-    def __exit__(self, *raised: object) -> None:
-        _here.reset(self.token)
-        del _active[id(self)]
 
 
 def is_active(values: Iterable[Value]) -> bool:
@@ -61,87 +33,112 @@ def is_active(values: Iterable[Value]) -> bool:
     >>> is_active([Value(2.0)])
     False
     """
-    if not _active:
-        return False
-    leaves = {leaf for group in list(_active.values()) for leaf in group}
-    return not leaves.isdisjoint(topological_order(*values))
+    leaves = {leaf for _, group in list(transforming) for leaf in group}
+    return bool(leaves) and not leaves.isdisjoint(topological_order(*values))
 
 
-class _Recorded:
-    """A function recorded at some arguments: fresh leaves in place of their numbers, and what came of them.
+class Recorded:
+    """A function recorded at some arguments: on fresh leaves in place of their numbers; and its derivatives there.
 
-    picks    the positions of the arguments to differentiate with respect to
+    The twin in C does the same for numbers, arrays, and lists, tuples and dicts of them, and leaves all else to this.
+
+    picks    the position of the argument to differentiate with respect to, or several
     numbers  theirs, some of which may be Values
-    inputs   their structure (that of the one argument, where picks is a number)
+    inputs   their structure (that of the one argument, where picks is one)
     leaves   the fresh leaves, in the order of the numbers
     results  what the function gave, and its structure in outputs
     live     whether a Value that came in is part of a graph, and so are the results: then they come out as Values
     """
 
-    def __init__(self, function: Function, arguments: Sequence[Any], picks: int | Sequence[int], keywords: Any) -> None:
-        fresh = list(arguments)
-        chosen = _chosen(picks, len(fresh))
-        simple = flatten_floats(fresh[chosen[0]]) if picks.__class__ is int else None
-        self.numbers, self.inputs = simple or flatten_arguments({pick: fresh[pick] for pick in chosen})
-        self.leaves = [_fresh(x) for x in self.numbers]
-        if simple:
-            fresh[chosen[0]] = self.inputs.unflatten(self.leaves)
-        else:
-            for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
-                fresh[pick] = argument
-        with active(self.leaves):
-            if current().recording:
-                result = function(*fresh, **keywords)
-            else:
-                result = Block(recording=True).run(function, *fresh, **keywords)
-        if isinstance(result, Value):
-            self.results, self.outputs = [result], LONE
-        else:
-            numbers, self.outputs = flatten(result, "the function's result", "result")
-            self.results = [_as_value(x) for x in numbers]
-        # The parameters of a Module stand for their numbers.
-        self.live = (simple is None and _are_live(self.numbers, self.inputs)) or is_active(self.results)
-        if simple is None and not isinstance(picks, Iterable):
-            self.inputs = self.inputs.first()
+    array, floats = staticmethod(array_of), staticmethod(floats_in)  # for the twin
 
-    def by_graph(self) -> bool:
+    def __init__(self, function: Function, arguments: Sequence[Any], picks: Any, keywords: Any, *made: Any) -> None:
+        self.function = function
+        chosen = _chosen(picks, len(arguments))
+        self.numbers, inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
+        self.inputs = inputs if isinstance(picks, Iterable) else inputs.first()
+        self.leaves, result = made or self._call(arguments, chosen, inputs, keywords)
+        numbers, self.outputs = flatten(result, "the function's result", "result")
+        self.results = [_as_value(x) for x in numbers]
+        # The parameters of a Module stand for their numbers.
+        self.live = _are_live(self.numbers, inputs) or is_active(self.results)
+
+    def _call(
+        self, arguments: Sequence[Any], chosen: Sequence[int], inputs: Structure, keywords: Any
+    ) -> tuple[list[Value], Any]:
+        leaves, fresh = [_fresh(x) for x in self.numbers], list(arguments)
+        for pick, argument in zip(chosen, inputs.unflatten(leaves), strict=True):
+            fresh[pick] = argument
+        with active(leaves):
+            if current().recording:
+                return leaves, self.function(*fresh, **keywords)
+            return leaves, Block(recording=True).run(self.function, *fresh, **keywords)
+
+    def value(self) -> Any:
+        """Return what the function gave."""
+        return self._out(_Graph(self).images(self.results) if self.live else self.results, self.outputs)
+
+    def gradient(self) -> Any:
+        """Return the derivative of the only result."""
+        self._only()
+        return self._out(self._derivatives().vjp([1.0]), self.inputs)
+
+    def vjp(self, cotangent: Any) -> Any:
+        """Pull a cotangent, of the results' structure, back to the arguments."""
+        along, live = _paired(cotangent, self.outputs, "cotangent")
+        return self._out(self._derivatives(live).vjp(along), self.inputs, live)
+
+    def jvp(self, tangents: Any) -> Any:
+        """Return the derivative of the results along tangents, of the arguments' structure."""
+        along, live = _paired(tangents, self.inputs, "tangents")
+        return self._out(self._derivatives(live).jvp(along), self.outputs, live)
+
+    def jacobian(self, forward: bool | None = None) -> Any:
+        """Return all derivatives: forward, or backward, or the way that is shorter."""
+        forward = len(self.leaves) < len(self.results) if forward is None else forward
+        return self._matrix(self._derivatives().jacobian(forward), self.outputs)
+
+    def hvp(self, tangents: Any) -> Any:
+        """Return the derivative of the only result's gradient along tangents."""
+        self._only()
+        along, live = _paired(tangents, self.inputs, "tangents")
+        if live or self._by_graph():
+            return self._out(_Graph(self._differentiated()).jvp(along), self.inputs, live)
+        return self._out(Tape(self.leaves, self.results, second=True).hvp(along), self.inputs)
+
+    def hessian(self) -> Any:
+        """Return the second derivatives of the only result."""
+        self._only()
+        if self._by_graph():
+            rows = _Graph(self._differentiated()).symmetric_jacobian()
+        else:
+            rows = Tape(self.leaves, self.results, second=True).hessian()
+        return self._matrix(rows, self.inputs)
+
+    def _only(self) -> None:
+        if len(self.results) != 1:
+            name = getattr(self.function, "__name__", repr(self.function))
+            raise TypeError(f"grad: {name} must give one number, got {len(self.results)}: see jacobian")
+
+    def _by_graph(self) -> bool:
         """Say whether derivatives are to be Values: they come out, or have their numbers looked at by detect_anomaly()."""
         return self.live or bool(current().watch)
 
-    def derivatives(self, live: bool = False) -> Any:
-        """Return what knows the local gradients: a Tape, or a Graph where derivatives are to be Values."""
-        return _Graph(self) if live or self.by_graph() else Tape(self.leaves, self.results)
+    def _derivatives(self, live: bool = False) -> Any:
+        return _Graph(self) if live or self._by_graph() else Tape(self.leaves, self.results)
 
-    def only(self, function: Function) -> Value:
-        """Return the one number that the function gives."""
-        if len(self.results) != 1:
-            name = getattr(function, "__name__", repr(function))
-            raise TypeError(f"grad: {name} must give one number, got {len(self.results)}: see jacobian")
-        return self.results[0]
-
-    def gradient(self) -> _Recorded:
-        """Return the recorded gradient of the only result: as Values over the same leaves, to be differentiated again."""
+    def _differentiated(self) -> Recorded:
+        """Return the recorded gradient: Values over the same leaves, to be differentiated again."""
         made = copy(self)
         made.results = [_as_value(x) for x in _Graph(self, ()).vjp([1.0])]
-        made.outputs = self.inputs
         return made
 
-    def out(self, numbers: Sequence[Any], structure: Structure, live: bool = False) -> Any:
-        """Put derivatives into a structure: numbers, or Values where what came in was not all numbers."""
-        if live or self.live:
-            return structure.unflatten([_as_value(x) for x in numbers])
-        return structure.unflatten(map(_number, numbers))
+    def _out(self, numbers: Iterable[Any], structure: Structure, live: bool = False) -> Any:
+        return structure.unflatten(map(_as_value if live or self.live else _number, numbers))
 
-    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
-        """Put the derivatives of all results, a row for each, into both structures."""
-        if self.by_graph():
-            rows = [[_as_value(x) if self.live else _number(x) for x in row] for row in rows]
-        return self.outputs.jacobian(self.inputs, rows)
-
-    def value(self, derivatives: Any) -> Any:
-        """Return what the function gave."""
-        results = derivatives.images(self.results) if self.live else self.results
-        return self.out(results, self.outputs)
+    def _matrix(self, rows: Iterable[Iterable[Any]], outputs: Structure) -> Any:
+        kind = _as_value if self.live else _number
+        return outputs.jacobian(self.inputs, [list(map(kind, row)) for row in rows])
 
 
 class _Graph:
@@ -150,7 +147,7 @@ class _Graph:
     numbers  what stands for the leaves there: those Values that came in
     """
 
-    def __init__(self, recorded: _Recorded, numbers: Sequence[Any] | None = None) -> None:
+    def __init__(self, recorded: Recorded, numbers: Sequence[Any] | None = None) -> None:
         self.leaves, self.results = recorded.leaves, recorded.results
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # the leaves, and what depends on them by a way that gradients take
@@ -226,6 +223,21 @@ class _UpTo:
         return self.nearest.get(value, self.last + 1) <= self.last
 
 
+def record(
+    function: Function, arguments: Sequence[Any], picks: Any, keywords: Any, general: type[Recorded]
+) -> Recorded:
+    """Record a function at some arguments.
+
+    >>> record(lambda x: x * x, (3.0,), 0, {}, Recorded).gradient()
+    6.0
+    """
+    return general(function, arguments, picks, keywords)
+
+
+if engine_name == "native":
+    from scalargrad._engine import record
+
+
 def _fresh(x: Any) -> Value:
     if not isinstance(x, Value):
         leaf = Value(number(x, "argument"))
@@ -265,11 +277,8 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 def _value_and_grad(
     function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
 ) -> tuple[Any, Any]:
-    recorded = _Recorded(function, arguments, argnums, keywords)
-    result = recorded.only(function)
-    derivatives = recorded.derivatives()
-    gradient = recorded.out(derivatives.vjp([1.0]), recorded.inputs)
-    return (derivatives.image.get(result, result) if recorded.live else result._data), gradient
+    recorded = record(function, arguments, argnums, keywords, Recorded)
+    return recorded.value(), recorded.gradient()
 
 
 def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -283,7 +292,7 @@ def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callab
 
 
 def _grad(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _value_and_grad(function, argnums, *arguments, **keywords)[1]
+    return record(function, arguments, argnums, keywords, Recorded).gradient()
 
 
 def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -320,10 +329,7 @@ def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Call
 def _jacobian(
     function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
 ) -> Any:
-    recorded = _Recorded(function, arguments, argnums, keywords)
-    if forward is None:
-        forward = len(recorded.leaves) < len(recorded.results)
-    return recorded.matrix(recorded.derivatives().jacobian(forward))
+    return record(function, arguments, argnums, keywords, Recorded).jacobian(forward)
 
 
 def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -336,13 +342,7 @@ def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Cal
 
 
 def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    recorded = _Recorded(function, arguments, argnums, keywords)
-    recorded.only(function)
-    if recorded.by_graph():
-        recorded = recorded.gradient()
-        return recorded.matrix(_Graph(recorded).symmetric_jacobian())
-    recorded.outputs = recorded.inputs
-    return recorded.matrix(Tape(recorded.leaves, recorded.results, second=True).hessian())
+    return record(function, arguments, argnums, keywords, Recorded).hessian()
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -353,10 +353,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
-    recorded = _Recorded(function, primals, range(len(primals)), {})
-    along, live = _paired(tuple(tangents), recorded.inputs, "tangents")
-    derivatives = recorded.derivatives(live)
-    return recorded.value(derivatives), recorded.out(derivatives.jvp(along), recorded.outputs, live)
+    recorded = record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded)
+    along = recorded.jvp(tuple(tangents))
+    return recorded.value(), along
 
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -368,16 +367,13 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     A cotangent has the structure of the value; else ValueError is raised.
     """
-    recorded = _Recorded(function, primals, range(len(primals)), {})
-    derivatives = recorded.derivatives()
+    recorded = record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded)
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
-        along, live = _paired(cotangent, recorded.outputs, "cotangent")
-        known = recorded.derivatives(live) if live else derivatives
-        pulled: tuple[Any, ...] = recorded.out(known.vjp(along), recorded.inputs, live)
+        pulled: tuple[Any, ...] = recorded.vjp(cotangent)
         return pulled
 
-    return recorded.value(derivatives), pull_back
+    return recorded.value(), pull_back
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -388,15 +384,7 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     It is the derivative of the gradient along the tangents, and takes a small multiple of the gradient's time.
     """
-    recorded = _Recorded(function, primals, range(len(primals)), {})
-    recorded.only(function)
-    along, live = _paired(tuple(tangents), recorded.inputs, "tangents")
-    if live or recorded.by_graph():
-        found = _Graph(recorded.gradient()).jvp(along)
-    else:
-        found = Tape(recorded.leaves, recorded.results, second=True).hvp(along)
-    first: Any = recorded.out(found, recorded.inputs, live)[0]
-    return first
+    return record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded).hvp(tuple(tangents))[0]
 
 
 def _paired(tree: Any, structure: Structure, name: str) -> tuple[list[Any], bool]:
@@ -412,9 +400,11 @@ def _number(x: Any) -> Any:
 
 def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
     """Say whether there are Values of a graph among the numbers. The parameters of a Module stand for their numbers."""
-    if any(isinstance(x, Value) for x in structure.bare(numbers)):
-        return True
-    return any(isinstance(x, Value) and (under_way() or x in _active or is_traced(x)) for x in numbers)
+    values = [x for x in numbers if isinstance(x, Value)]
+    if not values:
+        return False
+    own = any(isinstance(x, Value) for x in structure.bare(numbers))
+    return own or under_way() is not None or any(map(is_traced, values)) or is_active(values)
 
 
 def _chosen(argnums: Any, count: int) -> list[int]:

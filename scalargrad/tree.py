@@ -120,22 +120,6 @@ class Structure(NamedTuple):
         return self.rebuild(outer)
 
 
-LONE = Structure(0, (None,))  # a number alone
-
-
-def flatten_floats(thing: Any) -> tuple[list[float], Structure] | None:
-    """Return the numbers of what transforms are called with most, a float or an array of floats, and None of all else.
-
-    >>> flatten_floats(2.0)[0], flatten_floats([2.0])
-    ([2.0], None)
-    """
-    if thing.__class__ is float:
-        return [thing], LONE
-    if is_array(thing) and thing.__class__.__module__ == "numpy" and thing.dtype.char == "d":
-        return thing.ravel().tolist(), Structure(0, (thing.shape,))
-    return None
-
-
 def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tuple[list[Any], Structure]:
     """Return the numbers and Values of a structure, and the structure.
 
@@ -313,11 +297,33 @@ def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
     entries = [next(numbers) for _ in range(prod(shape))]
     if not any(isinstance(x, Value) for x in entries):
         return np.array(entries, float).reshape(shape)
+    return array_of(entries, shape)
+
+
+def array_of(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Return an array of some Values, and numbers among them, in a shape.
+
+    >>> array_of([Value(1.0)], (1, 1))
+    Array([[Value(data=1.0, grad=0.0)]], dtype=object)
+    """
+    import numpy as np
+
     from scalargrad.arrays import as_array
 
-    array = np.empty(len(entries), object)
-    array[:] = entries
+    array = np.empty(len(values), object)
+    array[:] = values
     return as_array(array.reshape(shape))
+
+
+def floats_in(buffer: bytearray, shape: tuple[int, ...]) -> Any:
+    """Return the doubles that stand in a buffer as an array of a shape.
+
+    >>> floats_in(bytearray(8), (1,))
+    array([0.])
+    """
+    import numpy as np
+
+    return np.frombuffer(buffer, float).reshape(shape)
 
 
 def array(values: Any) -> Any:
