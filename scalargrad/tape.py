@@ -1,7 +1,7 @@
-"""A recorded function as a tape of numbers: the local gradients between some leaves and some results, in their order.
+"""The numbers along a recorded graph: from cotangents of its results to its leaves, from tangents of its leaves to its results.
 
-Transforms run along it, backward for cotangents, forward for tangents, both ways for second derivatives, and leave every
-`grad` as it is. Its twin in C takes the place of what stands here, as engine.py says.
+While a sweep is under way, `grad` holds a node's number, None where none has come to it; after it, each `grad` is as it
+was. The twin in C lays the local gradients out as a tape first, and takes the place of what stands here, as engine.py says.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from scalargrad.derivatives import curvatures
-from scalargrad.engine import engine_name, topological_order
+from scalargrad.engine import engine_name, sweep_back, topological_order
 from scalargrad.node import known_rule
 
 Numbers = Sequence[float]
-Found = list[float | None]  # a number for each place on the tape, None where none has come to
 
 
 class Tape:
-    """What some results depend on some leaves through, by way of variables.
+    """What some results depend on some leaves through.
 
     >>> from scalargrad import Value
     >>> x, y = Value(3.0), Value(4.0)
@@ -26,92 +25,120 @@ class Tape:
     >>> tape.jacobian(), tape.jvp([1.0, 0.0]), tape.vjp([0.0, 1.0])
     ([[4.0, 3.0], [1.0, 1.0]], [4.0, 1.0], [1.0, 1.0])
 
-    second  also keep the second derivatives of each operation, for `hvp` and `hessian`
+    second  also find the second derivatives of each operation, for `hvp` and `hessian`
 
     Raises TypeError at a Value that was made by hand, where its derivative is not known.
     """
 
     def __init__(self, leaves: Sequence[Any], results: Sequence[Any], second: bool = False) -> None:
-        places: dict[Any, int] = {leaf: place for place, leaf in enumerate(leaves)}
-        self.leaves, self.nodes = len(leaves), []
-        for node in topological_order(*results):
-            near = [places.get(parent) for parent in node._parents]
-            if not any(place is not None for place in near) or node.kind == "constant" or node in places:
-                continue
-            if node._partials.__class__ is not tuple:
+        self.leaves, self.results = leaves, results
+        self.order = topological_order(*results)
+        self.by_hand = {node for node in self.order if node._partials.__class__ is not tuple and node._parents}
+        if self.by_hand or second:
+            near = set(leaves)
+            near.update(node for node in self.order if any(parent in near for parent in node._parents))
+            for node in near & self.by_hand:
                 known_rule(node)  # raises
-            places[node] = len(leaves) + len(self.nodes)
-            edges = [(place, slope) for place, slope in zip(near, node._partials, strict=True) if place is not None]
-            self.nodes.append((places[node], edges, _bends(node, near) if second else []))
-        self.results = [places.get(result) for result in results]
+            self.bends = {node: _bends(node, near) for node in near.difference(leaves)} if second else {}
 
     def vjp(self, cotangents: Numbers) -> list[float]:
         """Return for each leaf the derivative of the sum of the results, each times its cotangent."""
-        return [x or 0.0 for x in self._backward(cotangents)[: self.leaves]]
+        seeds = [(result, x) for result, x in zip(self.results, cotangents, strict=True) if x != 0]
+        return self._pull(seeds, self.order if len(seeds) == len(self.results) else None)
+
+    def _pull(self, seeds: Sequence[tuple[Any, float]], order: Sequence[Any] | None = None) -> list[float]:
+        if order is None:
+            order = topological_order(*[result for result, _ in seeds])
+        before = _start(order, self.leaves, 0.0)
+        try:
+            for result, x in seeds:
+                result.grad += x
+            sweep_back([node for node in order if node not in self.by_hand] if self.by_hand else order)
+            return [leaf.grad for leaf in self.leaves]
+        finally:
+            _restore(before)
 
     def jvp(self, tangents: Numbers) -> list[float]:
         """Return for each result its derivative along the tangents of the leaves."""
-        found = self._forward(tangents)
-        return [0.0 if place is None else found[place] or 0.0 for place in self.results]
+        before = _start(self.order, self.leaves, None)
+        try:
+            self._sweep_forward(tangents)
+            return [result.grad or 0.0 for result in self.results]
+        finally:
+            _restore(before)
 
     def jacobian(self, forward: bool = False) -> list[list[float]]:
         """Return the derivatives of all results, a row for each: found row by row, or forward, column by column."""
         if not forward:
-            return [self.vjp(row) for row in _units(len(self.results))]
-        columns = [self.jvp(column) for column in _units(self.leaves)]
+            return [self._pull([(result, 1.0)]) for result in self.results]
+        columns = [self.jvp(column) for column in _units(len(self.leaves))]
         return [[column[i] for column in columns] for i in range(len(self.results))]
 
     def hvp(self, tangents: Numbers) -> list[float]:
         """Return the derivative of the only result's gradient along the tangents of the leaves."""
-        along, adjoints = self._forward(tangents), self._backward([1.0])
-        found: Found = [None] * len(along)  # the derivatives of the adjoints
-        for place, edges, bends in reversed(self.nodes):
-            adjoint, change = adjoints[place], found[place]
-            for parent, slope in edges if change is not None else ():
-                found[parent] = (found[parent] or 0.0) + slope * change
-            for parent, other, bend in bends if adjoint is not None else ():
-                tangent = along[other]
-                if tangent is not None:
-                    found[parent] = (found[parent] or 0.0) + bend * tangent * adjoint
-        return [x or 0.0 for x in found[: self.leaves]]
+        before = _start(self.order, self.leaves, None)
+        try:
+            self._sweep_forward(tangents)
+            along = {node: node.grad for node in self.order}
+            _start(self.order, self.leaves, 0.0)
+            self.results[0].grad = 1.0
+            sweep_back([node for node in self.order if node not in self.by_hand])
+            adjoints = {node: node.grad for node in self.order}
+            _start(self.order, self.leaves, None)
+            for node in reversed(self.order):
+                change = node.grad
+                for parent, slope in zip(node._parents, node._partials or ()) if change is not None else ():  # noqa: B905
+                    parent.grad = (parent.grad or 0.0) + slope * change
+                for parent, other, bend in self.bends.get(node, ()):
+                    if along[other] is not None:
+                        parent.grad = (parent.grad or 0.0) + bend * along[other] * adjoints[node]
+            return [leaf.grad or 0.0 for leaf in self.leaves]
+        finally:
+            _restore(before)
 
     def hessian(self) -> list[list[float]]:
         """Return the second derivatives of the only result, exactly symmetric."""
-        rows = [self.hvp(row) for row in _units(self.leaves)]
-        return [[rows[max(i, j)][min(i, j)] for j in range(self.leaves)] for i in range(self.leaves)]
+        rows = [self.hvp(row) for row in _units(len(self.leaves))]
+        return [[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))]
 
-    def _forward(self, tangents: Numbers) -> Found:
-        found: Found = [x if x != 0 else None for x in tangents] + [None] * len(self.nodes)
-        for place, edges, _ in self.nodes:
-            for parent, slope in edges:
-                tangent = found[parent]
-                if tangent is not None:
-                    found[place] = (found[place] or 0.0) + slope * tangent
-        return found
+    def _sweep_forward(self, tangents: Numbers) -> None:
+        for leaf, x in zip(self.leaves, tangents, strict=True):
+            if x != 0:
+                leaf.grad = x
+        for node in self.order:
+            if node._parents:
+                tangent = None
+                for parent, slope in zip(node._parents, node._partials or ()):  # noqa: B905 - what is by hand has none
+                    if parent.grad is not None:
+                        tangent = (tangent or 0.0) + slope * parent.grad
+                node.grad = tangent
 
-    def _backward(self, cotangents: Numbers) -> Found:
-        found: Found = [None] * (self.leaves + len(self.nodes))
-        for place, cotangent in zip(self.results, cotangents, strict=True):
-            if place is not None and cotangent != 0:
-                found[place] = (found[place] or 0.0) + cotangent
-        for place, edges, _ in reversed(self.nodes):
-            adjoint = found[place]
-            if adjoint is not None:
-                for parent, slope in edges:
-                    found[parent] = (found[parent] or 0.0) + slope * adjoint
-        return found
+
+def _start(order: Sequence[Any], leaves: Sequence[Any], start: float | None) -> list[tuple[Any, Any]]:
+    """Set all gradients, and return what they were."""
+    before = [(node, node.grad) for node in order]
+    for node in order:
+        node.grad = start
+    for leaf in leaves:  # no result may depend on one
+        leaf.grad = start
+    return before
+
+
+def _restore(before: Sequence[tuple[Any, Any]]) -> None:
+    for node, grad in before:
+        node.grad = grad
 
 
 def _units(count: int) -> list[list[float]]:
     return [[float(i == j) for j in range(count)] for i in range(count)]
 
 
-def _bends(node: Any, near: Sequence[int | None]) -> list[tuple[int, int, float]]:
-    """List the second derivatives of an operation that are not 0, with the places of the two parents, both ways round."""
+def _bends(node: Any, near: set[Any]) -> list[tuple[Any, Any, float]]:
+    """List the second derivatives of an operation that are not 0, with their two parents, both ways round."""
     bends, numbers = [], iter(curvatures(node))
-    for j, other in enumerate(near):
-        for i, (one, bend) in enumerate(zip(near[: j + 1], numbers)):  # noqa: B905 - as many as are left
-            if one is not None and other is not None and bend != 0:
+    for j, other in enumerate(node._parents):
+        for i, (one, bend) in enumerate(zip(node._parents[: j + 1], numbers)):  # noqa: B905 - as many as are left
+            if one in near and other in near and bend != 0:
                 bends += [(one, other, bend), (other, one, bend)][: 1 + (i != j)]
     return bends
 

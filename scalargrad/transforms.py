@@ -33,8 +33,10 @@ def is_active(values: Iterable[Value]) -> bool:
     >>> is_active([Value(2.0)])
     False
     """
+    if not transforming:
+        return False
     leaves = {leaf for _, group in list(transforming) for leaf in group}
-    return bool(leaves) and not leaves.isdisjoint(topological_order(*values))
+    return not leaves.isdisjoint(topological_order(*values))
 
 
 class Recorded:
@@ -55,19 +57,24 @@ class Recorded:
     def __init__(self, function: Function, arguments: Sequence[Any], picks: Any, keywords: Any, *made: Any) -> None:
         self.function = function
         chosen = _chosen(picks, len(arguments))
-        self.numbers, inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
-        self.inputs = inputs if isinstance(picks, Iterable) else inputs.first()
-        self.leaves, result = made or self._call(arguments, chosen, inputs, keywords)
+        if picks.__class__ is int:
+            self.numbers, self.inputs = flatten(arguments[picks], f"argument {picks}")
+        else:
+            self.numbers, self.inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
+            if not isinstance(picks, Iterable):
+                self.inputs = self.inputs.first()
+        self.leaves, result = made or self._call(arguments, chosen, keywords, isinstance(picks, Iterable))
         numbers, self.outputs = flatten(result, "the function's result", "result")
         self.results = [_as_value(x) for x in numbers]
         # The parameters of a Module stand for their numbers.
-        self.live = _are_live(self.numbers, inputs) or is_active(self.results)
+        self.live = _are_live(self.numbers, self.inputs) or is_active(self.results)
 
     def _call(
-        self, arguments: Sequence[Any], chosen: Sequence[int], inputs: Structure, keywords: Any
+        self, arguments: Sequence[Any], chosen: Sequence[int], keywords: Any, several: bool
     ) -> tuple[list[Value], Any]:
         leaves, fresh = [_fresh(x) for x in self.numbers], list(arguments)
-        for pick, argument in zip(chosen, inputs.unflatten(leaves), strict=True):
+        made = self.inputs.unflatten(leaves)
+        for pick, argument in zip(chosen, made if several else (made,), strict=True):
             fresh[pick] = argument
         with active(leaves):
             if current().recording:
@@ -136,9 +143,10 @@ class Recorded:
     def _out(self, numbers: Iterable[Any], structure: Structure, live: bool = False) -> Any:
         return structure.unflatten(map(_as_value if live or self.live else _number, numbers))
 
-    def _matrix(self, rows: Iterable[Iterable[Any]], outputs: Structure) -> Any:
-        kind = _as_value if self.live else _number
-        return outputs.jacobian(self.inputs, [list(map(kind, row)) for row in rows])
+    def _matrix(self, rows: Sequence[Sequence[Any]], outputs: Structure) -> Any:
+        if self._by_graph():
+            rows = [list(map(_as_value if self.live else _number, row)) for row in rows]
+        return outputs.jacobian(self.inputs, rows)
 
 
 class _Graph:
@@ -409,6 +417,8 @@ def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
 
 def _chosen(argnums: Any, count: int) -> list[int]:
     """Return the positions of the arguments to differentiate with respect to, among so many."""
+    if argnums.__class__ is int and -count <= argnums < count:
+        return [argnums % count]
     chosen = []
     for pick in argnums if isinstance(argnums, Iterable) else (argnums,):
         if isinstance(pick, bool) or not isinstance(pick, SupportsIndex):

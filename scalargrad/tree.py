@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array as typed_array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from types import MethodType
 from typing import Any, NamedTuple
@@ -59,9 +60,10 @@ class Structure(NamedTuple):
     def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:
         """Put numbers in: those of an array become an array, of floats or, where Values are among them, of objects."""
         rest = iter(numbers)
-        if self.skeleton.__class__ is int:
-            return _unit(rest, self.shapes[0])
-        return self.rebuild([_unit(rest, shape) for shape in self.shapes], [self.fixed], reads)
+        if self is LONE:
+            return next(rest)
+        units = [next(rest) if shape is None else _unit(rest, shape) for shape in self.shapes]
+        return self.rebuild(units, [self.fixed], reads)
 
     def rebuild(self, units: Sequence[Any], given: Sequence[Sequence[Fixed]] = (), reads: Reads | None = None) -> Any:
         """Put units in: whatever stands for a lone number, or for an array.
@@ -69,6 +71,10 @@ class Structure(NamedTuple):
         given  the attributes without numbers of each argument
         reads  notes which of them are read
         """
+        if self.skeleton.__class__ is int:
+            return units[self.skeleton]
+        if self.skeleton[2] is _counted(len(units)):  # of what _flat knows
+            return self.skeleton[0](units)
         return _Rebuilt(list(units), given, reads).thing(self.skeleton)
 
     def units_of(self, tree: Any, name: str) -> list[Any]:
@@ -106,6 +112,8 @@ class Structure(NamedTuple):
 
         Two units give a block of both their shapes, as in JAX.
         """
+        if all(shape is None for shape in (*self.shapes, *inputs.shapes)):
+            return self.rebuild([inputs.rebuild(row) for row in rows])
         done, outer = 0, []
         for shape in self.shapes:
             count, start, inner = 1 if shape is None else prod(shape), 0, []
@@ -120,6 +128,19 @@ class Structure(NamedTuple):
         return self.rebuild(outer)
 
 
+LONE = Structure(0, (None,))  # of a number alone
+
+
+@lru_cache(maxsize=1024)
+def _flat(kind: type, count: int) -> Structure:
+    return Structure((kind, None, _counted(count), None), (None,) * count)
+
+
+@lru_cache(maxsize=1024)
+def _counted(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
+
+
 def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tuple[list[Any], Structure]:
     """Return the numbers and Values of a structure, and the structure.
 
@@ -128,6 +149,10 @@ def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tup
 
     The numbers of a Module are its parameters. Raises TypeError, with the name, for what holds no numbers.
     """
+    if tree.__class__ is float or isinstance(tree, Value):
+        return [tree], LONE
+    if tree.__class__ in (list, tuple) and all(x.__class__ is float or isinstance(x, Value) for x in tree):
+        return list(tree), _flat(tree.__class__, len(tree))
     units, structure = take_apart(tree, name, to)
     return numbers_in(units), structure
 
