@@ -3000,6 +3000,7 @@ static PyMethodDef recorded_methods[] = {
 };
 
 static PyType_Slot recorded_slots[] = {
+    {Py_tp_doc, "A function recorded at some arguments: see transforms.Recorded."},
     {Py_tp_dealloc, recorded_dealloc},
     {Py_tp_methods, recorded_methods},
     {0, NULL},

@@ -11,7 +11,7 @@ from math import isnan
 from typing import Any
 
 from scalargrad.modes import ieee
-from scalargrad.node import OUTSIDE, Node, known_rule
+from scalargrad.node import OUTSIDE, Node, Quiet, known_rule
 from scalargrad.op import TABLE, Op, Operand, number
 from scalargrad.traced import by_graph, traces
 
@@ -102,7 +102,7 @@ class Dual(Operand):
     """An operand and its tangent, which operations carry along by the chain rule.
 
     >>> from scalargrad import exp
-    >>> x = exp(Dual(0.0, 1.0) * 2)
+    >>> x = exp(Dual(0.0, 1.0) * 2.0)
     >>> x.primal, x.tangent
     (1.0, 2.0)
 
@@ -158,7 +158,8 @@ def curvatures(node: Node) -> tuple[float, ...]:
             if parent.kind != "constant":
                 local_slope(node, i, node, parents)  # raises
         if TABLE.get(op.name) is op:
-            return tuple([float(curvature(op, i, j, node._data, numbers)) for i, j in pairs])
+            out, quiet = Quiet(node._data), list(map(Quiet, numbers))
+            return tuple([float(curvature(op, i, j, out, quiet)) for i, j in pairs])
         # A partial derivative that a program brings may ask for whatever Values have.
         leaves = [node._plain()(x) for x in numbers]
         out = node.apply(op, *leaves)

@@ -277,20 +277,24 @@ def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[f
     except OUTSIDE:
         try:
             with Block(ieee=True):
-                slope = float(derivative(_Quiet(out), *map(_Quiet, arguments)))
+                slope = float(derivative(Quiet(out), *map(Quiet, arguments)))
         except (TypeError, *OUTSIDE):  # a user's, in functions that know no operands
             return nan
     return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
 
 
-class _Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
-    """A float that gives what IEEE 754 gives where Python's own raises."""
+class Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
+    """A float that gives what IEEE 754 gives where Python's own raises.
+
+    >>> float(1 / Quiet(0.0))
+    inf
+    """
 
     __slots__ = ()
 
     @staticmethod
-    def apply(op: Op, *operands: Any) -> _Quiet:
-        return _Quiet(op(*map(float, operands)))
+    def apply(op: Op, *operands: Any) -> Quiet:
+        return Quiet(op(*map(float, operands)))
 
 
 def is_unrecorded(children: Sequence[Node]) -> bool:

@@ -7,7 +7,7 @@ was. The twin in C lays the local gradients out as a tape first, and takes the p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalargrad.derivatives import curvatures
 from scalargrad.engine import engine_name, sweep_back, topological_order
@@ -144,5 +144,5 @@ def _bends(node: Any, near: set[Any]) -> list[tuple[Any, Any, float]]:
 
 
 PythonTape = Tape
-if engine_name == "native":
-    from scalargrad._engine import Tape  # type: ignore[assignment]
+if not TYPE_CHECKING and engine_name == "native":
+    from scalargrad._engine import Tape

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from operator import index
-from typing import Any, ParamSpec, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, SupportsIndex, TypeVar
 
 from scalargrad.derivatives import cotangents, local_slope, product
 from scalargrad.modes import Block, current, ieee
@@ -242,7 +242,7 @@ def record(
     return general(function, arguments, picks, keywords)
 
 
-if engine_name == "native":
+if not TYPE_CHECKING and engine_name == "native":
     from scalargrad._engine import record
 
 
