@@ -2129,13 +2129,13 @@ static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     int second = 0;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|p:Tape", names, &leaves, &results, &second))
         return NULL;
-    leaves = PySequence_Fast(leaves, "leaves must be Values");
-    results = leaves ? PySequence_Fast(results, "results must be Values") : NULL;
+    leaves = PySequence_Tuple(leaves); /* which nobody changes meanwhile */
+    results = leaves ? PySequence_Tuple(results) : NULL;
     Tape *tape = results ? PyObject_New(Tape, type) : NULL;
     if (tape) {
         memset((char *)tape + sizeof(PyObject), 0, sizeof *tape - sizeof(PyObject));
-        tape->leaves = PySequence_Fast_GET_SIZE(leaves);
-        tape->results = PySequence_Fast_GET_SIZE(results);
+        tape->leaves = PyTuple_GET_SIZE(leaves);
+        tape->results = PyTuple_GET_SIZE(results);
         PyObject **given[] = {PySequence_Fast_ITEMS(leaves), PySequence_Fast_ITEMS(results)};
         int failed = 0;
         for (Py_ssize_t i = 0; i < tape->leaves + tape->results && !failed; i++) {
@@ -2430,7 +2430,7 @@ typedef struct {
 static PyTypeObject *RecordedType, *TapeType;
 static PyObject *transforming; /* traced.transforming: the thread of each transform under way, and its leaves */
 
-static int is_array(PyObject *thing, const char *name) { return strcmp(Py_TYPE(thing)->tp_name, name) == 0; }
+static int is_array(PyTypeObject *type) { return strcmp(type->tp_name, "numpy.ndarray") == 0; }
 
 static int is_unit(PyObject *thing)
 {
@@ -2524,7 +2524,7 @@ static PyObject *fresh_unit(PyObject *thing, void *more)
         return made == NULL || PyList_Append(units->list, made) < 0 ? NULL : made;
     }
     Py_buffer view;
-    if (!is_array(thing, "numpy.ndarray"))
+    if (!is_array(Py_TYPE(thing)))
         return NULL;
     if (PyObject_GetBuffer(thing, &view, PyBUF_ANY_CONTIGUOUS | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
         PyErr_Clear();
@@ -2554,7 +2554,8 @@ static PyObject *result_unit(PyObject *thing, void *more)
         return PyList_Append(units->list, thing) < 0 ? NULL : Py_NewRef(Py_None);
     if (is_unit(thing))
         return append(units->list, constant(thing, "result")) < 0 ? NULL : Py_NewRef(Py_None);
-    if (!is_array(thing, "Array") && !is_array(thing, "numpy.ndarray"))
+    int ours = strcmp(Py_TYPE(thing)->tp_name, "Array") == 0 && is_array(Py_TYPE(thing)->tp_base);
+    if (!ours && !is_array(Py_TYPE(thing)))
         return NULL;
     PyObject *flat = PyObject_CallMethod(thing, "ravel", NULL), *entries = flat ? PyObject_CallMethod(flat, "tolist", NULL) : NULL;
     Py_XDECREF(flat);
@@ -2689,7 +2690,7 @@ static int take_numbers(PyObject *thing, PyObject *form, double **numbers)
     }
     Py_buffer view;
     Py_ssize_t count = size_of(form);
-    if (!is_array(thing, "numpy.ndarray") || PyObject_GetBuffer(thing, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+    if (!is_array(Py_TYPE(thing)) || PyObject_GetBuffer(thing, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
         return 0;
     PyObject *shapes[] = {PyObject_GetAttrString(thing, "shape"), PyObject_GetAttrString(form, "shape")};
     int known = !strcmp(view.format, "d") && shapes[0] && shapes[1] && PyObject_RichCompareBool(shapes[0], shapes[1], Py_EQ) > 0;

@@ -399,7 +399,7 @@ def _paired(tree: Any, structure: Structure, name: str) -> tuple[list[Any], bool
     """Return the numbers of a tree in the order of a structure, and whether Values come out where they go in."""
     numbers = numbers_in(structure.units_of(tree, name))
     live = _are_live(numbers, structure)
-    return numbers if live else list(map(_number, numbers)), live
+    return numbers if live else [number(_number(x), name) for x in numbers], live
 
 
 def _number(x: Any) -> Any:
