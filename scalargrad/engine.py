@@ -359,7 +359,7 @@ class Value(Node):
                 elif node.grad.__class__ is not float:
                     node.grad = _as_float(node.grad)
             self.grad += number(gradient, "gradient")
-            sweep_back(order, check_gradients if watch else None)
+            sweep_back(order, check=check_gradients if watch else None)
         except BaseException:
             for node, grad in zip(order, before, strict=True):
                 node.grad = grad
@@ -432,7 +432,14 @@ class Value(Node):
         return node
 
 
-def sweep_back(order: Sequence[Value], check: Callable[[Any], None] | None = None) -> None:
+def _call_closure(node: Any) -> None:
+    if node._partials is not None:
+        node._partials.function()
+
+
+def sweep_back(
+    order: Sequence[Any], by_hand: Callable[[Any], None] = _call_closure, check: Callable[[Any], None] | None = None
+) -> None:
     """Let each value, in the reverse of an order, add to its parents' gradients its own, times the partial derivatives.
 
     >>> x = PythonValue(3.0)
@@ -441,9 +448,12 @@ def sweep_back(order: Sequence[Value], check: Callable[[Any], None] | None = Non
     >>> sweep_back([x, y])
     >>> x.grad
     6.0
+
+    by_hand  what is done for a value that has parents, and no partial derivatives
+    check    what is done after each
     """
     for node in reversed(order):
-        slopes: Any = node._partials
+        slopes = node._partials
         if slopes.__class__ is tuple:
             gradient = node.grad
             if len(slopes) == 2:  # which most have: a loop takes three times as long
@@ -453,8 +463,8 @@ def sweep_back(order: Sequence[Value], check: Callable[[Any], None] | None = Non
             else:
                 for parent, slope in zip(node._parents, slopes, strict=True):
                     parent.grad += slope * gradient
-        elif slopes is not None:
-            slopes.function()  # written by hand
+        elif node._parents:
+            by_hand(node)
         if check:
             check(node)
 

@@ -7,6 +7,7 @@ was. The twin in C lays the local gradients out as a tape first, and takes the p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scalargrad.derivatives import curvatures
@@ -33,13 +34,19 @@ class Tape:
     def __init__(self, leaves: Sequence[Any], results: Sequence[Any], second: bool = False) -> None:
         self.leaves, self.results = leaves, results
         self.order = topological_order(*results)
-        self.by_hand = {node for node in self.order if node._partials.__class__ is not tuple and node._parents}
-        if self.by_hand or second:
-            near = set(leaves)
-            near.update(node for node in self.order if any(parent in near for parent in node._parents))
-            for node in near & self.by_hand:
-                known_rule(node)  # raises
-            self.bends = {node: _bends(node, near) for node in near.difference(leaves)} if second else {}
+        if second:
+            self.bends = {node: _bends(node, self.near) for node in self.near.difference(leaves)}
+
+    @cached_property
+    def near(self) -> set[Any]:
+        """The leaves, and what depends on them."""
+        near = set(self.leaves)
+        near.update(node for node in self.order if any(parent in near for parent in node._parents))
+        return near
+
+    def _by_hand(self, node: Any) -> None:
+        if node in self.near:
+            known_rule(node)  # raises
 
     def vjp(self, cotangents: Numbers) -> list[float]:
         """Return for each leaf the derivative of the sum of the results, each times its cotangent."""
@@ -53,7 +60,7 @@ class Tape:
         try:
             for result, x in seeds:
                 result.grad += x
-            sweep_back([node for node in order if node not in self.by_hand] if self.by_hand else order)
+            sweep_back(order, self._by_hand)
             return [leaf.grad for leaf in self.leaves]
         finally:
             _restore(before)
@@ -82,7 +89,7 @@ class Tape:
             along = {node: node.grad for node in self.order}
             _start(self.order, self.leaves, 0.0)
             self.results[0].grad = 1.0
-            sweep_back([node for node in self.order if node not in self.by_hand])
+            sweep_back(self.order, self._by_hand)
             adjoints = {node: node.grad for node in self.order}
             _start(self.order, self.leaves, None)
             for node in reversed(self.order):
@@ -107,8 +114,11 @@ class Tape:
                 leaf.grad = x
         for node in self.order:
             if node._parents:
-                tangent = None
-                for parent, slope in zip(node._parents, node._partials or ()):  # noqa: B905 - what is by hand has none
+                tangent, slopes = None, node._partials
+                if slopes.__class__ is not tuple:
+                    self._by_hand(node)
+                    slopes = ()
+                for parent, slope in zip(node._parents, slopes):  # noqa: B905 - what was made by hand has none
                     if parent.grad is not None:
                         tangent = (tangent or 0.0) + slope * parent.grad
                 node.grad = tangent
