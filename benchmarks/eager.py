@@ -509,7 +509,7 @@ def measure_derivatives(rounds: int) -> Row:
         for way, derivative in ways.items():
             try:
                 call = derivative(program)
-                found = [x for x in flat(call())] if call else None
+                found = list(flat(call())) if call else None
             except (AttributeError, TypeError, NotImplementedError) as error:  # it has no such operation
                 print(f"left out: {way} for {name} ({error})")
                 continue
