@@ -449,7 +449,7 @@ def sweep_back(
     >>> x.grad
     6.0
 
-    by_hand  what is done for a value that has parents, and no partial derivatives
+    by_hand  what is done for a value that was made by hand
     check    what is done after each
     """
     for node in reversed(order):
@@ -463,7 +463,7 @@ def sweep_back(
             else:
                 for parent, slope in zip(node._parents, slopes, strict=True):
                     parent.grad += slope * gradient
-        elif node._parents:
+        elif slopes is not None or node._parents:
             by_hand(node)
         if check:
             check(node)

@@ -284,9 +284,11 @@ def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[f
 
 
 class Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
-    """A float that gives what IEEE 754 gives where Python's own raises.
+    """A float to which operations apply, so that under ieee() it gives what IEEE 754 gives where Python's own raises.
 
-    >>> float(1 / Quiet(0.0))
+    >>> from scalargrad.modes import ieee
+    >>> with ieee():
+    ...     float(1 / Quiet(0.0))
     inf
     """
 

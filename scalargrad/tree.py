@@ -73,7 +73,7 @@ class Structure(NamedTuple):
         """
         if self.skeleton.__class__ is int:
             return units[self.skeleton]
-        if self.skeleton[2] is _counted(len(units)):  # of what _flat knows
+        if self.skeleton[0] in (list, tuple) and self.skeleton[2] is _counted(len(units)):  # as _flat makes it
             return self.skeleton[0](units)
         return _Rebuilt(list(units), given, reads).thing(self.skeleton)
 
