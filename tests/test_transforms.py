@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from dataclasses import dataclass
 from math import isinf
 from types import SimpleNamespace
@@ -337,6 +338,27 @@ def test_gradients_of_all_others_stay_as_they_are():
     f = lambda x: h * w * x * x
     assert (grad(f)(2.0), hessian(f)(2.0), jacfwd(f)(2.0)) == (24.0, 12.0, 24.0)
     assert (w.grad, h.grad, h.parents[0].grad) == (5.0, "kept", 0.0)
+
+
+def test_a_transform_holds_on_to_nothing():
+    point, along, f = {"a": [1.25, 2.5]}, {"a": [0.5, 1.5]}, lambda x: x["a"][0] * sin(x["a"][1])
+
+    def use():
+        for way in (grad, value_and_grad, jacobian, hessian):
+            way(f)(point)
+        jvp(f, (point,), (along,))
+        hvp(f, (point,), (along,))
+        vjp(f, point)[1](2.0)
+        for wrong in (lambda x: 1 / 0, lambda x: x, lambda x: {"unknown": object()}):
+            with pytest.raises((TypeError, ZeroDivisionError)):
+                grad(wrong)(point)
+
+    held = (point, point["a"], point["a"][0], along, f)
+    use()
+    before = list(map(sys.getrefcount, held))
+    for _ in range(100):
+        use()
+    assert list(map(sys.getrefcount, held)) == before
 
 
 def test_what_a_result_does_not_depend_on_is_not_multiplied():
