@@ -24,6 +24,7 @@ PRIMITIVE = {
     ops.minimum: "x <= y || isnan(x) ? x : y",
     ops.greater: "isnan(x) || isnan(y) ? NAN : (double)(x > y)",
     ops.equal: "isnan(x) || isnan(y) ? NAN : (double)(x == y)",
+    ops.holds: "x < 0 || x > 0",
     ops.where: "isnan(x) ? NAN : x != 0 ? y : z",
 }
 
