@@ -175,6 +175,16 @@ _COMBINED: dict[str, Callable[..., Any]] = {
 }
 
 
+def is_condition(thing: Any) -> bool:
+    """Say whether this is a condition: what a comparison of a traced Value gives.
+
+    >>> from scalargrad import Value
+    >>> is_condition(Value(3.0))
+    False
+    """
+    return is_value(thing) and thing._operation is holds
+
+
 def combined(name: str, *conditions: Any) -> Any:
     """Combine conditions, and truths, to a new one; NotImplemented where there are others: numbers have no `&`.
 
@@ -183,7 +193,7 @@ def combined(name: str, *conditions: Any) -> Any:
     NotImplemented
     """
     for x in conditions:
-        if not (x._operation is holds if is_value(x) else type(x).__name__ in ("bool", "bool_")):
+        if not (is_condition(x) or type(x).__name__ in ("bool", "bool_")):
             return NotImplemented
     return hold(_COMBINED[name](*(x if is_value(x) else float(x) for x in conditions)))
 

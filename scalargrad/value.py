@@ -22,9 +22,9 @@ def _array_ufunc(_: Value, ufunc: Any, method: str, *inputs: Any, **keywords: An
 
 
 def _array_function(_: Value, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:  # noqa: ARG001
-    import scalargrad.arrays
+    import scalargrad.functions
 
-    return scalargrad.arrays.call_function(function, arguments, keywords)
+    return scalargrad.functions.call_function(function, arguments, keywords)
 
 
 def _apply_to_arrays(operation: op.Op, *arguments: Any) -> Any:

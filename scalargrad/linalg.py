@@ -1,0 +1,314 @@
+"""Linear algebra on arrays of Values, by NumPy's names: `np.linalg.solve(a, b)` of such arrays comes here.
+
+Elimination, written over arrays, is a program of additions, products and quotients like any other: exact, to any order of
+derivative, for floats, Values and traced Values. Rows are put in order by `np.where`, as it is not known of traced ones
+which comes first. Stacks of matrices are matrices along the last two axes, as in NumPy.
+
+Large systems would make a million Values; their numbers are LAPACK's. See `_by_newton`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+from scalargrad import engine
+from scalargrad.arrays import as_array, data_of, has_traced, holds_objects
+from scalargrad.op import Op, Operand
+
+LARGE = 64  # rows of a matrix whose elimination would take too long
+
+
+def entries(a: Any) -> Any:
+    """Return what a function of NumPy's is given as an array, whose entries are Values or not.
+
+    >>> from scalargrad import Value
+    >>> entries([Value(1.0), 2.0]).shape
+    (2,)
+    """
+    return as_array(np.asanyarray(a))
+
+
+def _square(a: Any, name: str) -> Any:
+    a = entries(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise LinAlgError(f"np.linalg.{name} takes square matrices, got an array of the shape {a.shape}")
+    return a
+
+
+def _along(a: Any, *axes: Any) -> Any:
+    """Add axes at the end."""
+    return np.asanyarray(a)[(..., *axes)]
+
+
+def _eliminated(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Make an upper triangle of matrices by Gauss's elimination, with the largest of a column as its pivot.
+
+    Return it, what becomes of `b`, and the sign of the exchanges of rows.
+    """
+    a, b, sign = a * 1.0, b * 1.0, np.ones(a.shape[:-2])
+    n = a.shape[-1]
+    for k in range(n):
+        for i in range(k + 1, n):
+            larger = _along(np.abs(a[..., i, k]) > np.abs(a[..., k, k]), None)
+            for rows in (a, b):
+                upper, lower = rows[..., k, :], rows[..., i, :]
+                rows[..., k, :], rows[..., i, :] = np.where(larger, lower, upper), np.where(larger, upper, lower)
+            sign = np.where(larger[..., 0], -sign, sign)
+        if not has_traced(a[..., k, k]) and not np.all(data_of(a[..., k, k])):
+            raise LinAlgError("Singular matrix")
+        factors = _along(a[..., k + 1 :, k] / _along(a[..., k, k], None), None)
+        a[..., k + 1 :, :] = a[..., k + 1 :, :] - factors * a[..., k : k + 1, :]
+        b[..., k + 1 :, :] = b[..., k + 1 :, :] - factors * b[..., k : k + 1, :]
+    return a, b, sign
+
+
+def _back(r: Any, b: Any) -> Any:
+    """Solve r @ x = b for an upper triangle."""
+    x = b * 1.0
+    for k in range(r.shape[-1] - 1, -1, -1):
+        rest = _along(r[..., k, k + 1 :], None) * x[..., k + 1 :, :]
+        x[..., k, :] = (x[..., k, :] - rest.sum(axis=-2)) / _along(r[..., k, k], None)
+    return x
+
+
+def solve(a: Any, b: Any) -> Any:
+    """Solve a @ x = b, as np.linalg.solve does.
+
+    >>> from scalargrad import Value
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [Value(2.0), 2.0])
+    Array([Value(data=1.0, grad=0.0), Value(data=0.5, grad=0.0)], dtype=object)
+
+    Raises LinAlgError where `a` is singular.
+    """
+    a, b = _square(a, "solve"), entries(b)
+    if b.ndim == 1:
+        return solve(a, b[:, None])[..., 0]
+    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = np.broadcast_to(a, shape + a.shape[-2:]), np.broadcast_to(b, shape + b.shape[-2:])
+    if a.shape[-1] > LARGE and not has_traced(a) and not has_traced(b):
+        return _by_newton(a, b)
+    upper, b, _ = _eliminated(a, b)
+    return _back(upper, b)
+
+
+def inv(a: Any) -> Any:
+    """Return the inverse of a matrix, as np.linalg.inv does.
+
+    >>> from scalargrad import Value
+    >>> inv([[Value(4.0)]])
+    Array([[Value(data=0.25, grad=0.0)]], dtype=object)
+    """
+    a = _square(a, "inv")
+    return solve(a, np.eye(a.shape[-1]))
+
+
+def _refuse_again(*_: Any) -> float:
+    raise TypeError(
+        f"the second derivative of np.linalg.solve of more than {LARGE} rows is not to be had: its numbers are LAPACK's, and "
+        "carry first derivatives only"
+    )
+
+
+# A number with its first derivative: the derivative of that is refused.
+_slope_once = Op("slope_once", lambda x: 1.0, lambda out, x: _refuse_again() if isinstance(x, Operand) else math.nan)
+_once = Op("once", lambda x: x, lambda out, x: _slope_once(x))
+
+
+def _by_newton(a: Any, b: Any) -> Any:
+    """Solve a @ x = b by one step of Newton's method from the solution: x + 1/a (b - a x), with LAPACK's x and 1/a.
+
+    The step is 0, but for rounding, and its derivative is that of the solution; it takes as many operations as matrices
+    have entries, where elimination takes n times as many.
+    """
+    inverse, x = np.linalg.inv(data_of(a)), np.linalg.solve(data_of(a), data_of(b))
+    once = np.frompyfunc(lambda value: engine.Value.apply(_once, value), 1, 1)
+    return once(x + inverse @ (b - a @ x))
+
+
+def _minor(a: Any) -> Any:
+    """Return the determinant by its first column: no quotients, so its derivative is right at a singular matrix, too."""
+    n = a.shape[-1]
+    if n == 0:
+        return np.ones(a.shape[:-2])
+    rows = [[i for i in range(n) if i != k] for k in range(n)]
+    return sum((-1) ** k * a[..., k, 0] * _minor(a[..., rows[k], 1:]) for k in range(n))
+
+
+def det(a: Any) -> Any:
+    """Return the determinant, as np.linalg.det does.
+
+    >>> from scalargrad import Value
+    >>> det([[Value(3.0), 1.0], [2.0, 4.0]])
+    Value(data=10.0, grad=0.0)
+    """
+    a = _square(a, "det")
+    if a.shape[-1] <= 3:
+        return _minor(a)
+    upper, _, sign = _eliminated(a, np.zeros((*a.shape[:-1], 0)))
+    return sign * np.prod(np.diagonal(upper, axis1=-2, axis2=-1), axis=-1)
+
+
+def slogdet(a: Any) -> Any:
+    """Return the sign of the determinant, and the logarithm of its size, as np.linalg.slogdet does.
+
+    >>> from scalargrad import Value
+    >>> slogdet([[Value(-1.0)]])[1]
+    Value(data=0.0, grad=0.0)
+    """
+    a = _square(a, "slogdet")
+    upper, _, sign = _eliminated(a, np.zeros((*a.shape[:-1], 0)))
+    pivots = np.diagonal(upper, axis1=-2, axis2=-1)
+    signs = np.sign(pivots) if has_traced(pivots) else np.sign(data_of(pivots))
+    return _SLOGDET(sign * np.prod(signs, axis=-1), np.log(np.abs(pivots)).sum(axis=-1))
+
+
+_SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))
+
+
+def cholesky(a: Any, *, upper: bool = False) -> Any:
+    """Return the lower triangle l with l @ l.T = a, as np.linalg.cholesky does: it reads the lower triangle of `a` only.
+
+    >>> from scalargrad import Value
+    >>> cholesky([[Value(4.0)]])
+    Array([[Value(data=2.0, grad=0.0)]], dtype=object)
+
+    Raises LinAlgError where `a` is not positive definite.
+    """
+    a = _square(a, "cholesky")
+    a = (np.swapaxes(a, -1, -2) if upper else a) * 1.0
+    n = a.shape[-1]
+    columns = []
+    for k in range(n):
+        pivot = a[..., k, k]
+        if not has_traced(pivot) and not np.all(data_of(pivot) > 0):
+            raise LinAlgError("Matrix is not positive definite")
+        column = a[..., k:, k] / _along(np.sqrt(pivot), None)
+        columns.append(np.concatenate([np.zeros((*a.shape[:-2], k)), column], axis=-1))
+        a[..., k:, k:] = a[..., k:, k:] - _along(column, None) * column[..., None, :]
+    out = np.stack(columns, axis=-1)
+    return np.swapaxes(out, -1, -2) if upper else out
+
+
+def _reflected(a: Any) -> tuple[Any, list[Any]]:
+    """Make an upper triangle of a matrix by Householder's reflections; return it, and their vectors."""
+    r, vectors = a * 1.0, []
+    for k in range(min(a.shape[0] - 1, a.shape[1])):
+        x = r[k:, k]
+        length = np.sqrt((x * x).sum())
+        v = np.concatenate([[x[0] + np.copysign(length, x[0])], x[1:]])
+        v = v / np.sqrt((v * v).sum())
+        r[k:, k:] = r[k:, k:] - 2 * np.outer(v, v @ r[k:, k:])
+        vectors.append(v)
+    return r, vectors
+
+
+def _reflect(vectors: list[Any], b: Any) -> Any:
+    b = b * 1.0
+    for k, v in reversed(list(enumerate(vectors))):
+        b[k:] = b[k:] - 2 * np.outer(v, v @ b[k:])
+    return b
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Return q with orthonormal columns, and the upper triangle r, with q @ r = a, as np.linalg.qr does.
+
+    >>> from scalargrad import Value
+    >>> [m.shape for m in qr([[Value(3.0), 1.0], [4.0, 1.0], [0.0, 1.0]])]
+    [(3, 2), (2, 2)]
+    """
+    a = entries(a)
+    if mode not in ("reduced", "complete", "r") or a.ndim != 2:
+        raise TypeError(f"np.linalg.qr takes one matrix of Values and the modes reduced, complete and r, got {mode!r}")
+    m, n = a.shape
+    r, vectors = _reflected(a)
+    size = m if mode == "complete" else min(m, n)
+    r = np.triu(r[:size])
+    if mode == "r":
+        return r
+    return type(np.linalg.qr(np.eye(1)))(_reflect(vectors, np.eye(m)[:, :size] + 0 * a[0, 0]), r)
+
+
+def _rank(a: Any, rcond: Any) -> tuple[int, Any]:
+    """Return the rank and the singular values of a matrix. Raises LinAlgError where columns or rows depend on others."""
+    least = min(a.shape)
+    if has_traced(a):
+        return least, None
+    sizes = np.linalg.svd(data_of(a), compute_uv=False)
+    limit = np.finfo(float).eps * max(a.shape) if rcond is None or rcond < 0 else rcond
+    rank = int((sizes > limit * sizes[0]).sum()) if len(sizes) else 0
+    if rank < least:
+        raise LinAlgError(
+            f"a matrix of the shape {a.shape} has the rank {rank}: its solution has no derivative. Leave dependent columns away"
+        )
+    return rank, sizes
+
+
+def _least(a: Any, b: Any) -> Any:
+    m, n = a.shape
+    q, r = qr(a if m >= n else a.T)
+    return _back(r, q.T @ b) if m >= n else q @ _back_transposed(r, b)
+
+
+def _back_transposed(r: Any, b: Any) -> Any:
+    return _back(r.T[::-1, ::-1], b[::-1])[::-1]
+
+
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Return the x of least |a @ x - b|, the least of these, the residuals, the rank and the singular values.
+
+    >>> from scalargrad import Value
+    >>> lstsq([[1.0], [1.0]], [Value(1.0), 3.0])[0]
+    Array([Value(data=2.0000000000000004, grad=0.0)], dtype=object)
+
+    As np.linalg.lstsq does, for matrices of full rank, which a traced one is taken to be; its singular values are None.
+    """
+    a, b = entries(a), entries(b)
+    rank, sizes = _rank(a, rcond)
+    columns = b if b.ndim == 2 else b[:, None]
+    x = _least(a, columns)
+    away = columns - a @ x
+    residuals = (away * away).sum(axis=0) if a.shape[0] > a.shape[1] else np.zeros(0)
+    return x if b.ndim == 2 else x[:, 0], residuals, rank, sizes
+
+
+def pinv(a: Any, rcond: Any = None) -> Any:
+    """Return the pseudo-inverse of a matrix of full rank, as np.linalg.pinv does.
+
+    >>> from scalargrad import Value
+    >>> pinv([[Value(4.0)]])
+    Array([[Value(data=0.25, grad=0.0)]], dtype=object)
+    """
+    a = entries(a)
+    _rank(a, rcond)
+    return _least(a, np.eye(a.shape[0]))
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return a norm of vectors, or of matrices, as np.linalg.norm does.
+
+    >>> from scalargrad import Value
+    >>> norm([Value(3.0), 4.0])
+    Value(data=5.0, grad=0.0)
+    """
+    x = entries(x)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
+    if ord is None or (ord in ("f", "fro") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+        return np.sqrt((x * x).sum(axis=axes, keepdims=keepdims))
+    if isinstance(ord, str) or len(axes) > 2 or (len(axes) == 2 and abs(ord) not in (1, math.inf)):
+        raise TypeError(f"np.linalg.norm: ord={ord!r} over {len(axes)} axes of Values is not to be had")
+    size = np.abs(x)
+    if len(axes) == 2:
+        size, ord = size.sum(axis=axes[abs(ord) != 1], keepdims=True), math.copysign(math.inf, ord)
+    if abs(ord) == math.inf:
+        return (np.max if ord > 0 else np.min)(size, axis=axes, keepdims=keepdims)
+    if ord == 0:
+        return (x != 0).sum(axis=axes, keepdims=keepdims)
+    return (size**ord).sum(axis=axes, keepdims=keepdims) ** (1 / ord)
+
+
+FUNCTIONS: tuple[Callable[..., Any], ...] = (solve, inv, det, slogdet, cholesky, qr, lstsq, pinv, norm)
