@@ -51,8 +51,8 @@ def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, A
     more = {key: as_array(x) for key, x in keywords.items()}
     try:
         return kept(np.ndarray.__array_function__(np.empty(0), function, (np.ndarray,), _as_arrays(arguments), more))
-    except TracingError:
-        raise
+    except TracingError as error:
+        raise TracingError(f"{error} (in {name})") from None
     except (TypeError, AttributeError) as error:
         raise TypeError(f"{refusal(name)} ({error})") from error
 
@@ -158,6 +158,17 @@ def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
 nansum, nanprod = _without_nan(np.sum, 0.0), _without_nan(np.prod, 1.0)
 
 
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    a = entries(a)
+    w = entries(1.0 if weights is None else weights)
+    if axis is not None and w.ndim == 1 and a.ndim > 1:
+        w = np.moveaxis(w.reshape((1,) * (a.ndim - 1) + w.shape), -1, axis)
+    w = np.broadcast_to(w, a.shape)
+    total = w.sum(axis=axis, keepdims=keepdims)
+    mean = (a * w).sum(axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
 # Order. Ties keep their order, so that each entry has its place in the result.
 
 
@@ -241,6 +252,16 @@ def percentile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keep
 # Curves.
 
 
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, *_: Any) -> Any:
+    start, stop = np.broadcast_arrays(entries(start) * 1.0, entries(stop) * 1.0)
+    step = (stop - start) / max(num - 1 if endpoint else num, 1)
+    rows = [start + i * step for i in range(num)]
+    if endpoint and num > 1:
+        rows[-1] = stop
+    made = np.stack(rows) if rows else np.zeros((0, *start.shape))
+    return (made, step) if retstep else made
+
+
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     if period is not None:
         raise TypeError("np.interp: period is not to be had with Values: write x % period, and repeat xp and fp")
@@ -301,7 +322,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = No
 
 
 _NAMED: tuple[Callable[..., Any], ...] = (
-    *(where, select, piecewise, isclose, allclose, array_equal, count_nonzero, nan_to_num, fix, nanmean, nanvar, nanstd),
+    *(average, linspace, where, select, piecewise, isclose, allclose, array_equal, count_nonzero, nan_to_num, fix, nanmean, nanvar, nanstd),
     *(sort, partition, unique, searchsorted, digitize, median, quantile, percentile, interp, gradient, cov, corrcoef),
     polyfit,
 )

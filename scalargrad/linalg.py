@@ -17,7 +17,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from scalargrad import engine
-from scalargrad.arrays import as_array, data_of, has_traced, holds_objects
+from scalargrad.arrays import Array, as_array, data_of, has_traced
 from scalargrad.op import Op, Operand
 
 LARGE = 64  # rows of a matrix whose elimination would take too long
@@ -42,7 +42,12 @@ def _square(a: Any, name: str) -> Any:
 
 def _along(a: Any, *axes: Any) -> Any:
     """Add axes at the end."""
-    return np.asanyarray(a)[(..., *axes)]
+    return entries(a)[(..., *axes)]
+
+
+def _copied(a: Any) -> Any:
+    """Copy an array to one that Values can be put in."""
+    return np.array(a, object).view(Array)
 
 
 def _eliminated(a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -50,7 +55,7 @@ def _eliminated(a: Any, b: Any) -> tuple[Any, Any, Any]:
 
     Return it, what becomes of `b`, and the sign of the exchanges of rows.
     """
-    a, b, sign = a * 1.0, b * 1.0, np.ones(a.shape[:-2])
+    a, b, sign = _copied(a), _copied(b), np.ones(a.shape[:-2])
     n = a.shape[-1]
     for k in range(n):
         for i in range(k + 1, n):
@@ -69,7 +74,7 @@ def _eliminated(a: Any, b: Any) -> tuple[Any, Any, Any]:
 
 def _back(r: Any, b: Any) -> Any:
     """Solve r @ x = b for an upper triangle."""
-    x = b * 1.0
+    x = _copied(b)
     for k in range(r.shape[-1] - 1, -1, -1):
         rest = _along(r[..., k, k + 1 :], None) * x[..., k + 1 :, :]
         x[..., k, :] = (x[..., k, :] - rest.sum(axis=-2)) / _along(r[..., k, k], None)
@@ -180,7 +185,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
     Raises LinAlgError where `a` is not positive definite.
     """
     a = _square(a, "cholesky")
-    a = (np.swapaxes(a, -1, -2) if upper else a) * 1.0
+    a = _copied(np.swapaxes(a, -1, -2) if upper else a)
     n = a.shape[-1]
     columns = []
     for k in range(n):
@@ -196,7 +201,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
 
 def _reflected(a: Any) -> tuple[Any, list[Any]]:
     """Make an upper triangle of a matrix by Householder's reflections; return it, and their vectors."""
-    r, vectors = a * 1.0, []
+    r, vectors = _copied(a), []
     for k in range(min(a.shape[0] - 1, a.shape[1])):
         x = r[k:, k]
         length = np.sqrt((x * x).sum())
@@ -208,7 +213,7 @@ def _reflected(a: Any) -> tuple[Any, list[Any]]:
 
 
 def _reflect(vectors: list[Any], b: Any) -> Any:
-    b = b * 1.0
+    b = _copied(b)
     for k, v in reversed(list(enumerate(vectors))):
         b[k:] = b[k:] - 2 * np.outer(v, v @ b[k:])
     return b
@@ -230,7 +235,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     r = np.triu(r[:size])
     if mode == "r":
         return r
-    return type(np.linalg.qr(np.eye(1)))(_reflect(vectors, np.eye(m)[:, :size] + 0 * a[0, 0]), r)
+    return type(np.linalg.qr(np.eye(1)))(_reflect(vectors, np.eye(m)[:, :size]), r)
 
 
 def _rank(a: Any, rcond: Any) -> tuple[int, Any]:
