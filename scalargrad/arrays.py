@@ -381,11 +381,20 @@ def refusal(name: str) -> str:
 
 
 def holds_objects(thing: Any) -> bool:
+    """Say whether this is a Value, or an array of objects.
+
+    >>> holds_objects(np.zeros(2))
+    False
+    """
     return isinstance(thing, Node) or (isinstance(thing, np.ndarray) and thing.dtype.hasobject)
 
 
 def bare(thing: Any) -> Any:
-    """Return what NumPy itself deals with: a plain array of an array or a Value."""
+    """Return what NumPy itself deals with: a plain array of an array or a Value, anything else as it is.
+
+    >>> bare(2.0)
+    2.0
+    """
     if thing.__class__ is Array:
         return thing.view(np.ndarray)
     if isinstance(thing, Node):
@@ -396,7 +405,11 @@ def bare(thing: Any) -> Any:
 
 
 def kept(result: Any, out: Any = None) -> Any:
-    """Keep the class of arrays of Values, and of no others."""
+    """Keep the class of arrays of Values, and of no others.
+
+    >>> kept(np.zeros(2))
+    array([0., 0.])
+    """
     if out.__class__ is tuple and out[0] is not None:
         return out[0] if len(out) == 1 else out
     if isinstance(result, np.ndarray):

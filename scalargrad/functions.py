@@ -61,10 +61,24 @@ def _as_arrays(arguments: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(as_array(x) for x in arguments)
 
 
+OWN: dict[str, Callable[..., Any]] = {f"numpy.linalg.{function.__name__}": function for function in linalg.FUNCTIONS}
+
+
+def _means(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function be what NumPy's of that name does."""
+
+    def note(function: Callable[..., Any]) -> Callable[..., Any]:
+        OWN[f"numpy.{name}"] = function
+        return function
+
+    return note
+
+
 # Conditions and choices.
 
 
-def where(condition: Any, *choices: Any) -> Any:
+@_means("where")
+def _where(condition: Any, *choices: Any) -> Any:
     if not choices:
         return np.nonzero(condition)
     x, y = choices
@@ -73,14 +87,16 @@ def where(condition: Any, *choices: Any) -> Any:
     return np.ndarray.__array_function__(np.empty(0), np.where, (np.ndarray,), _as_arrays((condition, x, y)), {})
 
 
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+@_means("select")
+def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         out = np.where(condition, choice, out)
     return out
 
 
-def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *arguments: Any, **keywords: Any) -> Any:
+@_means("piecewise")
+def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *arguments: Any, **keywords: Any) -> Any:
     x = entries(x)
     if len(condlist) and np.ndim(condlist[0]) == 0 and x.ndim:
         condlist = [condlist]
@@ -99,25 +115,30 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *arguments: Any, *
     return out
 
 
-def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+@_means("isclose")
+def _isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     close = (np.abs(a - b) <= atol + rtol * np.abs(b)) | np.equal(a, b)
     return close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
 
 
-def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    return np.all(isclose(a, b, rtol, atol, equal_nan))
+@_means("allclose")
+def _allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    return np.all(np.isclose(a, b, rtol, atol, equal_nan))
 
 
-def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+@_means("array_equal")
+def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     same = np.equal(a1, a2) | (np.isnan(a1) & np.isnan(a2)) if equal_nan else np.equal(a1, a2)
     return np.shape(a1) == np.shape(a2) and np.all(same)
 
 
-def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+@_means("count_nonzero")
+def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.sum(np.not_equal(a, 0), axis=axis, keepdims=keepdims)
 
 
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+@_means("nan_to_num")
+def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy:
         raise TypeError("np.nan_to_num: copy=False would put numbers in place of Values: leave it away")
     largest = np.finfo(float).max
@@ -126,7 +147,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
     return np.where(np.equal(x, -math.inf), -largest if neginf is None else neginf, x)
 
 
-def fix(x: Any) -> Any:
+@_means("fix")
+def _fix(x: Any) -> Any:
     return np.trunc(x)
 
 
@@ -140,25 +162,33 @@ def _without_nan(function: Callable[..., Any], instead: float) -> Callable[..., 
     return reduced
 
 
-def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return nansum(a, axis=axis, keepdims=keepdims) / np.sum(1 - np.isnan(a), axis=axis, keepdims=keepdims)
+@_means("nanmean")
+def _nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.nansum(a, axis=axis, keepdims=keepdims) / np.sum(1 - np.isnan(a), axis=axis, keepdims=keepdims)
 
 
-def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    away = np.where(np.isnan(a), 0.0, a - nanmean(a, axis=axis, keepdims=True))
+@_means("nanvar")
+def _nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    away = np.where(np.isnan(a), 0.0, a - np.nanmean(a, axis=axis, keepdims=True))
     return (away * away).sum(axis=axis, keepdims=keepdims) / (
         np.sum(1 - np.isnan(a), axis=axis, keepdims=keepdims) - ddof
     )
 
 
-def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.sqrt(nanvar(a, axis=axis, ddof=ddof, keepdims=keepdims))
+@_means("nanstd")
+def _nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    return np.sqrt(np.nanvar(a, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
-nansum, nanprod = _without_nan(np.sum, 0.0), _without_nan(np.prod, 1.0)
+for _name, _function, _instead in (
+    *(("nansum", np.sum, 0.0), ("nanprod", np.prod, 1.0), ("nancumsum", np.cumsum, 0.0)),
+    *(("nanmax", np.max, -math.inf), ("nanmin", np.min, math.inf)),
+):
+    OWN[f"numpy.{_name}"] = _without_nan(_function, _instead)
 
 
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+@_means("average")
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     a = entries(a)
     w = entries(1.0 if weights is None else weights)
     if axis is not None and w.ndim == 1 and a.ndim > 1:
@@ -172,7 +202,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 # Order. Ties keep their order, so that each entry has its place in the result.
 
 
-def sort(a: Any, axis: int | None = -1, *_: Any, **keywords: Any) -> Any:
+@_means("sort")
+def _sort(a: Any, axis: int | None = -1, *_: Any, **keywords: Any) -> Any:
     if keywords.get("order"):
         raise TypeError("np.sort: order is for arrays with fields, got one of Values")
     a = entries(a)
@@ -189,28 +220,33 @@ def sort(a: Any, axis: int | None = -1, *_: Any, **keywords: Any) -> Any:
     return np.moveaxis(np.stack(rows), 0, axis)
 
 
-def partition(a: Any, kth: Any, axis: int | None = -1, **_: Any) -> Any:  # noqa: ARG001 - all are at their places
-    return sort(a, axis)
+@_means("partition")
+def _partition(a: Any, kth: Any, axis: int | None = -1, **_: Any) -> Any:  # noqa: ARG001 - all are at their places
+    return _sort(a, axis)
 
 
-def unique(ar: Any, **keywords: Any) -> Any:
-    if keywords or has_traced(ar):
-        asked = ", ".join(keywords) or "how many entries differ is not known while a function is traced: np.sort(x)"
-        raise TypeError(f"{refusal('numpy.unique')} ({asked})")
-    ordered = sort(ar, None)
+@_means("unique")
+def _unique(ar: Any, **keywords: Any) -> Any:
+    if has_traced(ar):
+        raise TracingError(f"{users_line()}: how many entries numpy.unique leaves is not known while a function is traced")
+    if keywords:
+        raise TypeError(f"{refusal('numpy.unique')} ({', '.join(keywords)})")
+    ordered = _sort(ar, None)
     return ordered[np.unique(data_of(ordered), return_index=True)[1]]
 
 
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+@_means("searchsorted")
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     before = np.less if side == "left" else np.less_equal
     return sum(before(x, v) * 1 for x in (a if sorter is None else a[sorter]))
 
 
-def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+@_means("digitize")
+def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
     numbers, side = data_of(np.asarray(bins)), "left" if right else "right"
     if numbers[0] <= numbers[-1]:
-        return searchsorted(numbers, x, side)
-    return len(numbers) - searchsorted(numbers[::-1], x, side)
+        return _searchsorted(numbers, x, side)
+    return len(numbers) - _searchsorted(numbers[::-1], x, side)
 
 
 def _linear(a: Any, weights: Any) -> Any:
@@ -230,29 +266,33 @@ def _of_order(a: Any, axis: Any, keepdims: bool, find: Callable[[Any], Any]) -> 
     flat = np.transpose(a, [*rest, *axes]).reshape(*(a.shape[i] for i in rest), -1)
     steps = np.triu(np.ones((flat.shape[-1] + 1, flat.shape[-1])))
     found = np.array([find(step) for step in steps])
-    ordered = sort(flat)
+    ordered = _sort(flat)
     shape = found.shape[1:]
     out = _linear(ordered, (found[:-1] - found[1:]).reshape(len(found) - 1, -1).T).reshape(shape + flat.shape[:-1])
     out = np.where(np.isnan(ordered[..., -1]), math.nan, out)
     return np.expand_dims(out, tuple(len(shape) + i for i in axes)) if keepdims else out
 
 
-def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+@_means("median")
+def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _of_order(a, axis, keepdims, np.median)
 
 
-def quantile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+@_means("quantile")
+def _quantile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
     return _of_order(a, axis, keepdims, lambda step: np.quantile(step, q, method=method))
 
 
-def percentile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+@_means("percentile")
+def _percentile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
     return _of_order(a, axis, keepdims, lambda step: np.percentile(step, q, method=method))
 
 
 # Curves.
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, *_: Any) -> Any:
+@_means("linspace")
+def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, *_: Any) -> Any:
     start, stop = np.broadcast_arrays(entries(start) * 1.0, entries(stop) * 1.0)
     step = (stop - start) / max(num - 1 if endpoint else num, 1)
     rows = [start + i * step for i in range(num)]
@@ -262,7 +302,8 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     return (made, step) if retstep else made
 
 
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+@_means("interp")
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     if period is not None:
         raise TypeError("np.interp: period is not to be had with Values: write x % period, and repeat xp and fp")
     x, xp, fp = entries(x), entries(xp), entries(fp)
@@ -280,7 +321,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, out)
 
 
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+@_means("gradient")
+def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     f = entries(f)
     axes = tuple(range(f.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, f.ndim)
     if any(map(holds_objects, varargs)):
@@ -295,7 +337,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Any:
+@_means("cov")
+def _cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Any:
     x = np.atleast_2d(entries(m))
     x = x.T if not rowvar and np.ndim(m) > 1 else x
     if y is not None:
@@ -305,30 +348,19 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     return np.squeeze(away @ away.T / (x.shape[1] - (1 - bias if ddof is None else ddof)))
 
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
-    c = cov(x, y, rowvar)
+@_means("corrcoef")
+def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    c = _cov(x, y, rowvar)
     if np.ndim(c) == 0:
         return c / c
     size = np.sqrt(np.diag(c))
     return c / size[:, None] / size[None, :]
 
 
-def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = None) -> Any:
+@_means("polyfit")
+def _polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = None) -> Any:
     powers, values = np.vander(entries(x), deg + 1), entries(y)
     if w is not None:
         powers, values = powers * entries(w)[:, None], (values.T * w).T
     size = np.sqrt((powers * powers).sum(axis=0))
     return (linalg.lstsq(powers / size, values, rcond)[0].T / size).T
-
-
-_NAMED: tuple[Callable[..., Any], ...] = (
-    *(average, linspace, where, select, piecewise, isclose, allclose, array_equal, count_nonzero, nan_to_num, fix, nanmean, nanvar, nanstd),
-    *(sort, partition, unique, searchsorted, digitize, median, quantile, percentile, interp, gradient, cov, corrcoef),
-    polyfit,
-)
-OWN: dict[str, Callable[..., Any]] = {
-    **{f"numpy.{function.__name__}": function for function in _NAMED},
-    **{"numpy.nansum": nansum, "numpy.nanprod": nanprod},
-    **{"numpy.nanmax": _without_nan(np.max, -math.inf), "numpy.nanmin": _without_nan(np.min, math.inf)},
-    **{f"numpy.linalg.{function.__name__}": function for function in linalg.FUNCTIONS},
-}

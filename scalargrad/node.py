@@ -36,22 +36,20 @@ OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial 
 
 
 def _relation(name: str) -> Callable[[Any, Any], Any]:
-    plain = getattr(operator, name)
+    plain, equality = getattr(operator, name), name in ("eq", "ne")
 
     def compare(self: Node, other: Any) -> Any:
-        if name in ("eq", "ne"):
-            if isinstance(other, Node):
-                if traces and self is not other:
-                    refuse_identity(self, other)
-                return NotImplemented
-            if not is_number(other):
-                return NotImplemented
-        if traces or self._data != self._data:
+        of_value = isinstance(other, Node)
+        if equality and of_value and traces and self is not other:
+            refuse_identity(self, other)
+        if equality and (of_value or not is_number(other)):
+            return NotImplemented
+        if traces or self._data != self._data or (of_value and other._data != other._data):
             asked = condition(name, self, other)
             if asked is not None:
                 return asked
-        answer = plain(self.data, other.data if isinstance(other, Node) else other)
-        return bool(answer) if name in ("eq", "ne") else answer
+        answer = plain(self.data, other.data if of_value else other)
+        return bool(answer) if equality else answer  # NumPy's numbers answer in NumPy's way
 
     compare.__name__ = f"__{name}__"
     return compare
@@ -191,10 +189,18 @@ class Node(Copied):
 
     # A number is compared as a number; two Values are equal if they are the same, as sets and dictionaries need it.
 
-    # A traced one has no number yet: what it is compared to then makes a condition.
+    # A traced one has no number yet: its comparison is a condition.
 
     __eq__, __ne__ = _relation("eq"), _relation("ne")
-    __lt__, __le__, __gt__, __ge__ = _relation("lt"), _relation("le"), _relation("gt"), _relation("ge")
+    if TYPE_CHECKING:
+
+        def __lt__(self, other: Node | Number) -> bool: ...
+        def __le__(self, other: Node | Number) -> bool: ...
+        def __gt__(self, other: Node | Number) -> bool: ...
+        def __ge__(self, other: Node | Number) -> bool: ...
+
+    else:
+        __lt__, __le__, __gt__, __ge__ = map(_relation, ("lt", "le", "gt", "ge"))
     __hash__ = object.__hash__
 
     __and__, __rand__ = _logical("and")

@@ -96,7 +96,8 @@ def _floor_divide(x: Any, y: Any) -> Any:  # as CPython computes it
     rest = fmod(x, y)
     ratio = (x - rest) / y - where(equal(rest, 0), 0.0, 1 - _same_sign(rest, y))
     whole = floor(ratio)
-    return where(equal(ratio, 0), copysign(0.0, x / y), whole + greater(difference(ratio, whole), 0.5))
+    whole = where(equal(ratio, 0), copysign(0.0, x / y), whole + greater(difference(ratio, whole), 0.5))
+    return where(equal(y, 0), x / y, whole)
 
 
 def _relu(x: float) -> float:
@@ -353,7 +354,7 @@ remainder = Op(
     doc="x % y: what is left of x after whole multiples of y, with the sign of y.\n\n>>> remainder(-7.0, 3.0)\n2.0")
 floor_divide = Op(
     "floor_divide", operator.floordiv, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
-    needs="a divisor that is not 0", symbol="//", latex=r"\left\lfloor\frac{{{}}}{{{}}}\right\rfloor",
+    needs="a divisor that is not 0", beyond=lambda x, y: div.beyond(x, y), symbol="//", latex=r"\left\lfloor\frac{{{}}}{{{}}}\right\rfloor",
     branchless=_floor_divide,
     doc="x // y, the quotient as a whole number that is not above it.\n\n>>> floor_divide(-7.0, 3.0)\n-3.0")
 copysign = Op(  # |x|' = 0 at the kink; a nan has no sign

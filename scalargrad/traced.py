@@ -129,7 +129,7 @@ def hold(x: Any) -> Any:
     """
     made = holds(x)
     if is_traced(x):
-        made._data = nan  # its operation makes 0 of a nan that is known
+        made._data, made._traced = nan, True  # its operation makes 0 of a nan that is known
     return made
 
 

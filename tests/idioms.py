@@ -380,7 +380,7 @@ SECTIONS = {
         X np.array([*reversed(x)]) * x
         s {"a": x, "b": x * x}["b"] + (x, 2 * x)[1]
         X max(x)  # compiled: maximum
-        X min(x[0], 0.5) + max(x[1], 0.0)  # compiled: maximum
+        X max(x[0], 0.5) + min(x[1], 0.0)  # compiled: maximum
         X sorted(x)[1]  # compiled: where(
         X statistics.median(x)  # compiled: where(
         X x[0] if all(v < 2 for v in x) else x[1]  # compiled: where(
