@@ -151,12 +151,24 @@ def data_of(array: Any) -> Any:
     """
     if isinstance(array, Node):
         return array.data
-    plain = bare(array)
-    if isinstance(plain, np.ndarray) and plain.dtype.hasobject:
-        return np.array([x.data if isinstance(x, Node) else x for x in plain.ravel().tolist()], float).reshape(
-            plain.shape
-        )
-    return plain
+    if not holds_objects(array):
+        return bare(array)
+    entries = array.ravel().tolist()
+    numbers = _numbers(entries)
+    if traces or np.isnan(numbers).any():  # some may not be known yet, or are to be noted as asked for
+        numbers = np.array([x.data if isinstance(x, Node) else x for x in entries], float)
+    return numbers.reshape(array.shape)
+
+
+def _numbers(entries: list[Any]) -> Any:
+    """Return the numbers of Values as they are: nan where they are not known yet."""
+    try:
+        return np.fromiter(map(_data, entries), float, len(entries))
+    except AttributeError:  # of floats among them
+        return np.array([x._data if isinstance(x, Node) else x for x in entries], float)
+
+
+_data = operator.attrgetter("_data")
 
 
 def has_traced(thing: Any) -> bool:
@@ -170,7 +182,8 @@ def has_traced(thing: Any) -> bool:
         return is_traced(thing)
     if not holds_objects(thing):
         return False
-    return any(isinstance(x, Node) and x._data != x._data and is_traced(x) for x in thing.ravel().tolist())
+    entries = thing.ravel().tolist()
+    return bool(np.isnan(_numbers(entries)).any()) and any(isinstance(x, Node) and is_traced(x) for x in entries)
 
 
 def as_array(thing: Any) -> Any:
@@ -240,8 +253,7 @@ def _sign(x: Any) -> Any:
 
 def _of_numbers(op: Op, x: Any, y: Any) -> Any:
     """Apply an operation to what is no nan."""
-    isnan = TRUTHS["isnan"]
-    return ops.where(isnan(x), y, ops.where(isnan(y), x, op(x, y)))
+    return ops.where(np.isnan(x), y, ops.where(np.isnan(y), x, op(x, y)))
 
 
 # What NumPy's names mean: the operations of the table, those that NumPy has other names for, and what is composed of them.
@@ -314,6 +326,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
         function = FUNCTIONS.get(name)
         if function is None:
             return _foreign(ufunc, method, plain, keywords, out)
+        if method == "__call__" and not keywords and not isinstance(function, Op):
+            return kept(function(*map(as_array, inputs)))  # of whole arrays, which is quicker than of each entry
         return kept(getattr(_elementwise(function, ufunc.nout), method)(*plain, **keywords), out)
 
 

@@ -211,13 +211,7 @@ def _sort(a: Any, axis: int | None = -1, *_: Any, **keywords: Any) -> Any:
         a, axis = a.ravel(), 0
     if not has_traced(a):
         return np.take_along_axis(a, np.argsort(data_of(a), axis, kind="stable"), axis)
-    rows = list(np.moveaxis(a, axis, 0))
-    for start in range(len(rows)):  # neighbours change places where they have to, as often as that may be
-        for i in range(start % 2, len(rows) - 1, 2):
-            low, high = rows[i], rows[i + 1]
-            later = ~np.less_equal(low, high) & np.equal(high, high)  # a nan goes to the end
-            rows[i], rows[i + 1] = np.where(later, high, low), np.where(later, low, high)
-    return np.moveaxis(np.stack(rows), 0, axis)
+    return np.moveaxis(np.stack(linalg.ordered(list(np.moveaxis(a, axis, 0)))[0]), 0, axis)
 
 
 @_means("partition")

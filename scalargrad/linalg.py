@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -114,14 +115,24 @@ def inv(a: Any) -> Any:
 
 def _refuse_again(*_: Any) -> float:
     raise TypeError(
-        f"the second derivative of np.linalg.solve of more than {LARGE} rows is not to be had: its numbers are LAPACK's, and "
-        "carry first derivatives only"
+        f"the second derivative of what np.linalg finds of more than {LARGE} rows, {SMALL} for eigenvalues, is not to be had: "
+        "its numbers are LAPACK's, and carry first derivatives only"
     )
 
 
 # A number with its first derivative: the derivative of that is refused.
 _slope_once = Op("slope_once", lambda x: 1.0, lambda out, x: _refuse_again() if isinstance(x, Operand) else math.nan)
 _once = Op("once", lambda x: x, lambda out, x: _slope_once(x))
+
+
+def once(a: Any) -> Any:
+    """Return an array whose Values have first derivatives only; to ask for the second raises TypeError.
+
+    >>> from scalargrad import Value
+    >>> once(np.array([Value(2.0)]))
+    Array([Value(data=2.0, grad=0.0)], dtype=object)
+    """
+    return entries(np.frompyfunc(partial(engine.Value.apply, _once), 1, 1)(a))
 
 
 def _by_newton(a: Any, b: Any) -> Any:
@@ -131,7 +142,6 @@ def _by_newton(a: Any, b: Any) -> Any:
     have entries, where elimination takes n times as many.
     """
     inverse, x = np.linalg.inv(data_of(a)), np.linalg.solve(data_of(a), data_of(b))
-    once = np.frompyfunc(lambda value: engine.Value.apply(_once, value), 1, 1)
     return once(x + inverse @ (b - a @ x))
 
 
@@ -293,6 +303,156 @@ def pinv(a: Any, rcond: Any = None) -> Any:
     return _least(a, np.eye(a.shape[0]))
 
 
+# Eigenvalues and singular values, by Jacobi's rotations: each makes one pair of columns orthogonal, and after a few sweeps
+# over all pairs all are, together with what depends on them to any order.
+
+SMALL = 16  # rows of a matrix beyond which rotations would take too long
+
+
+def _sweeps(n: int) -> list[tuple[int, int]]:
+    return [(p, q) for p in range(n) for q in range(p + 1, n)] * (6 + n.bit_length())
+
+
+def _rotation(alpha: Any, beta: Any, gamma: Any) -> tuple[Any, Any]:
+    """Return cosine and sine of the rotation of two columns that makes their product `gamma` 0."""
+    apart = beta - alpha
+    square = apart * apart + 4 * gamma * gamma
+    tangent = 2 * gamma / (apart + np.copysign(np.sqrt(np.where(np.equal(square, 0), 1.0, square)), apart))
+    cosine = 1 / np.sqrt(1 + tangent * tangent)
+    return _along(cosine, None), _along(cosine * tangent, None)
+
+
+def _rotate(a: Any, p: int, q: int, cosine: Any, sine: Any) -> None:
+    x, y = a[..., p] * 1, a[..., q] * 1
+    a[..., p], a[..., q] = cosine * x - sine * y, sine * x + cosine * y
+
+
+def _in_order(sizes: Any, *matrices: Any) -> tuple[Any, ...]:
+    """Put numbers along the last axis in ascending order, and with them the columns of matrices."""
+    columns = [[a[..., i, :] for a in (_along(sizes, None), *(np.swapaxes(m, -1, -2) for m in matrices))] for i in range(sizes.shape[-1])]
+    found = ordered([c[0] for c in columns], *(list(c) for c in zip(*columns, strict=True)))[1:]
+    return np.stack(found[0], axis=-2)[..., 0], *(np.stack(c, axis=-1) for c in found[1:])
+
+
+def ordered(keys: list[Any], *companions: list[Any]) -> list[list[Any]]:
+    """Put arrays in ascending order, entry by entry, and with them others; ties keep their order, and a nan goes last.
+
+    >>> ordered([np.array([2.0]), np.array([1.0])])
+    [[array([1.]), array([2.])]]
+    """
+    lists = [list(keys), *map(list, companions)]
+    for start in range(len(keys)):  # neighbours change places where they have to, as often as that may be
+        for i in range(start % 2, len(keys) - 1, 2):
+            low, high = lists[0][i], lists[0][i + 1]
+            later = entries(~np.less_equal(low, high) & np.equal(high, high))
+            for things in lists:
+                x, y = things[i], things[i + 1]
+                things[i], things[i + 1] = np.where(later, y, x), np.where(later, x, y)
+    return lists
+
+
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Return the eigenvalues of a symmetric matrix, in ascending order, and its eigenvectors, as np.linalg.eigh does.
+
+    >>> from scalargrad import Value
+    >>> eigh([[Value(2.0), 0.0], [0.0, 1.0]])[0]
+    Array([Value(data=1.0, grad=0.0), Value(data=2.0, grad=0.0)], dtype=object)
+
+    An eigenvector times -1 is one, too: which of them comes from a traced matrix is not NumPy's choice. Where eigenvalues
+    coincide, their derivatives are those along the vectors that are returned.
+    """
+    a = _square(a, "eigh")
+    if UPLO == "U":
+        a = np.swapaxes(a, -1, -2)
+    a = np.tril(a) + np.swapaxes(np.tril(a, -1), -1, -2)
+    n, known = a.shape[-1], not has_traced(a)
+    if known:
+        sizes, vectors = np.linalg.eigh(data_of(a))
+    if known and n > SMALL:
+        turned = np.swapaxes(vectors, -1, -2) @ a @ vectors  # with their first derivatives: see `_by_newton`
+        apart = sizes[..., None, :] - sizes[..., :, None]
+        apart = np.where(apart == 0, math.inf, apart)
+        return _EIGH(once(np.diagonal(turned, axis1=-2, axis2=-1)), once(vectors + vectors @ (turned / apart)))
+    a, v = _copied(a), _copied(np.broadcast_to(np.eye(n), a.shape))
+    for p, q in _sweeps(n):
+        turn = _rotation(a[..., p, p], a[..., q, q], a[..., p, q])
+        for columns in (a, np.swapaxes(a, -1, -2), v):
+            _rotate(columns, p, q, *turn)
+    found, v = _in_order(np.diagonal(a, axis1=-2, axis2=-1), v)
+    if known:
+        v = v * np.where((data_of(v) * vectors).sum(axis=-2, keepdims=True) < 0, -1.0, 1.0)
+    return _EIGH(found, v)
+
+
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """Return the eigenvalues of a symmetric matrix, in ascending order, as np.linalg.eigvalsh does.
+
+    >>> from scalargrad import Value
+    >>> eigvalsh([[Value(2.0)]])
+    Array([Value(data=2.0, grad=0.0)], dtype=object)
+    """
+    return eigh(a, UPLO)[0]
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """Return u, the singular values in descending order, and vh, with u @ diag(s) @ vh = a, as np.linalg.svd does.
+
+    >>> from scalargrad import Value
+    >>> svd([[Value(3.0)]], compute_uv=False)
+    Array([Value(data=3.0, grad=0.0)], dtype=object)
+
+    What is said of vectors at `eigh` holds here, too.
+    """
+    a = entries(a)
+    m, n = a.shape[-2:]
+    if hermitian or (compute_uv and full_matrices and m != n):
+        raise TypeError("np.linalg.svd: write full_matrices=False, and hermitian only of numbers; see eigh")
+    if m < n:
+        if not compute_uv:
+            return svd(np.swapaxes(a, -1, -2), compute_uv=False)
+        u, sizes, vh = svd(np.swapaxes(a, -1, -2), full_matrices=False)
+        return _SVD(np.swapaxes(vh, -1, -2), sizes, np.swapaxes(u, -1, -2))
+    known = not has_traced(a)
+    if known:
+        left, _, right = np.linalg.svd(data_of(a), full_matrices=False)
+    if known and n > SMALL:
+        if compute_uv:
+            raise TypeError(f"np.linalg.svd: singular vectors of more than {SMALL} columns of Values: see eigh of a.T @ a")
+        return once(np.diagonal(np.swapaxes(left, -1, -2) @ a @ np.swapaxes(right, -1, -2), axis1=-2, axis2=-1))
+    columns, v = _copied(a), _copied(np.broadcast_to(np.eye(n), (*a.shape[:-2], n, n)))
+    for p, q in _sweeps(n):
+        x, y = columns[..., p], columns[..., q]
+        turn = _rotation((x * x).sum(axis=-1), (y * y).sum(axis=-1), (x * y).sum(axis=-1))
+        for each in (columns, v):
+            _rotate(each, p, q, *turn)
+    sizes = np.sqrt((columns * columns).sum(axis=-2))
+    sizes, columns, v = (x[..., ::-1] for x in _in_order(sizes, columns, v))
+    if not compute_uv:
+        return sizes
+    if known:
+        sign = np.where((data_of(v) * np.swapaxes(right, -1, -2)).sum(axis=-2, keepdims=True) < 0, -1.0, 1.0)
+        columns, v = columns * sign, v * sign
+    return _SVD(columns / sizes[..., None, :], sizes, np.swapaxes(v, -1, -2))
+
+
+_EIGH: Any = type(np.linalg.eigh(np.eye(1)))
+_SVD: Any = type(np.linalg.svd(np.eye(1)))
+
+
+def cond(x: Any, p: Any = None) -> Any:
+    """Return the condition of a matrix: a norm of it times that of its inverse, as np.linalg.cond does.
+
+    >>> from scalargrad import Value
+    >>> cond([[Value(3.0)]])
+    Value(data=1.0, grad=0.0)
+    """
+    x = entries(x)
+    if p in (None, 2, -2):
+        sizes = svd(x, compute_uv=False)
+        return sizes[..., -1] / sizes[..., 0] if p == -2 else sizes[..., 0] / sizes[..., -1]
+    return norm(x, p, axis=(-2, -1)) * norm(inv(x), p, axis=(-2, -1))
+
+
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return a norm of vectors, or of matrices, as np.linalg.norm does.
 
@@ -304,6 +464,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
     if ord is None or (ord in ("f", "fro") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt((x * x).sum(axis=axes, keepdims=keepdims))
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        sizes = svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
+        found = sizes.sum(axis=-1) if ord == "nuc" else sizes[..., 0 if ord == 2 else -1]
+        return np.expand_dims(found, axes) if keepdims else found
     if isinstance(ord, str) or len(axes) > 2 or (len(axes) == 2 and abs(ord) not in (1, math.inf)):
         raise TypeError(f"np.linalg.norm: ord={ord!r} over {len(axes)} axes of Values is not to be had")
     size = np.abs(x)
@@ -316,4 +480,4 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return (size**ord).sum(axis=axes, keepdims=keepdims) ** (1 / ord)
 
 
-FUNCTIONS: tuple[Callable[..., Any], ...] = (solve, inv, det, slogdet, cholesky, qr, lstsq, pinv, norm)
+FUNCTIONS: tuple[Callable[..., Any], ...] = (solve, inv, det, slogdet, cholesky, qr, lstsq, pinv, norm, cond, eigh, eigvalsh, svd)

@@ -341,12 +341,15 @@ SECTIONS = {
         A x @ np.linalg.inv(x.T @ x) @ x.T
         A C @ np.linalg.solve(x @ x.T + np.eye(3), C) + np.linalg.slogdet(x @ x.T + np.eye(3))[1]
         X np.linalg.norm(x)
-        M np.linalg.norm(x)
+        M np.linalg.norm(x) * x[0]
         M np.linalg.norm(x, axis=1)
         M x / np.linalg.norm(x, axis=1, keepdims=True)
         X np.linalg.norm(x, 1) + np.linalg.norm(x, np.inf) + np.linalg.norm(x, 3)
         M np.linalg.norm(x, "fro") + np.linalg.norm(x, 1)
         A np.linalg.eigvalsh(x @ x.T)
+        A sizes, vectors = np.linalg.eigh(x + x.T); sizes * np.abs(vectors)
+        A np.linalg.cond(x)
+        M u, sizes, vh = np.linalg.svd(x, full_matrices=False); u @ (sizes[:, None] ** 2 * vh)
         M np.linalg.svd(x, compute_uv=False)
         A np.linalg.norm(x, 2)
         A np.linalg.eigvals(x)  # everywhere: numpy.linalg.eigvals takes no Values
@@ -359,7 +362,7 @@ SECTIONS = {
         X abs(x[0]) + abs(x[1])
         X pow(x[0], 3) + pow(2, x[1])
         s x % 0.4 + x // 0.4 * x
-        s q, r = divmod(x, 0.4); q * r
+        s np.divmod(x, 0.4)[1] + divmod(x, 0.7)[0]
         s math.floor(x) * x + math.ceil(x) * x + math.trunc(x) * x
         s round(x) * x
         s x.sin() + x.exp() * 2 if hasattr(x, "sin") else math.sin(x) + math.exp(x) * 2
