@@ -60,12 +60,16 @@ class Array(np.ndarray, Operand):
         return kept(self.view(np.ndarray).sum(axis))
 
     def astype(self, dtype: Any, *more: Any, **keywords: Any) -> Any:
-        """Return the entries as another type: floats stay Values, truths are those of the numbers."""
-        kind = np.dtype(dtype).kind
-        if kind == "f":
+        """Return the entries as another type: doubles and whole numbers are Values, truths those of the numbers."""
+        dtype = np.dtype(dtype)
+        if dtype == float:
             return self.copy()
-        if kind == "b":
+        if dtype.kind in "iu":
+            return np.trunc(self)
+        if dtype.kind == "b":
             return np.not_equal(self, 0)
+        if dtype.kind == "f":
+            raise TypeError(f"a Value is a double, and none of {dtype}: leave astype away, or take the numbers (data_of)")
         return super().astype(dtype, *more, **keywords)
 
     def sort(self, axis: int = -1, *more: Any, **keywords: Any) -> None:
@@ -273,7 +277,6 @@ FUNCTIONS: Mapping[str, Op | Callable[..., Any]] = {
     "sign": _sign,
     "clip": lambda x, low, high: ops.minimum(ops.maximum(x, low), high),
     "exp2": lambda x: ops.pow(2.0, x),
-    "cbrt": lambda x: _sign(x) * ops.pow(ops.abs(x), 1 / 3),
     "arcsinh": _arcsinh,
     "arccosh": lambda x: ops.log1p((x - 1) + ops.sqrt((x - 1) * (x + 1))),
     "arctanh": lambda x: (ops.log1p(x) - ops.log1p(-x)) / 2,
@@ -312,6 +315,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
     name, out = ufunc.__name__, keywords.get("out")
     if name in TRUTHS:
         return _truths(ufunc, method, inputs, keywords)
+    if keywords.get("dtype") is not None and np.dtype(keywords["dtype"]) == float:
+        del keywords["dtype"]  # which Values are
     if out.__class__ is tuple:
         keywords["out"] = tuple([bare(x) for x in out])
     plain = [bare(x) for x in inputs]
@@ -415,6 +420,8 @@ def bare(thing: Any) -> Any:
         lone = np.empty((), object)
         lone[()] = thing
         return lone
+    if isinstance(thing, np.ma.MaskedArray):
+        raise TypeError(f"an array must have a number everywhere: fill in what is masked (.filled(x)), got {thing!r}")
     return thing
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scalargrad import linalg, ops
-from scalargrad.arrays import apply, as_array, data_of, has_traced, holds_objects, kept, refusal
+from scalargrad.arrays import apply, as_array, bare, data_of, has_traced, holds_objects, kept, refusal
 from scalargrad.linalg import entries
 from scalargrad.modes import users_line
 from scalargrad.traced import TracingError
@@ -24,7 +24,7 @@ from scalargrad.traced import TracingError
 OF_DATA: Mapping[str, str] = {
     **{"argmax": "np.max(x)", "argmin": "np.min(x)", "argsort": "np.sort(x)", "argpartition": "np.sort(x)"},
     **dict.fromkeys(("argwhere", "nonzero", "flatnonzero"), "np.where(condition, x, y)"),
-    **dict.fromkeys(("isclose", "allclose", "array_equal", "count_nonzero", "searchsorted", "digitize"), ""),
+    **dict.fromkeys(("isclose", "allclose", "array_equal", "count_nonzero", "searchsorted", "digitize", "matrix_rank"), ""),
 }
 
 
@@ -39,9 +39,10 @@ def call_function(function: Any, arguments: Sequence[Any], keywords: dict[str, A
     given = [*arguments, *keywords.values()]
     if function.__name__ in OF_DATA and not any(map(has_traced, given)):
         return function(*map(data_of, arguments), **{key: data_of(x) for key, x in keywords.items()})
-    if any(isinstance(x, np.ma.MaskedArray) for x in given):
-        raise TypeError(f"{name}: arrays must have a number everywhere: fill in what is masked (.filled(x))")
-    if own := OWN.get(name):
+    for x in given:
+        for part in x if isinstance(x, (list, tuple)) else (x,):
+            bare(part)  # which refuses masked arrays
+    if own := OWN.get(name) or (ops.OPERATIONS.get(function.__name__) if name.startswith("numpy.") else None):
         return kept(own(*arguments, **keywords))
     if way := OF_DATA.get(function.__name__):
         raise TracingError(
@@ -199,6 +200,14 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
     return (mean, total) if returned else mean
 
 
+@_means("bincount")
+def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    places, weights = data_of(np.asarray(x)), entries(weights)
+    out = entries(np.zeros(max(minlength, int(max(places, default=-1)) + 1), object))
+    np.add.at(out, places, weights)
+    return out
+
+
 # Order. Ties keep their order, so that each entry has its place in the result.
 
 
@@ -294,6 +303,16 @@ def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retst
         rows[-1] = stop
     made = np.stack(rows) if rows else np.zeros((0, *start.shape))
     return (made, step) if retstep else made
+
+
+@_means("logspace")
+def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
+    return np.power(base, np.linspace(start, stop, num, endpoint))
+
+
+@_means("geomspace")
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
+    return start * np.power(np.divide(stop, start), np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *[1] * np.ndim(start)))
 
 
 @_means("interp")

@@ -362,12 +362,12 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     coincide, their derivatives are those along the vectors that are returned.
     """
     a = _square(a, "eigh")
+    n, known = a.shape[-1], not has_traced(a)
+    if known:
+        sizes, vectors = np.linalg.eigh(data_of(a), UPLO)
     if UPLO == "U":
         a = np.swapaxes(a, -1, -2)
     a = np.tril(a) + np.swapaxes(np.tril(a, -1), -1, -2)
-    n, known = a.shape[-1], not has_traced(a)
-    if known:
-        sizes, vectors = np.linalg.eigh(data_of(a))
     if known and n > SMALL:
         turned = np.swapaxes(vectors, -1, -2) @ a @ vectors  # with their first derivatives: see `_by_newton`
         apart = sizes[..., None, :] - sizes[..., :, None]

@@ -83,6 +83,12 @@ def _whole(rounded: Callable[[float], int]) -> Callable[[float], float]:
     return lambda x: math.copysign(rounded(x), x) if isfinite(x) else x
 
 
+def _cbrt(x: Any) -> Any:
+    # By a step of Newton's method from the power, which has not all digits, as C's function has not everywhere.
+    root = copysign(pow(abs(x), 1 / 3), x)
+    return where(greater(inf, abs(x)) - equal(x, 0), root - (root - x / (root * root + equal(x, 0))) / 3, x)
+
+
 def _same_sign(x: Any, y: Any) -> Any:
     return equal(greater(0, x), greater(0, y))
 
@@ -231,6 +237,9 @@ sqrt = Op(
     "sqrt", math.sqrt, lambda out, x: 0.5 / out,
     needs="x >= 0", latex=r"\sqrt{{{}}}",
     libm="sqrt", doc="Square root of x >= 0; its derivative at 0 is inf.\n\n>>> sqrt(4.0)\n2.0")
+cbrt = Op(
+    "cbrt", _cbrt, lambda out, x: 1 / (3 * out * out), latex=r"\sqrt[3]{{{}}}",
+    doc="Cube root of x; its derivative at 0 is inf.\n\n>>> cbrt(-8.0)\n-2.0")
 
 sin = Op(
     "sin", math.sin, lambda out, x: cos(x),

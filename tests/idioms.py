@@ -153,6 +153,8 @@ SECTIONS = {
         X np.nanmax(x) * x
         M np.cov(x)
         M np.corrcoef(x)
+        V np.bincount([0, 1, 1, 0, 2], weights=x) * C
+        M np.nanvar(x, axis=1) + np.nanstd(x)
         V np.histogram(x)[0]  # everywhere: numpy.histogram
     """,
     "Conditions": """
@@ -183,6 +185,8 @@ SECTIONS = {
         X x * (x > 0).mean()
         X x * np.count_nonzero(x > 0)
         X x * (x > 0).astype(float)
+        X x * (x > 0).astype(int) + (x * 7.5).astype(int)
+        X x * (x > 0).astype(bool) * (x != 0).all()
         X np.where(np.any(x > 1), x, x * x)
         X np.where(np.all(x > 1), x, x * x)
         X np.where(np.greater(x, 0.5), x, x * x)
@@ -275,6 +279,7 @@ SECTIONS = {
         X np.eye(3) * x + np.identity(3) * x[0]
         X np.full_like(x, 2.0) * x + np.full(3, x[0]) + np.ones_like(x)
         X np.linspace(x[0], x[2], 4)
+        X np.logspace(0.0, x[0], 3) + np.geomspace(1.0, x[2], 3)
         X np.vander(x, 3)
         X a, b = np.meshgrid(x, C); a * b
         X np.broadcast_to(x, (2, 3)) * W

@@ -117,6 +117,7 @@ ROWS = {
     ),
     "greater": (lambda x, y: mpf(x > y), ANY_PAIRS),
     "equal": (lambda x, y: mpf(x == y), ANY_PAIRS),
+    "cbrt": (lambda x: mp.cbrt(x) if x > 0 else -mp.cbrt(-x), both_signs(1e-300, 1e-5, 0.3, 2.0, 8.0, 1e10, 1e300)),
     "holds": (lambda x: mpf(x != 0), both_signs(1e-300, 1.0, 2.5)),
     "floor": (mp.floor, both_signs(1e-300, 0.5, 2.5, 123456.7)),
     "ceil": (mp.ceil, both_signs(1e-300, 0.5, 2.5, 123456.7)),
