@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from scalargrad import engine, ops
-from scalargrad.node import Node
 from scalargrad.modes import users_line
+from scalargrad.node import Node
 from scalargrad.op import Op, Operand
 from scalargrad.traced import TracingError, condition, is_condition, is_traced, traces, watchers
 
@@ -38,7 +38,8 @@ class Array(np.ndarray, Operand):
         return call_ufunc(ufunc, method, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        return engine.Value.__array_function__(self, function, types, arguments, keywords)
+        of_values: Any = engine.Value  # value.py says what a Value does, which is the same
+        return of_values.__array_function__(self, function, types, arguments, keywords)
 
     # Short ways to what call_ufunc does.
 
@@ -62,17 +63,19 @@ class Array(np.ndarray, Operand):
     def astype(self, dtype: Any, *more: Any, **keywords: Any) -> Any:
         """Return the entries as another type: doubles and whole numbers are Values, truths those of the numbers."""
         dtype = np.dtype(dtype)
-        if dtype == float:
+        if dtype.char == "d":
             return self.copy()
         if dtype.kind in "iu":
             return np.trunc(self)
         if dtype.kind == "b":
             return np.not_equal(self, 0)
         if dtype.kind == "f":
-            raise TypeError(f"a Value is a double, and none of {dtype}: leave astype away, or take the numbers (data_of)")
+            raise TypeError(
+                f"a Value is a double, and none of {dtype}: leave astype away, or take the numbers (data_of)"
+            )
         return super().astype(dtype, *more, **keywords)
 
-    def sort(self, axis: int = -1, *more: Any, **keywords: Any) -> None:
+    def sort(self, axis: Any = -1, *more: Any, **keywords: Any) -> None:
         """Sort in place, as np.sort does."""
         self[...] = np.sort(self, axis, *more, **keywords)
 
@@ -230,8 +233,12 @@ def _truth(x: Any) -> Any:
 
 
 TRUTHS: Mapping[str, Callable[..., Any]] = {
-    **{"less": _less, "less_equal": _relation("le"), "greater": _relation("gt"), "greater_equal": _relation("ge")},
-    **{"equal": _equal, "not_equal": _unequal},
+    "less": _less,
+    "less_equal": _relation("le"),
+    "greater": _relation("gt"),
+    "greater_equal": _relation("ge"),
+    "equal": _equal,
+    "not_equal": _unequal,
     "isnan": lambda x: _unequal(x, x),
     "isfinite": lambda x: _equal(x - x, 0),
     "isinf": lambda x: _equal(ops.abs(x), math.inf),
@@ -240,7 +247,9 @@ TRUTHS: Mapping[str, Callable[..., Any]] = {
     "logical_or": lambda x, y: _truth(x) | _truth(y),
     "logical_xor": lambda x, y: _truth(x) ^ _truth(y),
     "logical_not": lambda x: _truth(x) ^ True,
-    **{"bitwise_and": operator.and_, "bitwise_or": operator.or_, "bitwise_xor": operator.xor},
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+    "bitwise_xor": operator.xor,
     "invert": lambda x: x ^ True,
 }
 
@@ -315,7 +324,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
     name, out = ufunc.__name__, keywords.get("out")
     if name in TRUTHS:
         return _truths(ufunc, method, inputs, keywords)
-    if keywords.get("dtype") is not None and np.dtype(keywords["dtype"]) == float:
+    if keywords.get("dtype") is not None and np.dtype(keywords["dtype"]).char == "d":
         del keywords["dtype"]  # which Values are
     if out.__class__ is tuple:
         keywords["out"] = tuple([bare(x) for x in out])

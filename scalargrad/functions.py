@@ -22,9 +22,14 @@ from scalargrad.traced import TracingError
 # What finds truths or places, and no numbers: it is found from the data, as for floats. What to write where these are not
 # known yet, unless there is a function below.
 OF_DATA: Mapping[str, str] = {
-    **{"argmax": "np.max(x)", "argmin": "np.min(x)", "argsort": "np.sort(x)", "argpartition": "np.sort(x)"},
+    "argmax": "np.max(x)",
+    "argmin": "np.min(x)",
+    "argsort": "np.sort(x)",
+    "argpartition": "np.sort(x)",
     **dict.fromkeys(("argwhere", "nonzero", "flatnonzero"), "np.where(condition, x, y)"),
-    **dict.fromkeys(("isclose", "allclose", "array_equal", "count_nonzero", "searchsorted", "digitize", "matrix_rank"), ""),
+    **dict.fromkeys(
+        ("isclose", "allclose", "array_equal", "count_nonzero", "searchsorted", "digitize", "matrix_rank"), ""
+    ),
 }
 
 
@@ -102,7 +107,9 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *arguments: Any, 
     if len(condlist) and np.ndim(condlist[0]) == 0 and x.ndim:
         condlist = [condlist]
     if not len(condlist) <= len(funclist) <= len(condlist) + 1:
-        raise ValueError(f"np.piecewise: {len(condlist)} conditions need as many functions, or one more, not {len(funclist)}")
+        raise ValueError(
+            f"np.piecewise: {len(condlist)} conditions need as many functions, or one more, not {len(funclist)}"
+        )
     out = np.zeros_like(x)
     first = [True] if len(funclist) > len(condlist) else []
     functions = [*funclist[len(condlist) :], *funclist[: len(condlist)]]
@@ -231,7 +238,9 @@ def _partition(a: Any, kth: Any, axis: int | None = -1, **_: Any) -> Any:  # noq
 @_means("unique")
 def _unique(ar: Any, **keywords: Any) -> Any:
     if has_traced(ar):
-        raise TracingError(f"{users_line()}: how many entries numpy.unique leaves is not known while a function is traced")
+        raise TracingError(
+            f"{users_line()}: how many entries numpy.unique leaves is not known while a function is traced"
+        )
     if keywords:
         raise TypeError(f"{refusal('numpy.unique')} ({', '.join(keywords)})")
     ordered = _sort(ar, None)
@@ -282,12 +291,12 @@ def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 @_means("quantile")
-def _quantile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+def _quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     return _of_order(a, axis, keepdims, lambda step: np.quantile(step, q, method=method))
 
 
 @_means("percentile")
-def _percentile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+def _percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     return _of_order(a, axis, keepdims, lambda step: np.percentile(step, q, method=method))
 
 
@@ -312,7 +321,9 @@ def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base:
 
 @_means("geomspace")
 def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
-    return start * np.power(np.divide(stop, start), np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *[1] * np.ndim(start)))
+    return start * np.power(
+        np.divide(stop, start), np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *[1] * np.ndim(start))
+    )
 
 
 @_means("interp")
@@ -335,7 +346,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
 
 
 @_means("gradient")
-def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
     f = entries(f)
     axes = tuple(range(f.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, f.ndim)
     if any(map(holds_objects, varargs)):

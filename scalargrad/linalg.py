@@ -113,7 +113,9 @@ def inv(a: Any) -> Any:
     return solve(a, np.eye(a.shape[-1]))
 
 
-def _refuse_again(*_: Any) -> float:
+def _no_second(_: Any, x: Any) -> float:
+    if not isinstance(x, Operand):
+        return math.nan
     raise TypeError(
         f"the second derivative of what np.linalg finds of more than {LARGE} rows, {SMALL} for eigenvalues, is not to be had: "
         "its numbers are LAPACK's, and carry first derivatives only"
@@ -121,8 +123,8 @@ def _refuse_again(*_: Any) -> float:
 
 
 # A number with its first derivative: the derivative of that is refused.
-_slope_once = Op("slope_once", lambda x: 1.0, lambda out, x: _refuse_again() if isinstance(x, Operand) else math.nan)
-_once = Op("once", lambda x: x, lambda out, x: _slope_once(x))
+_slope_once = Op("slope_once", lambda _: 1.0, _no_second)
+_once = Op("once", lambda x: x, lambda _, x: _slope_once(x))
 
 
 def once(a: Any) -> Any:
@@ -329,7 +331,10 @@ def _rotate(a: Any, p: int, q: int, cosine: Any, sine: Any) -> None:
 
 def _in_order(sizes: Any, *matrices: Any) -> tuple[Any, ...]:
     """Put numbers along the last axis in ascending order, and with them the columns of matrices."""
-    columns = [[a[..., i, :] for a in (_along(sizes, None), *(np.swapaxes(m, -1, -2) for m in matrices))] for i in range(sizes.shape[-1])]
+    columns = [
+        [a[..., i, :] for a in (_along(sizes, None), *(np.swapaxes(m, -1, -2) for m in matrices))]
+        for i in range(sizes.shape[-1])
+    ]
     found = ordered([c[0] for c in columns], *(list(c) for c in zip(*columns, strict=True)))[1:]
     return np.stack(found[0], axis=-2)[..., 0], *(np.stack(c, axis=-1) for c in found[1:])
 
@@ -351,7 +356,7 @@ def ordered(keys: list[Any], *companions: list[Any]) -> list[list[Any]]:
     return lists
 
 
-def eigh(a: Any, UPLO: str = "L") -> Any:
+def eigh(a: Any, UPLO: Any = "L") -> Any:
     """Return the eigenvalues of a symmetric matrix, in ascending order, and its eigenvectors, as np.linalg.eigh does.
 
     >>> from scalargrad import Value
@@ -384,7 +389,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return _EIGH(found, v)
 
 
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
     """Return the eigenvalues of a symmetric matrix, in ascending order, as np.linalg.eigvalsh does.
 
     >>> from scalargrad import Value
@@ -417,7 +422,9 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         left, _, right = np.linalg.svd(data_of(a), full_matrices=False)
     if known and n > SMALL:
         if compute_uv:
-            raise TypeError(f"np.linalg.svd: singular vectors of more than {SMALL} columns of Values: see eigh of a.T @ a")
+            raise TypeError(
+                f"np.linalg.svd: singular vectors of more than {SMALL} columns of Values: see eigh of a.T @ a"
+            )
         return once(np.diagonal(np.swapaxes(left, -1, -2) @ a @ np.swapaxes(right, -1, -2), axis1=-2, axis2=-1))
     columns, v = _copied(a), _copied(np.broadcast_to(np.eye(n), (*a.shape[:-2], n, n)))
     for p, q in _sweeps(n):
@@ -480,4 +487,18 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return (size**ord).sum(axis=axes, keepdims=keepdims) ** (1 / ord)
 
 
-FUNCTIONS: tuple[Callable[..., Any], ...] = (solve, inv, det, slogdet, cholesky, qr, lstsq, pinv, norm, cond, eigh, eigvalsh, svd)
+FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    solve,
+    inv,
+    det,
+    slogdet,
+    cholesky,
+    qr,
+    lstsq,
+    pinv,
+    norm,
+    cond,
+    eigh,
+    eigvalsh,
+    svd,
+)

@@ -210,7 +210,9 @@ class Node(Copied):
     def __invert__(self) -> Any:
         inverse = combined("invert", self)
         if inverse is NotImplemented:
-            raise TypeError("~ is for conditions, as a comparison of traced values gives them: write -v for minus a value")
+            raise TypeError(
+                "~ is for conditions, as a comparison of traced values gives them: write -v for minus a value"
+            )
         return inverse
 
     def __bool__(self) -> bool:

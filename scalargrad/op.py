@@ -163,11 +163,11 @@ class Operand:
     def __trunc__(self) -> Any:
         return TABLE["trunc"](self)
 
-    def __round__(self, digits: int | None = None) -> Any:
-        if digits is not None:
+    def __round__(self, *digits: int) -> Any:
+        if digits:
             raise TypeError(
                 "round() to digits looks at how a number is printed, which has no counterpart in compiled code: write "
-                f"round(v*1e{digits})/1e{digits}"
+                f"round(v*1e{digits[0]})/1e{digits[0]}"
             )
         return TABLE["rint"](self)
 

@@ -363,7 +363,7 @@ remainder = Op(
     doc="x % y: what is left of x after whole multiples of y, with the sign of y.\n\n>>> remainder(-7.0, 3.0)\n2.0")
 floor_divide = Op(
     "floor_divide", operator.floordiv, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
-    needs="a divisor that is not 0", beyond=lambda x, y: div.beyond(x, y), symbol="//", latex=r"\left\lfloor\frac{{{}}}{{{}}}\right\rfloor",
+    needs="a divisor that is not 0", beyond=div.beyond, symbol="//", latex=r"\left\lfloor\frac{{{}}}{{{}}}\right\rfloor",
     branchless=_floor_divide,
     doc="x // y, the quotient as a whole number that is not above it.\n\n>>> floor_divide(-7.0, 3.0)\n-3.0")
 copysign = Op(  # |x|' = 0 at the kink; a nan has no sign

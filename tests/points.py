@@ -30,6 +30,7 @@ def sigmoid(x):
 
 ANY_PAIRS = pairs((1.5, 2.25), (-3.0, 0.7), (1e-8, -1e8), (-2.5, -2.75), (0.1, 0.3), (1e150, 1e-150), (-1e-150, 1e100))
 
+
 def whole_multiples(x, y, rounded):
     """How often y goes into x, in so many bits that no multiple is lost."""
     with mp.workprec(max(mp.prec, 400 + 2 * abs(mp.mag(x) - mp.mag(y)))):

@@ -330,8 +330,7 @@ def test_comparisons_of_traced_arrays_are_conditions():
     for f in (np.isnan, np.isfinite, np.isinf, np.logical_not, lambda x: x.astype(bool), lambda x: np.isclose(x, 1.0)):
         assert jit(f)(x).tolist() == np.where(f(x), 1.0, 0.0).tolist()
     for f in (np.any, np.all, lambda c: c.any(axis=1), lambda c: np.all(c, axis=0), np.count_nonzero, np.sum, np.mean):
-        for rows in ([[1.0, 2.0], [3.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0]], [[2.0], [3.0]]):
-            rows = np.array(rows)
+        for rows in map(np.array, ([[1.0, 2.0], [3.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0]], [[2.0], [3.0]])):
             assert np.array_equal(jit(lambda m, f=f: f(m > 0))(rows), f(rows > 0) * 1.0)
             assert np.array_equal(jit(lambda m, f=f: f(np.maximum(m, 0)))(rows), f(np.maximum(rows, 0)) * 1.0)
 

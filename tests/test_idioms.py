@@ -107,7 +107,7 @@ def test_errors_say_the_way_out(row):
 
 def test_the_table_is_large_and_nearly_all_of_it_works():
     assert len(TABLE) == len({row.text for row in TABLE}) >= 300
-    assert len(everywhere) >= 0.9 * len(TABLE)
+    assert len(everywhere) >= 320 and len(TABLE) - len(everywhere) < 40
     assert {row.section for row in TABLE} == set(SECTIONS)
 
 

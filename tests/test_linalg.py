@@ -190,7 +190,9 @@ def test_large_systems():
     g = lambda b: (np.linalg.solve(a, b) ** 2).sum()
     np.testing.assert_allclose(grad(g)(b[:, 0]), 2 * np.linalg.solve(a.T, x[:, 0]), rtol=1e-7, atol=1e-10)
     for second in (hessian, lambda f: grad(lambda b: (grad(f)(b) ** 2).sum())):
-        with pytest.raises(TypeError, match=f"the second derivative of what np.linalg finds of more than {linalg.LARGE}"):
+        with pytest.raises(
+            TypeError, match=f"the second derivative of what np.linalg finds of more than {linalg.LARGE}"
+        ):
             second(f)(b[:, 0])
 
 

@@ -834,7 +834,13 @@ def test_a_comparison_of_a_traced_value_is_a_condition(Value, ask):
 
 @pytest.mark.parametrize(
     "branch",
-    [lambda v: max(v, v + 1), lambda v: sorted([v, 1.0]), lambda v: v in [2.0], lambda v: 0 < v < 1, lambda v: not v > 0],
+    [
+        lambda v: max(v, v + 1),
+        lambda v: sorted([v, 1.0]),
+        lambda v: v in [2.0],
+        lambda v: 0 < v < 1,
+        lambda v: not v > 0,
+    ],
 )
 def test_a_branch_on_a_condition_is_refused(Value, branch):
     with tracing():
@@ -853,7 +859,7 @@ def test_only_conditions_are_combined(Value):
                 other | (x > 0)
         for value in (x, Value(2.0)):
             with pytest.raises(TypeError, match="~ is for conditions"):
-                ~value
+                operator.invert(value)
     assert (Value(2.0) > 1) is True and (Value(2.0) != 2.0) is False, "of numbers that are known it is a truth"
     assert (Value(nan) > 1) is False and (Value(nan) != 1) is True and (Value(1.0) <= Value(nan)) is False
 

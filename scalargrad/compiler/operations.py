@@ -10,7 +10,14 @@ from scalargrad.compiler import vectormath
 from scalargrad.compiler.emitting import Emitter, LLVMModule
 from scalargrad.compiler.instructions import Instruction
 
-PLAIN = ("sqrt", "fabs", "floor", "ceil", "trunc", "rint")  # functions of C's library that processors have an instruction for
+PLAIN = (
+    "sqrt",
+    "fabs",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+)  # functions of C's library that processors have an instruction for
 BINARY = {ops.add: "fadd", ops.sub: "fsub", ops.mul: "fmul", ops.div: "fdiv"}
 
 
