@@ -61,14 +61,14 @@ def _eliminated(a: Any, b: Any) -> tuple[Any, Any, Any]:
     for k in range(n):
         for i in range(k + 1, n):
             larger = _along(np.abs(a[..., i, k]) > np.abs(a[..., k, k]), None)
-            for rows in (a, b):
+            for rows in (a[..., k:], b):  # what stands before is 0
                 upper, lower = rows[..., k, :], rows[..., i, :]
                 rows[..., k, :], rows[..., i, :] = np.where(larger, lower, upper), np.where(larger, upper, lower)
             sign = np.where(larger[..., 0], -sign, sign)
         if not has_traced(a[..., k, k]) and not np.all(data_of(a[..., k, k])):
             raise LinAlgError("Singular matrix")
         factors = _along(a[..., k + 1 :, k] / _along(a[..., k, k], None), None)
-        a[..., k + 1 :, :] = a[..., k + 1 :, :] - factors * a[..., k : k + 1, :]
+        a[..., k + 1 :, k:] = a[..., k + 1 :, k:] - factors * a[..., k : k + 1, k:]
         b[..., k + 1 :, :] = b[..., k + 1 :, :] - factors * b[..., k : k + 1, :]
     return a, b, sign
 

@@ -35,6 +35,7 @@ class Tracing:
     stand_ins  what stands for a Value from outside while a transform calls a function on it
     gradients  those that Values from outside had
     parameters  the leaves that stand for those of Modules
+    dependent  values of which it was found that they depend on a leaf without a number, so that it is not sought again
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class Tracing:
         self.stand_ins: dict[Any, Any] = {}
         self.gradients: dict[Any, Any] = {}
         self.parameters: set[Any] = set()
+        self.dependent: set[Any] = set()
 
     def outside(self, value: Any) -> list[Any]:
         """List the Values from outside that a value was computed from."""
@@ -112,7 +114,19 @@ def is_traced(value: Any) -> bool:
     """
     if value._data == value._data:
         return False
-    return value.kind == "traced" or (value._traced and any(n.kind == "traced" for n in value._order()))
+    if value.kind == "traced" or not value._traced:
+        return value.kind == "traced"
+    known = traces[-1].dependent if traces else set()
+    seen, ahead = {value}, [value]
+    while ahead:
+        node = ahead.pop()
+        if node.kind == "traced" or node in known:
+            known.add(value)
+            return True
+        fresh = [parent for parent in node._parents if parent not in seen]
+        seen.update(fresh)
+        ahead += fresh
+    return False
 
 
 def by_graph(root: Any) -> bool:

@@ -13,6 +13,7 @@ from scalargrad import (
     TracingError,
     Value,
     array,
+    data_of,
     exp,
     grad,
     greater,
@@ -333,6 +334,54 @@ def test_comparisons_of_traced_arrays_are_conditions():
         for rows in map(np.array, ([[1.0, 2.0], [3.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0]], [[2.0], [3.0]])):
             assert np.array_equal(jit(lambda m, f=f: f(m > 0))(rows), f(rows > 0) * 1.0)
             assert np.array_equal(jit(lambda m, f=f: f(np.maximum(m, 0)))(rows), f(np.maximum(rows, 0)) * 1.0)
+
+
+def test_the_numbers_of_an_array():
+    x = array([[Value(1.0), -2.0], [math.nan, Value(math.inf)]])
+    for numbers in (data_of(x), data_of(np.exp(x)[:0]), data_of(np.array([Value(2.0)], object))):
+        assert type(numbers) is np.ndarray and numbers.dtype == float
+    np.testing.assert_array_equal(data_of(x), [[1.0, -2.0], [math.nan, math.inf]])
+    assert data_of(Value(2.0)) == 2.0 and data_of(3.0) == 3.0 and data_of(np.ones(2)).tolist() == [1.0, 1.0]
+    with pytest.raises(TracingError):
+        jit(lambda v: data_of(v))(np.ones(2))
+
+
+def test_kinds_of_arrays():
+    x = np.array([0.5, 2.0])
+    for other in (
+        np.array([1, 2]),
+        np.array([True, False]),
+        np.array([1.0, 2.0], np.float32),
+        np.int64(2),
+        np.float32(2),
+    ):
+        f = lambda v, other=other: (np.maximum(v * other, other) + np.where(v > other, v, other)).sum()
+        numbers = f(x)
+        for transform in (value_and_grad, lambda f: jit(value_and_grad(f))):
+            value, gradient = transform(f)(x)
+            assert value == pytest.approx(float(numbers), rel=1e-12) and gradient.dtype == float
+    for made in (np.array([1, 4]), np.array([1, 4], np.float32), np.array([True, True])):
+        assert grad(lambda v: np.sqrt(v).sum())(made).tolist() == (0.5 / np.sqrt(made.astype(float))).tolist()
+    f = lambda v: np.where(v > 0, np.exp(v), 0.0) * np.maximum(v, 1.0)
+    assert grad(f)(np.array(1.0)) == jit(grad(f))(np.array(1.0)) == pytest.approx(1.5 * math.e)
+    for empty in (np.zeros(0), np.zeros((0, 3))):
+        for f in (np.exp, np.sort, lambda v: np.where(v > 0, v, 0), lambda v: v % 2, lambda v: np.cumsum(v)):
+            assert jit(f)(empty).shape == jacobian(f)(empty).shape[: np.ndim(f(empty))] == f(empty).shape
+        assert grad(lambda v: (v * v).sum())(empty).shape == empty.shape
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    v = array([Value(1.0), Value(2.0)])
+    for f in (
+        lambda: v * masked,
+        lambda: np.maximum(v, masked),
+        lambda: np.where(v > 0, v, masked),
+        lambda: v @ masked,
+    ):
+        with pytest.raises(TypeError, match=r"fill in what is masked \(.filled\(x\)\)"):
+            f()
+    with pytest.raises(TypeError, match=r"fill in what is masked \(.filled\(x\)\)"):
+        np.concatenate([v, masked])
+    with pytest.raises(TypeError, match="a Value is a double, and none of float32"):
+        v.astype(np.float32)
 
 
 def test_truths_and_places_are_those_of_the_numbers():
