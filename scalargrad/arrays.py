@@ -341,7 +341,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], keywords: dict[st
         if function is None:
             return _foreign(ufunc, method, plain, keywords, out)
         if method == "__call__" and not keywords and not isinstance(function, Op):
-            return kept(function(*map(as_array, inputs)))  # of whole arrays, which is quicker than of each entry
+            whole = [as_array(np.asanyarray(x) if isinstance(x, (list, tuple)) else x) for x in inputs]
+            return kept(function(*whole))  # quicker than of each entry
         return kept(getattr(_elementwise(function, ufunc.nout), method)(*plain, **keywords), out)
 
 

@@ -75,6 +75,7 @@ def _means(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def note(function: Callable[..., Any]) -> Callable[..., Any]:
         OWN[f"numpy.{name}"] = function
+        function.__qualname__ = f"np.{name}"  # for messages
         return function
 
     return note
@@ -261,6 +262,11 @@ def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return len(numbers) - _searchsorted(numbers[::-1], x, side)
 
 
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return some axes, all where none is named, counted from the first."""
+    return tuple(range(ndim)) if axis is None else tuple(range(ndim)[i] for i in np.atleast_1d(axis))
+
+
 def _linear(a: Any, weights: Any) -> Any:
     """Multiply along the last axis by a matrix of numbers, most of which are 0."""
     rows = [sum((w * a[..., j] for j, w in enumerate(row) if w), np.zeros(a.shape[:-1])) for row in weights]
@@ -273,7 +279,7 @@ def _of_order(a: Any, axis: Any, keepdims: bool, find: Callable[[Any], Any]) -> 
     On entries that are 0 up to some place and 1 from there on it gives the sum of its weights from there on.
     """
     a = entries(a)
-    axes = tuple(range(a.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
+    axes = _axes(axis, a.ndim)
     rest = [i for i in range(a.ndim) if i not in axes]
     flat = np.transpose(a, [*rest, *axes]).reshape(*(a.shape[i] for i in rest), -1)
     steps = np.triu(np.ones((flat.shape[-1] + 1, flat.shape[-1])))
@@ -348,7 +354,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
 @_means("gradient")
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
     f = entries(f)
-    axes = tuple(range(f.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, f.ndim)
+    axes = _axes(axis, f.ndim)
     if any(map(holds_objects, varargs)):
         raise TypeError(f"{refusal('numpy.gradient')} (for the spacing of its points)")
     spacings = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)

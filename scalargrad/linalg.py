@@ -41,6 +41,12 @@ def _square(a: Any, name: str) -> Any:
     return a
 
 
+def _results(function: Any) -> Callable[..., Any]:
+    """Return what makes a named tuple as a function of NumPy's gives it; a plain one where NumPy is older than 1.25."""
+    make: Any = getattr(type(function(np.eye(1))), "_make", tuple)
+    return lambda *parts: make(parts)
+
+
 def _along(a: Any, *axes: Any) -> Any:
     """Add axes at the end."""
     return entries(a)[(..., *axes)]
@@ -184,7 +190,7 @@ def slogdet(a: Any) -> Any:
     return _SLOGDET(sign * np.prod(signs, axis=-1), np.log(np.abs(pivots)).sum(axis=-1))
 
 
-_SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))
+_SLOGDET = _results(np.linalg.slogdet)
 
 
 def cholesky(a: Any, *, upper: bool = False) -> Any:
@@ -247,7 +253,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     r = np.triu(r[:size])
     if mode == "r":
         return r
-    return type(np.linalg.qr(np.eye(1)))(_reflect(vectors, np.eye(m)[:, :size]), r)
+    return _results(np.linalg.qr)(_reflect(vectors, np.eye(m)[:, :size]), r)
 
 
 def _rank(a: Any, rcond: Any) -> tuple[int, Any]:
@@ -442,8 +448,8 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     return _SVD(columns / sizes[..., None, :], sizes, np.swapaxes(v, -1, -2))
 
 
-_EIGH: Any = type(np.linalg.eigh(np.eye(1)))
-_SVD: Any = type(np.linalg.svd(np.eye(1)))
+_EIGH = _results(np.linalg.eigh)
+_SVD = _results(np.linalg.svd)
 
 
 def cond(x: Any, p: Any = None) -> Any:

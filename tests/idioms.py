@@ -100,7 +100,7 @@ SECTIONS = {
         X x.clip(-0.1, 1.0)
         X np.nan_to_num(x)
         X np.logaddexp(x, 0.5)
-        X np.logaddexp2(x, C)
+        X np.logaddexp2(x, C) + np.logaddexp2([1.0, 2.0, 3.0], x)
         X np.ldexp(x, 3)
         X np.positive(-x) + np.negative(x)
         X np.exp(-0.5 * ((x - C) / 2.0) ** 2) / (2.0 * math.sqrt(2 * math.pi))
