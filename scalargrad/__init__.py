@@ -39,6 +39,7 @@ from scalargrad.transforms import value_and_grad as value_and_grad
 from scalargrad.transforms import vjp as vjp
 from scalargrad.tree import array as array
 from scalargrad.value import Value as Value
+from scalargrad.value import data_of as data_of
 from scalargrad.value import engine_name as engine_name
 from scalargrad.value import topological_order as topological_order
 from scalargrad.vmap import vmap as vmap
@@ -48,7 +49,7 @@ __version__ = "0.1.0"
 if not _typing.TYPE_CHECKING:  # type checkers export what is public; they cannot read a table
     __all__ = [
         # numbers that record what is done with them, and what is in force around that
-        *("Value", "array", "topological_order", "engine_name"),
+        *("Value", "array", "data_of", "topological_order", "engine_name"),
         *("no_grad", "scope", "source_lines", "detect_anomaly", "ieee"),
         # functions of them, but for abs and pow, which are Python's own names: write scalargrad.abs, or abs(x) and x**y
         *(name for name in _OPERATIONS if not hasattr(_builtins, name)),

@@ -755,7 +755,7 @@ INLINE int get_mode(Mode *mode)
 
 /* Functions of op.py, node.py, micrograd.py, traced.py and derivatives.py: see `wanted`, below. */
 static PyObject *linearize, *known_rule, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere, *curvatures;
-static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *note_gradient, *backward_as_graph;
+static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *condition, *note_gradient, *backward_as_graph;
 static PyObject *Op; /* op.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
@@ -1790,15 +1790,27 @@ static PyObject *compare(PyObject *self, PyObject *other, int relation)
                 return NULL;
             Py_RETURN_NOTIMPLEMENTED;
         }
-        if (read_number(self, &x) < 0 || read_number(other, &y) < 0)
+    }
+    else if (equality) {
+        int known = is_number(other);
+        if (known <= 0)
+            return known ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    if (TRACING || isnan(((Node *)self)->data) || (Node_Check(other) && isnan(((Node *)other)->data))) {
+        static const char *const names[] = {[Py_LT] = "lt", [Py_LE] = "le", [Py_EQ] = "eq",
+                                            [Py_NE] = "ne", [Py_GT] = "gt", [Py_GE] = "ge"};
+        PyObject *made = PyObject_CallFunction(condition, "sOO", names[relation], self, other);
+        if (made != Py_None) /* a traced number is compared: the answer is a Value, too */
+            return made;
+        Py_DECREF(made);
+    }
+    if (read_number(self, &x) < 0)
+        return NULL;
+    if (Node_Check(other)) {
+        if (read_number(other, &y) < 0)
             return NULL;
         Py_RETURN_RICHCOMPARE(x, y, relation);
     }
-    int known = equality ? is_number(other) : 1;
-    if (known <= 0)
-        return known ? NULL : Py_NewRef(Py_NotImplemented);
-    if (read_number(self, &x) < 0)
-        return NULL;
     PyObject *mine = PyFloat_FromDouble(x);
     PyObject *result = mine ? PyObject_RichCompare(mine, other, relation) : NULL;
     Py_XDECREF(mine);
@@ -3546,6 +3558,7 @@ static int execute(PyObject *module)
         {&refuse_traced, "scalargrad.traced", "refuse_traced"},
         {&refuse_identity, "scalargrad.traced", "refuse_identity"},
         {&refuse_truth, "scalargrad.traced", "refuse_truth"},
+        {&condition, "scalargrad.traced", "condition"},
         {&note_gradient, "scalargrad.traced", "note_gradient"},
         {&backward_as_graph, "scalargrad.derivatives", "backward_as_graph"},
         {&curvatures, "scalargrad.derivatives", "curvatures"},

@@ -25,6 +25,7 @@ PRIMITIVE = {
     ops.minimum: "x <= y || isnan(x) ? x : y",
     ops.greater: "isnan(x) || isnan(y) ? NAN : (double)(x > y)",
     ops.equal: "isnan(x) || isnan(y) ? NAN : (double)(x == y)",
+    ops.holds: "x < 0 || x > 0",
     ops.where: "isnan(x) ? NAN : x != 0 ? y : z",
 }
 
@@ -178,14 +179,19 @@ def stub() -> str:
         "",
         "class Methods(Operand):",
     ]
-    operators = {name: f.__code__.co_argcount for name, f in vars(Operand).items() if isinstance(f, FunctionType)}
+    others = ("__divmod__", "__rdivmod__", "__round__")  # which give two results, or take what is no operand
+    operators = {
+        name: f.__code__.co_argcount
+        for name, f in vars(Operand).items()
+        if isinstance(f, FunctionType) and name not in others
+    }
     arities = operators | {op.name: len(op.partials) for op in ops.OPERATIONS.values()}
     for name, arity in arities.items():
         # No Self: what is computed from a Value of a derived class is a plain Value; from an array, an array.
         kinds = {"Value | Number": "Value", "Value | Number | Shaped": "Any"} if arity > 1 else {"": "Value"}
         for operand, result in kinds.items():
-            others = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
-            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{others}) -> {result}: ..."]
+            more = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
+            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{more}) -> {result}: ..."]
     return "\n".join([*lines, ""])
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from mpmath import mp, mpf
-from points import POINTS, TRUTH, exact, slope
+from points import POINTS, STEPS, TRUTH, exact, slope
 
 import scalargrad
 from scalargrad import grad
@@ -84,7 +84,9 @@ def wide_range(op, count=300):
                 continue
             if op.name == "logaddexp" and abs(out) < max(map(abs, point)) / 2:
                 continue  # two terms cancel
-            if abs(out) >= TINY or op.name in ("relu", "greater", "equal"):
+            if op.name in STEPS and abs(point[0] / (*point, 1.0)[1]) > 1e9:
+                continue
+            if abs(out) >= TINY or op.name in ("relu", "greater", "equal", *STEPS):
                 points.append(point)
                 kept += 1
                 if kept == count // 5:
@@ -165,9 +167,8 @@ STENCILS = (
     ((1, 1.0), (0, -2.0), (-1, 1.0)),
     ((2, 0.5), (1, -1.0), (-1, 1.0), (-2, -0.5)),
 )
-SMOOTH = [
-    op for op in TABLE.values() if op.name not in ("abs", "maximum", "minimum", "relu", "where", "greater", "equal")
-]
+KINKED = ("abs", "maximum", "minimum", "relu", "where", "greater", "equal", "holds", "copysign", *STEPS)
+SMOOTH = [op for op in TABLE.values() if op.name not in KINKED]
 
 
 def higher_derivative(function, orders, point):
@@ -229,6 +230,7 @@ def test_second_and_third_derivatives_keep_their_digits(op):
     found = [
         miss
         for point in dict.fromkeys([*POINTS[op.name], *edges(op)])
+        if (op.name, point[0]) != ("cbrt", 0)
         for orders in itertools.product(range(4), repeat=arity)
         if 2 <= taken + sum(orders) <= (3 if arity == 1 else 2)
         for miss in higher_misses(op, orders, point)

@@ -45,6 +45,10 @@ def where(x, y, z):
     return np.where(np.isnan(x), nan, np.where(np.not_equal(x, 0), y, z))
 
 
+def holds(x):
+    return (np.less(x, 0) | np.greater(x, 0)).astype(float)
+
+
 erf = np.vectorize(math.erf, [float])
 
 
@@ -61,6 +65,7 @@ _C = """\
 
 static inline double greater(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x > y); }}
 static inline double equal(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x == y); }}
+static inline double holds(double x) {{ return x < 0 || x > 0; }}
 static inline double where(double x, double y, double z) {{ return isnan(x) ? NAN : x != 0 ? y : z; }}
 static inline double maximum(double x, double y) {{ return x >= y || isnan(x) ? x : y; }}
 static inline double minimum(double x, double y) {{ return x <= y || isnan(x) ? x : y; }}
@@ -93,7 +98,7 @@ _NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
 
 def _numpy(code: Code) -> str:
     def name(op: Op) -> str:
-        own = op in (ops.greater, ops.equal, ops.where, ops.erf)
+        own = op in (ops.greater, ops.equal, ops.holds, ops.where, ops.erf)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
     lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], name, "{} = {}")
