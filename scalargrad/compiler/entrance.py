@@ -32,8 +32,9 @@ def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape
     >>> entrance(kernel, [None], [None, None])(3)
     (9.0, 3.0)
 
-    It returns a result, or a tuple of several; NotImplemented where a number is neither a float nor an int, or an array
-    not one of doubles, one after another, in the shape that is given here.
+    It returns a result, or a tuple of several; NotImplemented where a number is neither a float, an int nor one of NumPy's
+    real numbers, or an array not one of real numbers in the shape that is given here. An array of other numbers than
+    doubles, or whose numbers are not one after another, is copied.
 
     kernel  with the buffers: the results' numbers, their arrays, the arguments' numbers, their arrays
     """
@@ -43,7 +44,7 @@ def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape
     numbers, arrays = _sorted(arguments)
     alone, made = _sorted(results)
     first, buffers = 1 + len(made), 2 + len(made) + len(arrays)
-    places = accumulate((alone, numbers, len(results)), initial=buffers)
+    places = accumulate((alone, numbers, len(results), len(arrays)), initial=buffers)
     plan = [kernel.address, kernel.operations, numbers, len(arrays), len(results), first, *places]
     for shape in (*arrays, *results):
         plan += [-1] if shape is None else [len(shape), *shape]
@@ -63,21 +64,23 @@ def slow_entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[
     import numpy as np
 
     numbers, arrays = _sorted(arguments)
+    classes = _number_classes()
 
     def enter(*given: Any) -> Any:
         samples = SAMPLES
-        if len(given) != len(arguments) or any(type(x) not in (float, int) for x in given[:numbers]):
+        if len(given) != len(arguments) or any(type(x) not in classes for x in given[:numbers]):
             return NotImplemented
         for array, shape in zip(given[numbers:], arrays, strict=True):
-            if type(array) is not np.ndarray or array.dtype != float or not array.dtype.isnative:
+            if type(array) is not np.ndarray or array.dtype.kind not in KINDS:
                 return NotImplemented
             if shape[:1] == (SAMPLES,) and samples == SAMPLES:
                 samples = len(array) if array.ndim else 0
-            if array.shape != with_samples(shape, samples) or not (array.flags.c_contiguous and array.flags.aligned):
+            if array.shape != with_samples(shape, samples):
                 return NotImplemented
+        taken = [np.require(array, float, ["C", "A"]) for array in given[numbers:]]
         made = [np.empty(with_samples(shape, samples)) for shape in results if shape is not None]
         alone = np.empty(len(results) - len(made))
-        buffers = [alone, *made, np.array(given[:numbers], float), *given[numbers:]]
+        buffers = [alone, *made, np.array(given[:numbers], float), *taken]
         addresses = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
         first = addresses[0]
         ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(kernel.address)(addresses, samples)
@@ -92,6 +95,16 @@ def slow_entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[
 
 def _sorted(shapes: Sequence[Shape]) -> tuple[int, list[tuple[int, ...]]]:
     return shapes.count(None), [shape for shape in shapes if shape is not None]
+
+
+KINDS = "fiub"  # of NumPy's real numbers: floating, whole, whole without a sign, truths
+
+
+def _number_classes() -> tuple[type, ...]:
+    """Return the classes of lone numbers. A truth is none: it is a part of the program."""
+    import numpy as np
+
+    return float, int, *(np.dtype(letter).type for letter in np.typecodes["AllInteger"] + "efd")
 
 
 class _MethodDef(ctypes.Structure):
@@ -118,7 +131,7 @@ def _machine_code() -> int | None:
         from numpy.core._multiarray_umath import _ARRAY_API  # type: ignore[no-redef]  # the same
     kind = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.py_object, ctypes.c_char_p)
     table = kind(("PyCapsule_GetPointer", ctypes.pythonapi))(_ARRAY_API, None)
-    functions = (ctypes.c_size_t * 95).from_address(table)
+    functions = (ctypes.c_size_t * 110).from_address(table)
     if ctypes.CFUNCTYPE(ctypes.c_uint)(functions[0])() not in NUMPY_INTERFACES or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
     header, probe, dtype = object.__basicsize__, np.empty((3, 5)).T, np.dtype(float)
@@ -133,15 +146,15 @@ def _machine_code() -> int | None:
             "ndarray": id(np.ndarray),
             "dtype": id(dtype),
             "double": ctypes.c_int64.from_address(id(dtype) + header + 8).value,
-            "float": id(float),
-            "int": id(int),
+            "numbers": " ".join(f"i64 {id(kind)}, label %take_number" for kind in dict.fromkeys(_number_classes())),
+            **{kind: ord(kind) for kind in KINDS},
             "refusal": id(NotImplemented),
             "long": LONG_OPERATIONS,
         }
     )
     for name in re.findall(r"^declare .* @(Py\w+)", text, re.MULTILINE):
-        own = name == "PyArray_NewFromDescr"
-        address = functions[94] if own else ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+        place = {"PyArray_NewFromDescr": 94, "PyArray_FromArray": 109}.get(name)
+        address = functions[place] if place else ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
         binding().add_symbol(name, address)
     engine = linked(text, 2)
     definition = _MethodDef(b"enter", engine.get_function_address("enter"), 0x80, None)  # METH_FASTCALL
