@@ -254,7 +254,7 @@ def test_arguments_of_other_kinds_give_the_same():
                 got, slopes = f(w, other)
                 assert (got, slopes.tolist(), type(slopes)) == (value, gradient.tolist(), np.ndarray)
     for _ in range(2):
-        with pytest.raises(TypeError, match="arrays must be of real numbers, got one of complex128"):
+        with pytest.raises(TypeError, match="x: argument must be an array of real numbers, got one of complex128"):
             f(2.0, x.astype(complex))
     assert len(f._compiled) == 1
 

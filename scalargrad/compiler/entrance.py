@@ -1,4 +1,4 @@
-"""The way from Python into a kernel: a function `enter(*numbers, *arrays)` that returns the results.
+"""The ways into a kernel: from Python a function `enter(*numbers, *arrays)` that returns the results, and a function for C.
 
 Calling from Python costs as much as a small kernel runs, so this function is machine code too, of Python's own kind (`entrance.ll`). It
 reads NumPy's arrays by the fields that NumPy has published for extensions, and makes the results' arrays by the
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from itertools import accumulate
+from math import prod
 from string import Template
 from typing import Any
 
@@ -105,6 +106,71 @@ def _number_classes() -> tuple[type, ...]:
     import numpy as np
 
     return float, int, *(np.dtype(letter).type for letter in np.typecodes["AllInteger"] + "efd")
+
+
+_FROM_C = """
+define double @function(${parameters}) {
+  %result = alloca double
+  %number = alloca double
+  %buffers = alloca [4 x ptr]
+  store ptr %result, ptr %buffers
+  ${given}
+run:
+  %kernel = inttoptr i64 ${kernel} to ptr
+  call void %kernel(ptr %buffers, i64 -1)
+  %kept = load ptr, ptr %buffers
+  %no_memory = icmp eq ptr %kept, null
+  br i1 %no_memory, label %none, label %done
+done:
+  %found = load double, ptr %result
+  ret double %found
+none:
+  ret double 0x7FF8000000000000 ; nan
+}
+"""
+
+
+def c_function(kernel: Kernel, arguments: Sequence[Shape]) -> Any:
+    """Return the function of ctypes that runs a kernel of one result: of a number, or of a count and as many numbers.
+
+    >>> from scalargrad import Value
+    >>> from scalargrad.compiler.program import record
+    >>> x = Value(2.0)
+    >>> c_function(Kernel(record([x], [x * x])), [None])(3.0)
+    9.0
+
+    An array beside these numbers is a pointer, the last argument. Arrays alone are in their places. The result is nan where
+    the count is another one, or there is no memory. Raises ValueError where there are more arrays, or no numbers.
+    """
+    numbers, arrays = _sorted(arguments)
+    sizes = [*([numbers] if numbers else []), *map(prod, arrays)]
+    if len(sizes) not in (1, 2) or any(SAMPLES in shape for shape in arrays):
+        raise ValueError("a C function takes numbers, and one array at most beside them")
+    if numbers == 1:
+        types: list[Any] = [ctypes.c_double]
+        names, pointers = ["double %x"], ["%number"]
+        given = ["store double %x, ptr %number", "br label %run"]
+    else:
+        types = [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
+        names, pointers = ["i32 %count", "ptr %x"], ["%x"]
+        given = [f"%as_many = icmp eq i32 %count, {sizes[0]}", "br i1 %as_many, label %run, label %none"]
+    if len(sizes) == 2:
+        types.append(ctypes.c_void_p)
+        names.append("ptr %data")
+        pointers.append("%data")
+    for place, pointer in enumerate(pointers, 1 if numbers else 2):  # 0 is the results' buffer, 1 that of lone numbers
+        given = [
+            f"%at{place} = getelementptr ptr, ptr %buffers, i64 {place}",
+            f"store ptr {pointer}, ptr %at{place}",
+            *given,
+        ]
+    text = Template(_FROM_C).substitute(
+        parameters=", ".join(names), given="\n  ".join(given), kernel=str(kernel.address)
+    )
+    engine = linked(text, 2)
+    function = ctypes.CFUNCTYPE(ctypes.c_double, *types)(engine.get_function_address("function"))
+    function.code = engine, kernel  # type: ignore[attr-defined] # which live as long as the function
+    return function
 
 
 class _MethodDef(ctypes.Structure):
