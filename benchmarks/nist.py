@@ -178,10 +178,11 @@ WAYS = {
 }
 
 
-def fit(function: Any, jac: Any, start: Any, method: str) -> Any:
-    return least_squares(
-        function, start, jac, method=method, x_scale="jac", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=5_000
-    )
+def fits(name: str, function: Any, jac: Any, method: str) -> list[Any]:
+    """Fit a problem from both starts, asking for all digits that there are."""
+    tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "max_nfev": 5_000}
+    starts = PROBLEMS[name]["starts"]
+    return [least_squares(function, start, jac, method=method, x_scale="jac", **tight) for start in starts]
 
 
 def agreed(found: Any, certified: Any) -> float:
@@ -191,22 +192,21 @@ def agreed(found: Any, certified: Any) -> float:
 
 
 def measure(name: str, way: str, method: str, rounds: int) -> dict[str, Any]:
-    """Fit a problem from both starts, and again for as many rounds."""
+    """Fit a problem, and again for as many rounds."""
     problem, (function, jac) = PROBLEMS[name], WAYS[way](residuals(name))
     begin = time.perf_counter()
-    fits = [fit(function, jac, start, method) for start in problem["starts"]]
+    found = fits(name, function, jac, method)
     first = time.perf_counter() - begin
     times = []
     for _ in range(rounds):
         begin = time.perf_counter()
-        for start in problem["starts"]:
-            fit(function, jac, start, method)
+        fits(name, function, jac, method)
         times.append(time.perf_counter() - begin)
     return {
-        "digits": [agreed(found.x, problem["certified"]) for found in fits],
-        "digits of the sum": [agreed(2 * found.cost, problem["sum of squares"]) for found in fits],
-        "calls": sum(found.nfev for found in fits),
-        "jacobians": sum(found.njev or 0 for found in fits),
+        "digits": [agreed(one.x, problem["certified"]) for one in found],
+        "digits of the sum": [agreed(2 * one.cost, problem["sum of squares"]) for one in found],
+        "calls": sum(one.nfev for one in found),
+        "jacobians": sum(one.njev or 0 for one in found),
         "ms": min(times) * 1e3,
         "first_ms": first * 1e3,
     }

@@ -50,10 +50,10 @@ class _Apart:
             return self.value(thing, bool(above), in_module)
         if is_array(thing):
             return self.array(thing, name, in_module)
-        if kind in registered:
-            return self.registered(thing, name, above, in_module)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
             return self.number(thing, bool(above), in_module)
+        if kind in registered:
+            return self.registered(thing, name, above, in_module)
         if isinstance(thing, typed_array):  # an array.array cannot hold Values, and a list of its numbers behaves alike
             thing = thing.tolist()
         if isinstance(thing, (list, tuple, dict)) or kind is deque:
@@ -159,6 +159,8 @@ class _Apart:
         return type(thing), tuple(attributes), tuple(parts), None if self.compiled else watch
 
     def attribute(self, value: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
+        if value is None and self.mapped:
+            return _NOTHING
         count, units, fixed, refusal = self.varying, len(self.units), len(self.fixed), ""
         try:
             part = self.skeleton(value, name, above, in_module)
@@ -178,8 +180,8 @@ class _Apart:
 
 
 def _has_arrays(thing: Any) -> bool:
-    """Say whether a list or a tuple has arrays, or containers of them, and is not one array of numbers itself."""
-    if not isinstance(thing, (list, tuple)):
+    """Say whether a sequence has arrays, or containers of them, and is not one array of numbers itself."""
+    if not isinstance(thing, (list, tuple, deque)):
         return False
     return any(
         is_array(part)
@@ -197,7 +199,9 @@ def _samples(thing: Any, name: str) -> Any:
     import numpy as np
 
     try:
-        array = thing if is_array(thing) else np.asarray(thing)
+        array = array_in(thing)
+        if array is None:
+            array = np.asarray(thing)
         if array.ndim == 0:
             raise TypeError("a number alone")
         if not (array.dtype.hasobject and all(isinstance(x, Value) or is_number(x) for x in array.ravel())):

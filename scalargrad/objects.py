@@ -36,7 +36,7 @@ def array_in(thing: Any) -> Any:
     numpy = sys.modules.get("numpy")  # a program that has such a thing has imported NumPy
     if numpy is None or not hasattr(type(thing), "__array__") or isinstance(thing, (numpy.generic, Value)):
         return None
-    array = numpy.asarray(thing)
+    array = thing if is_array(thing) else numpy.asarray(thing)
     if array.dtype.hasobject:
         entries = array.ravel().tolist()
         if not all(isinstance(x, Value) or is_number(x) for x in entries):
@@ -75,7 +75,8 @@ def register_pytree_node(
     """
     if not isinstance(kind, type):
         raise TypeError(f"kind must be a class, got {kind!r}")
-    if kind in (list, tuple, dict, float, int, bool, Value) or kind.__module__.partition(".")[0] == "numpy":
+    known = kind in (list, tuple, dict) or issubclass(kind, (int, float, Value))
+    if known or kind.__module__.partition(".")[0] == "numpy":
         raise ValueError(f"{kind.__name__} cannot be registered: what it is made of is known")
     registered[kind] = flatten, unflatten
 
