@@ -63,7 +63,7 @@ class _Apart:
         if self.compiled and isinstance(thing, MethodType) and not isinstance(thing.__self__, Value):
             function = _static(thing.__func__, name, self.leaves)
             return kind, None, (function, self.skeleton(thing.__self__, f"{name}.__self__")), None
-        if (array := array_in(thing)) is not None:
+        if not in_module and (array := array_in(thing)) is not None:
             return self.array(array, name, in_module)
         if self.compiled or (self.leaves and above):
             return _static(thing, name, self.leaves)
@@ -247,6 +247,11 @@ def _may_hide_values(thing: Any) -> bool:
 def _refusal(thing: Any, name: str, ways: str = "") -> TypeError:
     kind = type(thing).__name__
     if hasattr(thing, "__array__"):
-        return TypeError(f"{name} must be an array of real numbers, got a {kind} with other things among its entries")
+        ways = (
+            "with other things among its entries"
+            if array_in(thing) is None
+            else "in a Module: write numpy.asarray(...)"
+        )
+        return TypeError(f"{name} must be an array of real numbers, got a {kind} {ways}")
     ways = ways or f"write a list, a dict or a dataclass of what it holds, or register_pytree_node({kind}, ...)"
     return TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}: {ways}")

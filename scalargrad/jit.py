@@ -46,10 +46,12 @@ def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = 
     0.077003753731
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples, dicts and objects of them, such as a
-    dataclass; what a method is bound to is an argument, too. What cannot change (None, a flag, a string, a function) is
-    part of the program, and so are, if the function reads them, an object's whole numbers and all that a Module holds
-    beside its parameters. What else there is (a set, a lock) is refused by name. There is a program for each structure
-    of arguments: the last 64 are kept. Called with Values, it is the function itself, which records.
+    dataclass, or one of a class that is registered by `register_pytree_node`; what a method is bound to is an argument,
+    too. A pandas Series or DataFrame is the array of its numbers, without its labels, and what comes out is an array, as of
+    SciPy's functions. What cannot change (None, a flag, a string, a function) is part of the program, and so are, if the
+    function reads them, an object's whole numbers and all that a Module holds beside its parameters. What else there is
+    (a set, a lock) is refused by name. There is a program for each structure of arguments: the last 64 are kept. Called
+    with Values, it is the function itself, which records.
 
     Sums keep their order; a product that is added to something other than a product may be rounded once, with the sum.
 

@@ -139,7 +139,7 @@ def test_least_squares(compiled, method, loss):
     def listed(p, x, y):
         return [p[0] * exp(-p[1] * t) - z for t, z in zip(x.tolist(), y.tolist(), strict=True)]
 
-    expected = optimize.least_squares(r, [1.0, 1.0], "3-point", args=(X, Y), method=method, loss=loss, xtol=1e-14)
+    expected = optimize.least_squares(r, [1.0, 1.0], "3-point", args=(X, Y), loss=loss, xtol=1e-14)
     for function in (r, listed):
         jac = compiled(jacobian(function))
         found = optimize.least_squares(

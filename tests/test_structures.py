@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from scalargrad import Value, grad, hessian, jacobian, jit, jvp, register_pytree_node, value_and_grad, vjp, vmap
+from scalargrad import Value, grad, hessian, jacobian, jit, jvp, nn, register_pytree_node, value_and_grad, vjp, vmap
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
@@ -100,6 +100,24 @@ def test_data_without_numbers_are_refused_by_name(pandas):
         grad(energy)(pandas.Series([1, None], dtype="Int64").astype(object))
     with pytest.raises(TypeError, match="expected an array of numbers"):
         vmap(lambda x: x)(pandas.Series(["a", "b"]))
+
+
+def test_a_data_frame_in_a_module_is_refused_where_it_is_read(pandas):
+    class Line(nn.Module):
+        def __init__(self):
+            self.slope, self.data = Value(2.0), pandas.DataFrame({"x": [1.0, 2.0]})
+
+        def __call__(self, x):
+            return self.slope * x
+
+        def loss(self):
+            return (self.slope * self.data["x"]).sum()
+
+    line = Line()
+    assert jit(line)(3.0) == 6.0
+    assert grad(lambda line: line.loss())(line).slope.data == 3.0
+    with pytest.raises(TypeError, match=r"data must be an array of real numbers, got a DataFrame in a Module"):
+        jit(line.loss)()
 
 
 class Measured:
