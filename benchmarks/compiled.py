@@ -10,7 +10,8 @@ c  the Hessian of the Helmholtz energy of a mixture, 10 variables
 d  loss and gradients of a 4-3-2 network, ReLU + sin, softmax and cross-entropy, over 10,000 samples
 e  the Jacobian of the residuals of three Gaussians, 9 parameters, over 250 points
 f  making and calling a function of 10^3 to 10^5 operations, which CasADi interprets: gcc would take minutes
-g  b's function of 2 to 1,000 variables, called with arguments of other kinds than an array of doubles, one after another
+g  b's function of 2 to 1,000 variables, called with arguments of other kinds than an array of doubles, one after
+   another
 
 Everything runs in this process, turn by turn, so that what disturbs the machine disturbs all alike. Before it is timed, a
 contender's numbers are compared with those of NumPy by hand. Tables state the least over the rounds, which is what ratios
@@ -167,7 +168,7 @@ def measure(available: Mapping[str, Any], part: str, size: int | None, rounds: i
 
 
 def measure_kinds(size: int, rounds: int) -> dict[str, Row]:
-    """Time one compiled function with arguments of one kind after another, and compare them with an array of doubles."""
+    """Time a compiled function with arguments of one kind after another, and compare with an array of doubles."""
     function, start = jit(value_and_grad(lambda x: contenders.rosenbrock_value(array(x)))), contenders.start(size)
     calls, rows = {}, {}
     for name, kind in KINDS.items():

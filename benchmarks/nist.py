@@ -4,20 +4,21 @@
     python benchmarks/nist.py MGH09 Rat43 --rounds 9
     python benchmarks/nist.py --method lm          # MINPACK's Levenberg-Marquardt
 
-Each problem is fitted from both of its certified starting points by `scipy.optimize.least_squares`, asked for all digits
-that there are: with jac=jacobian(r) ("eager"), with residuals and Jacobian compiled ("jit"), and with finite differences
-("2-point").
+Each problem is fitted from both of its certified starting points by `scipy.optimize.least_squares`, asked for all
+digits that there are: with jac=jacobian(r) ("eager"), with residuals and Jacobian compiled ("jit"), and with finite
+differences ("2-point").
 
-digits  how many of the eleven certified ones the worst parameter agrees in, the worse start of both; in parentheses those
-        of the residual sum of squares, which for Lanczos1 is below what doubles can tell (1.4e-25)
-calls   of the residuals and of the Jacobian, over both starts; finite differences call the residuals once a parameter more
+digits  how many of the eleven certified ones the worst parameter agrees in, the worse start of both; in parentheses
+        those of the residual sum of squares, which for Lanczos1 is below what doubles can tell (1.4e-25)
+calls   of the residuals and of the Jacobian, over both starts; finite differences call the residuals once a parameter
+        more
 ms      for both starts, the least over the rounds; compiling, which happens once, is stated beside it
 
 With MINPACK's method BoxBOD is not reached from its first start: the first step goes where exp(-b2*x) is 0, and with it
 the slope. The default, a trust region that is scaled by the Jacobian's columns (x_scale="jac"), gets there from all 54.
 
-nist.json holds the data, starting points and certified values as NIST has published them (Statistical Reference Datasets,
-nonlinear regression; a work of the United States government, in the public domain).
+nist.json holds the data, starting points and certified values as NIST has published them (Statistical Reference
+Datasets, nonlinear regression; a work of the United States government, in the public domain).
 """
 
 from __future__ import annotations

@@ -46,12 +46,12 @@ def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = 
     0.077003753731
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples, dicts and objects of them, such as a
-    dataclass, or one of a class that is registered by `register_pytree_node`; what a method is bound to is an argument,
-    too. A pandas Series or DataFrame is the array of its numbers, without its labels, and what comes out is an array, as of
-    SciPy's functions. What cannot change (None, a flag, a string, a function) is part of the program, and so are, if the
-    function reads them, an object's whole numbers and all that a Module holds beside its parameters. What else there is
-    (a set, a lock) is refused by name. There is a program for each structure of arguments: the last 64 are kept. Called
-    with Values, it is the function itself, which records.
+    dataclass, or one of a class that is registered by `register_pytree_node`; what a method is bound to is an
+    argument, too. A pandas Series or DataFrame is the array of its numbers, without its labels, and what comes out is
+    an array, as of SciPy's functions. What cannot change (None, a flag, a string, a function) is part of the program,
+    and so are, if the function reads them, an object's whole numbers and all that a Module holds beside its
+    parameters. What else there is (a set, a lock) is refused by name. There is a program for each structure of
+    arguments: the last 64 are kept. Called with Values, it is the function itself, which records.
 
     Sums keep their order; a product that is added to something other than a product may be rounded once, with the sum.
 
@@ -174,10 +174,11 @@ class Jitted(Interned, Generic[P, R]):
         >>> bell.argtypes, bell(0.0)
         ((<class 'ctypes.c_double'>,), 1.0)
 
-        SciPy's integrals call it without Python between: `quad(scipy.LowLevelCallable(bell), 0, 1)`. Of one number it is
-        `double (double)`; of more, or of an array, `double (int, double *)`, as `nquad` calls it, and as `quad` with `args`
-        does; nan for another count of them. An array after that is a pointer, `void *` at the end: LowLevelCallable's
-        `user_data`, such as `array.ctypes.data_as(ctypes.c_void_p)`, which is read at each call and must live as long.
+        SciPy's integrals call it without Python between: `quad(scipy.LowLevelCallable(bell), 0, 1)`. Of one number it
+        is `double (double)`; of more, or of an array, `double (int, double *)`, as `nquad` calls it, and as `quad`
+        with `args` does; nan for another count of them. An array after that is a pointer, `void *` at the end:
+        LowLevelCallable's `user_data`, such as `array.ctypes.data_as(ctypes.c_void_p)`, which is read at each call
+        and must live as long.
 
         Raises TypeError where the result is not one number, or where the function takes a Value from outside or the
         parameters of a Module, whose numbers C cannot see change: hand them over in an array.

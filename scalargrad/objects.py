@@ -66,8 +66,8 @@ def register_pytree_node(
     (-1.0, 6.0)
 
     kind       the class itself; one that is derived from it is registered by itself
-    flatten    returns an object's parts, numbers or structures again, and what else it needs, which stays as it is: it must
-               be hashable for `jit`, which has a program for each
+    flatten    returns an object's parts, numbers or structures again, and what else it needs, which stays as it is:
+               it must be hashable for `jit`, which has a program for each
     unflatten  makes an object of what else it needs and a list of parts, which may be anything that stands for numbers
 
     It comes before what else would be known of the class. Raises TypeError where the class is none, ValueError where it

@@ -191,10 +191,11 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 
     argnums  the position of the argument to differentiate with respect to, or several: then a tuple of gradients
 
-    An argument may be a number, a NumPy array, a Module, or lists, tuples, dicts and dataclasses of them, with None where
-    a part is missing, or of a class that is registered by `register_pytree_node`; its gradient has the same structure. A
-    pandas Series or DataFrame, where it is differentiated, is the array of its numbers, without its labels, and its gradient
-    is an array, as of SciPy's functions. The new function raises TypeError where the function's result is not one number.
+    An argument may be a number, a NumPy array, a Module, or lists, tuples, dicts and dataclasses of them, with None
+    where a part is missing, or of a class that is registered by `register_pytree_node`; its gradient has the same
+    structure. A pandas Series or DataFrame, where it is differentiated, is the array of its numbers, without its
+    labels, and its gradient is an array, as of SciPy's functions. The new function raises TypeError where the
+    function's result is not one number.
     """
     return _named(_value_and_grad, function, argnums)
 

@@ -1,9 +1,9 @@
 """Nested structures of numbers, taken apart and put together again.
 
-Lists, tuples, dicts and classes derived from these, with None where a thing is missing; arrays, also what says to NumPy
-that it is one, as a pandas Series does; Modules, objects whose attributes are all that they are, such as a dataclass, and
-those of a registered class. What is none of these is part of a program where it cannot change (a string, None, a
-function), and else refused: a program would know it only as it once was.
+Lists, tuples, dicts and classes derived from these, with None where a thing is missing; arrays, also what says to
+NumPy that it is one, as a pandas Series does; Modules, objects whose attributes are all that they are, such as a
+dataclass, and those of a registered class. What is none of these is part of a program where it cannot change (a
+string, None, a function), and else refused: a program would know it only as it once was.
 """
 
 from __future__ import annotations

@@ -173,6 +173,13 @@ def test_a_number_too_large_is_an_error(way):
 
 
 @ways
+def test_an_array_too_large_to_copy_is_an_error(way):
+    enter = way(Kernel(record([], [1.0])), [(2,), (2**50,)], [None])
+    with pytest.raises(MemoryError):
+        enter(np.ones(2, np.float32), np.broadcast_to(np.float32(1), (2**50,)))
+
+
+@ways
 def test_an_array_too_large_is_an_error(way):
     kernel = Kernel(record([], []))
     with pytest.raises((ValueError, MemoryError)):

@@ -187,8 +187,8 @@ def test_curve_fit_of_a_data_frame(compiled):
     assert found == pytest.approx(optimize.curve_fit(decay, X, Y, [1, 1])[0], rel=1e-6)
 
 
-# Three problems of NIST's nonlinear regression (Statistical Reference Datasets), typed in by hand: the model, x, y, both
-# starting points, the certified parameters with their standard deviations, and the residual sum of squares.
+# Three problems of NIST's nonlinear regression (Statistical Reference Datasets), typed in by hand: the model, x, y,
+# both starting points, the certified parameters with their standard deviations, and the residual sum of squares.
 
 NIST = {
     "Misra1a": (

@@ -2,9 +2,10 @@
 ;
 ; A plan says what a kernel takes and gives. Its head: the kernel's address and how many operations it has; how many
 ; numbers and arrays it takes and how many results it gives; the number of the first buffer of arguments; and where in
-; the memory for one call, which begins with the buffers, there are the lone results, the lone arguments, the results as
-; objects, the copies of arrays that are not laid out as a kernel needs them, and its end. After that, for each array and each result, its number of axes and their lengths: -1 axes are a
-; lone number, a length of -1 is that of the samples.
+; the memory for one call, which begins with the buffers, there are the lone results, the lone arguments, the results
+; as objects, the copies of arrays that are not laid out as a kernel needs them, and its end. After that, for each
+; array and each result, its number of axes and their lengths: -1 axes are a lone number, a length of -1 is that of
+; the samples.
 ;
 ; Other threads run while a long kernel does. The arguments live as long as the call does, and with them their memory,
 ; unless somebody has it exchanged (`resize` with `refcheck=False`). As with NumPy's own loops, not to do this, and not to
@@ -12,7 +13,7 @@
 
 %Plan = type { ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64 }
 %Array = type { [$header x i8], ptr, i32, ptr, ptr, ptr, ptr, i32 } ; memory, axes, shape, strides, base, dtype, flags
-%DType = type { [$header x i8], ptr, i64 } ; class of its numbers; what kind of number it is (a letter), in which order of bytes
+%DType = type { [$header x i8], ptr, i64 } ; class of its numbers; a letter for their kind, their order of bytes
 
 declare ptr @PyBytes_AsString(ptr)
 declare ptr @PyMem_Calloc(i64, i64)
@@ -37,9 +38,9 @@ define internal i64 @class(ptr %object) alwaysinline {
   ret i64 %class
 }
 
-; Take an array's memory for a buffer, if it is an array of real numbers as planned; that of a copy, which is put down, where
-; it is not one of doubles, one after another. The first one with samples says how many there are. Return 0 where it is none,
-; 1 where it is one, 2 where there is an error.
+; Take an array's memory for a buffer, if it is an array of real numbers as planned; that of a copy, which is put
+; down, where it is not one of doubles, one after another. The first one with samples says how many there are. Return
+; 0 where it is none, 1 where it is one, 2 where there is an error.
 define internal i32 @take(ptr %object, ptr %planned, ptr %at_samples, ptr %buffer, ptr %copies) {
   %class = call i64 @class(ptr %object)
   %is_array = icmp eq i64 %class, $ndarray
@@ -89,7 +90,7 @@ look:
 copy:
   %dtype_wanted = inttoptr i64 $dtype to ptr
   call void @Py_IncRef(ptr %dtype_wanted)
-  %copied = call ptr @PyArray_FromArray(ptr %object, ptr %dtype_wanted, i32 273) ; C-contiguous, aligned, whatever it was
+  %copied = call ptr @PyArray_FromArray(ptr %object, ptr %dtype_wanted, i32 273) ; in a row, aligned, at any loss
   store ptr %copied, ptr %copies
   %not_copied = icmp eq ptr %copied, null
   br i1 %not_copied, label %raise, label %copied_too
@@ -301,7 +302,8 @@ refuse:
   call void @Py_IncRef(ptr %refusal)
   br label %next_copy
 fail:
-  %f = phi i64 [0, %look], [0, %array], [0, %make], [0, %no_memory_to_run], [0, %make_number], [0, %several], [%f1, %drop]
+  %f = phi i64 [0, %look], [0, %array], [0, %make], [0, %no_memory_to_run], [0, %make_number], [0, %several],
+               [%f1, %drop]
   %all_dropped = icmp eq i64 %f, %results
   br i1 %all_dropped, label %next_copy, label %drop
 drop:

@@ -1,4 +1,4 @@
-"""The ways into a kernel: from Python a function `enter(*numbers, *arrays)` that returns the results, and a function for C.
+"""The ways into a kernel: for Python a function `enter(*numbers, *arrays)` that returns the results, and one for C.
 
 Calling from Python costs as much as a small kernel runs, so this function is machine code too, of Python's own kind (`entrance.ll`). It
 reads NumPy's arrays by the fields that NumPy has published for extensions, and makes the results' arrays by the
@@ -33,9 +33,9 @@ def entrance(kernel: Kernel, arguments: Sequence[Shape], results: Sequence[Shape
     >>> entrance(kernel, [None], [None, None])(3)
     (9.0, 3.0)
 
-    It returns a result, or a tuple of several; NotImplemented where a number is neither a float, an int nor one of NumPy's
-    real numbers, or an array not one of real numbers in the shape that is given here. An array of other numbers than
-    doubles, or whose numbers are not one after another, is copied.
+    It returns a result, or a tuple of several; NotImplemented where a number is neither a float, an int nor one of
+    NumPy's real numbers, or an array not one of real numbers in the shape that is given here. An array of other
+    numbers than doubles, or whose numbers are not one after another, is copied.
 
     kernel  with the buffers: the results' numbers, their arrays, the arguments' numbers, their arrays
     """
@@ -139,8 +139,9 @@ def c_function(kernel: Kernel, arguments: Sequence[Shape]) -> Any:
     >>> c_function(Kernel(record([x], [x * x])), [None])(3.0)
     9.0
 
-    An array beside these numbers is a pointer, the last argument. Arrays alone are in their places. The result is nan where
-    the count is another one, or there is no memory. Raises ValueError where there are more arrays, or no numbers.
+    An array beside these numbers is a pointer, the last argument. Arrays alone are in their places. The result is nan
+    where the count is another one, or there is no memory. Raises ValueError where there are more arrays, or no
+    numbers.
     """
     numbers, arrays = _sorted(arguments)
     sizes = [*([numbers] if numbers else []), *map(prod, arrays)]
