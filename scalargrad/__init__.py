@@ -22,6 +22,7 @@ from scalargrad.modes import scope as scope
 from scalargrad.modes import source_lines as source_lines
 from scalargrad.numerical import GradientError as GradientError
 from scalargrad.numerical import check_gradients as check_gradients
+from scalargrad.objects import register_pytree_node as register_pytree_node
 from scalargrad.op import Op as Op
 from scalargrad.op import Operand as Operand
 from scalargrad.op import operation as operation
@@ -56,7 +57,7 @@ if not _typing.TYPE_CHECKING:  # type checkers export what is public; they canno
         *("stop_gradient", "Op", "Operand", "operation"),
         # derivatives of functions, and functions compiled
         *("grad", "value_and_grad", "jacobian", "jacfwd", "jacrev", "hessian", "jvp", "vjp", "hvp"),
-        *("jit", "vmap", "TracingError"),
+        *("jit", "vmap", "TracingError", "register_pytree_node"),
         # networks
         *("nn", "optim"),
         # what is wrong with a gradient

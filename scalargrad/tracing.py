@@ -85,8 +85,6 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
     for unit in units:
-        if is_array(unit) and unit.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be an array of real numbers, got one of {unit.dtype}")
         one = unit[0] if mapped and len(unit) else unit
         if is_array(one):
             import numpy as np

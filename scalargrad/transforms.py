@@ -276,8 +276,11 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 
     argnums  the position of the argument to differentiate with respect to, or several: then a tuple of gradients
 
-    An argument may be a number, a NumPy array, a Module, or lists, tuples and dicts of them; its gradient has the same
-    structure. The new function raises TypeError where the function's result is not one number.
+    An argument may be a number, a NumPy array, a Module, or lists, tuples, dicts and dataclasses of them, with None
+    where a part is missing, or of a class that is registered by `register_pytree_node`; its gradient has the same
+    structure. A pandas Series or DataFrame, where it is differentiated, is the array of its numbers, without its
+    labels, and its gradient is an array, as of SciPy's functions. The new function raises TypeError where the
+    function's result is not one number.
     """
     return _named(_value_and_grad, function, argnums)
 
@@ -312,6 +315,15 @@ def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Ca
     Its structure is that of the results, with that of the argument in place of each; an array of shape m by an array
     of shape n gives one of shape m + n. Walks the graph once a number of the argument or once a result, whichever are
     fewer: see `jacfwd` and `jacrev`.
+
+    By several arguments it is a tuple. SciPy's curve_fit, whose model is f(x, a, b), wants its entries as columns:
+
+    >>> import numpy as np
+    >>> line = lambda x, a, b: a * x + b
+    >>> jac = lambda x, *p: np.column_stack(jacobian(line, range(1, 1 + len(p)))(x, *p))
+    >>> jac(np.array([1.0, 2.0]), 3.0, 4.0)
+    array([[1., 1.],
+           [2., 1.]])
     """
     return _named(_jacobian, function, argnums, None)
 

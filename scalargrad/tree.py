@@ -1,8 +1,9 @@
 """Nested structures of numbers, taken apart and put together again.
 
-Lists, tuples, dicts and classes derived from these, NumPy arrays, Modules, and objects whose attributes are all that they
-are, such as a dataclass. What is none of these is part of a program where it cannot change (a string, None, a function),
-and else refused: a program would know it only as it once was.
+Lists, tuples, dicts and classes derived from these, with None where a thing is missing; arrays, also what says to
+NumPy that it is one, as a pandas Series does; Modules, objects whose attributes are all that they are, such as a
+dataclass, and those of a registered class. What is none of these is part of a program where it cannot change (a
+string, None, a function), and else refused: a program would know it only as it once was.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MethodType
 from typing import Any, NamedTuple
 
 from scalargrad.apart import _Apart
-from scalargrad.objects import attributes_in, is_array, put_attributes
+from scalargrad.objects import array_in, attributes_in, is_array, put_attributes, registered
 from scalargrad.op import is_number
 from scalargrad.reads import Reads
 from scalargrad.skeleton import (
@@ -211,6 +212,8 @@ class _Rebuilt:
         if keys is not None and not issubclass(kind, dict):
             return self.object(kind, keys, parts, extra, above)
         things = [self.thing(part, above) for part in parts]
+        if kind in registered:
+            return registered[kind][1](self.thing(extra), things)
         if keys is not None:
             return _dict(kind, keys, things, extra)
         if kind is MethodType:
@@ -268,6 +271,8 @@ def _dict(kind: Any, keys: Sequence[Any], things: Sequence[Any], extra: Any) -> 
 def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: list[Any]) -> None:
     if isinstance(skeleton, int):
         shape = structure.shapes[skeleton]
+        if shape is not None and (array := array_in(thing)) is not None:
+            thing = array
         if (thing.shape if is_array(thing) else None) != shape or not (is_array(thing) or _is_unit(thing)):
             expected = "a number" if shape is None else f"an array of the shape {shape}"
             raise ValueError(f"{name}: expected {expected}, got {thing!r}")
@@ -276,6 +281,10 @@ def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: lis
     kind, keys, parts, _ = skeleton
     if kind is None:
         return
+    if kind in registered:
+        if type(thing) is not kind:
+            raise ValueError(f"{name}: expected a {kind.__name__}, got {thing!r}")
+        thing = list(registered[kind][0](thing)[0])
     if keys is None:
         if not isinstance(thing, (list, tuple, deque, typed_array)) or len(thing) != len(parts):
             raise ValueError(f"{name}: expected {len(parts)} entries in a {kind.__name__}, got {thing!r}")

@@ -1237,14 +1237,6 @@ def test_what_is_refused_may_stand_unread_in_an_object():
         jit(lambda c: sum(x for x in vars(c).values()))(thing)
 
 
-def test_labelled_series_are_refused():
-    pandas = pytest.importorskip("pandas")
-    series = pandas.Series([1.0, 2.0], index=["a", "b"])
-    with pytest.raises(TypeError, match=r"write numpy.asarray\(...\)"):
-        jit(lambda x, s: x * s["a"])(1.0, series)
-    assert vmap(lambda x: x * 2)(series).tolist() == [2.0, 4.0]
-
-
 # Results
 
 
