@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import re
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from scalargrad import ops
 from scalargrad.compiler.instructions import Code
 from scalargrad.compiler.llvm import QUICK_LINES, to_llvm
-from scalargrad.compiler.target import Target, vector_name
-from scalargrad.forks import free_in_children
+from scalargrad.compiler.processor import VARIABLE, binding, Processor, chosen, processor
+from scalargrad.compiler.target import vector_name
 from scalargrad.op import Op
-
-OLDEST_LLVMLITE = (0, 45)  # one before it has an LLVM that does not read our language
-
-
-@lru_cache(maxsize=1)
-def binding() -> Any:
-    """Return `llvmlite.binding`. Raises ImportError that names the extra, also where llvmlite is too old."""
-    try:
-        import llvmlite
-        import llvmlite.binding as llvm
-    except ImportError as error:
-        raise ImportError('jit() needs the package llvmlite: pip install "scalargrad[jit]"') from error
-    version = llvmlite.__version__
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_LLVMLITE:
-        needed = ".".join(map(str, OLDEST_LLVMLITE))
-        raise ImportError(f'jit() needs llvmlite {needed} or newer, this is {version}: pip install "scalargrad[jit]"')
-    free_in_children(llvm.ffi.lib._lock)  # llvmlite's own, which is held while machine code is freed, too
-    return llvm
-
 
 @lru_cache(maxsize=1)
 def _mathematics() -> Any:
@@ -46,40 +27,34 @@ def _add_function(op: Op) -> None:
     binding().add_symbol(op.libm, ctypes.cast(getattr(_mathematics(), op.libm), ctypes.c_void_p).value)
 
 
-class Host(NamedTuple):
-    """The processor that this runs on, as LLVM knows it, and what code is written for it."""
-
-    triple: Any
-    cpu: str
-    features: str
-    target: Target
-
-
 @lru_cache(maxsize=1)
-def _host() -> Host:
-    """Look at the processor, and tell LLVM where the functions are that may be called."""
+def _functions() -> frozenset[str]:
+    """Tell LLVM where the functions are that may be called, and return the names of those of vectors."""
     llvm = binding()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    register = 8 if features.get("avx512f") else 4 if features.get("avx2") else 2
     try:
         library = ctypes.CDLL("libmvec.so.1")  # glibc's: within 4 ulp
     except OSError:
         library = None
     names = set()
     for op in ops.TABLE.values():
-        name = vector_name(op.libm, len(op.partials), register)
-        if op.libm and hasattr(library, name):
-            llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
-            names.add(name)
-    for op in ops.TABLE.values():
+        for name in (vector_name(op.libm, len(op.partials), lanes) for lanes in (2, 4, 8)):
+            if op.libm and hasattr(library, name):
+                llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+                names.add(name)
         if op.libm and hasattr(_mathematics(), op.libm):
             _add_function(op)
-    triple = llvm.Target.from_default_triple()
-    inline = "avx512" if register == 8 else "fma" if features.get("fma") or triple.name == "aarch64" else ""
-    target = Target(register, frozenset(names), inline)
-    return Host(triple, llvm.get_host_cpu_name(), features.flatten(), target)
+    return frozenset(names)
+
+
+def _host() -> Processor:
+    """Return the processor that machine code is made for: one that this one can stand in for."""
+    wanted, native = chosen(), processor("native")
+    if not native.runs(wanted):
+        raise ValueError(f"{VARIABLE} is {wanted.name}, whose code {native.cpu} cannot run: to_source writes it")
+    if wanted is not native:  # with nothing that this one has not
+        lacking = ",".join(feature for feature in native.features.split(",") if feature.startswith("-"))
+        wanted = wanted._replace(features=lacking)
+    return wanted._replace(target=replace(wanted.target, vector_functions=_functions()))
 
 
 class Kernel:
@@ -115,7 +90,7 @@ def linked(text: str, level: int) -> Any:
     """
     llvm = binding()
     host = _host()
-    machine = host.triple.create_target_machine(host.cpu, host.features, opt=level, jit=True)
+    machine = host.machine(level, jit=True)
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     engine = llvm.create_mcjit_compiler(module, machine)
