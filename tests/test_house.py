@@ -32,8 +32,8 @@ ORDER = """
     generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
     objects skeleton reads apart tree transforms numerical callee interned
     compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan
-    compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule compiler.chunk compiler.loops
-    compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
+    compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
+    compiler.chunk compiler.loops compiler.samples compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
     tracing jit vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

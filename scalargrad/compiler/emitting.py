@@ -265,18 +265,20 @@ class Emitter:
             return x
         return self.shuffle(self.number.vector(lanes), x, "poison", range(start, start + count), free=True)
 
-    def gather(self, pointers: str, inside: str) -> str:
-        """Load the number behind each pointer; 0 where it is not inside."""
+    def joined(self, vectors: Sequence[str], lanes: int) -> str:
+        """Put vectors of so many lanes side by side."""
+        while len(vectors) > 1:
+            kind, both = self.number.vector(lanes), range(2 * lanes)
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors, lanes = [self.shuffle(kind, a, b, both, free=True) for a, b in pairs], 2 * lanes
+        return vectors[0]
+
+    def gather(self, pointers: str) -> str:
+        """Load the number behind each pointer."""
         name = f"llvm.masked.gather.{self.number.mangled(self.lanes)}.v{self.lanes}p0"
-        return self._masked(name, (vector("ptr", self.lanes), pointers), inside)
-
-    def load_inside(self, pointer: str, inside: str) -> str:
-        """Load numbers side by side; 0 where one is not inside."""
-        return self._masked(f"llvm.masked.load.{self.number.mangled(self.lanes)}.p0", ("ptr", pointer), inside)
-
-    def _masked(self, function: str, pointer: tuple[str, str], inside: str) -> str:
-        align = ("i32", str(self.number.bytes))
-        return self.call(self.type, function, pointer, align, (self.mask, inside), (self.type, "zeroinitializer"))
+        every, align = row("i1", [1] * self.lanes), ("i32", str(self.number.bytes))
+        given = (vector("ptr", self.lanes), pointers), align, (self.mask, every), (self.type, "poison")
+        return self.call(self.type, name, *given)
 
     def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
@@ -304,11 +306,7 @@ class Emitter:
         for start in range(0, self.lanes, width):
             given = [(part, self.cut(x, start, width)) for x in arguments]
             results.append(self.call(part, function, *given, *others))
-        while len(results) > 1:
-            part, whole = self.number.vector(width), range(2 * width)
-            results = [self.shuffle(part, a, b, whole) for a, b in zip(results[::2], results[1::2], strict=True)]
-            width *= 2
-        return results[0]
+        return self.joined(results, width)
 
     def library(self, function: str, arguments: Sequence[str]) -> str:
         """Call a function of C's mathematical library, or one like it for vectors."""

@@ -113,7 +113,7 @@ class LoopEmitter(OperationEmitter):
         else:
             there = row("i64", [step * lane for lane in range(self.lanes)])
             start = self._at(base, place, step)
-        return self.gather(self.element(start, there, whole), row("i1", [1] * self.lanes))
+        return self.gather(self.element(start, there, whole))
 
     def _at(self, base: str, place: int, step: int = 1) -> str:
         along = self.let("mul", "i64", "%first", str(step)) if step != 1 else "%first"

@@ -236,7 +236,7 @@ class Plan:
             indices += [] if self.layout.mapped else [fold.total for fold in function.loop.folds]
         return [number for index in indices for number in self.results.get(index, [])]
 
-    def _read(self, chunk: Chunk) -> list[int]:
+    def read(self, chunk: Chunk) -> list[int]:
         """Return what a function computes with, in the order of the instructions."""
         read = [i for index in chunk.indices for i in reads(self.instructions, index)]
         for index in chunk.sums:
@@ -250,11 +250,11 @@ class Plan:
                 if i in self.function_of and number not in self.stored:
                     self._keep(i)
         for function in self.once:
-            for i in self._read(function) if isinstance(function, Chunk) else function.outside:
+            for i in self.read(function) if isinstance(function, Chunk) else function.outside:
                 if self.function_of.get(i, function) is not function:
                     self._keep(i)
         for chunk in self.each:
-            for i in self._read(chunk):
+            for i in self.read(chunk):
                 op, operands, _ = self.instructions[i]
                 gathered = op is None and self.varies[i] and self.layout.inputs[operands[0]][2] != 1
                 if self.function_of.get(i, chunk) is not chunk or (
