@@ -17,9 +17,10 @@ from scalargrad.compiler.emitting import Branch, Line, LLVMModule
 from scalargrad.compiler.operations import OperationEmitter
 from scalargrad.compiler.plan import Chunk, Plan
 from scalargrad.compiler.schedule import sorted_lines
+from scalargrad.compiler.target import row, vector
 
-# Of a function of a kernel. What is called for the first block is `fresh`: sums begin there.
-PARAMETERS = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i1 %fresh"
+# Of a function of a kernel. Sums begin with zero where it is `fresh`, else with the lanes that are counted.
+PARAMETERS = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i1 %fresh, i64 %counted"
 
 
 class ChunkEmitter(OperationEmitter):
@@ -79,7 +80,8 @@ class ChunkEmitter(OperationEmitter):
             "  br i1 %fresh, label %enter, label %resume",
             "resume:",
             *(f"  %from{i} = getelementptr {kind}, ptr %sums, i64 {i}" for i, _ in sums),
-            *(f"  %left{i} = load {kind}, ptr %from{i}, align {align}" for i, _ in sums),
+            *(f"  %old{i} = load {kind}, ptr %from{i}, align {align}" for i, _ in sums),
+            *self.aside(lambda: self._keep_counted([i for i, _ in sums])),
             "  br label %enter",
             "enter:",
             *(f"  %first{i} = phi {kind} [zeroinitializer, %entry], [%left{i}, %resume]" for i, _ in sums),
@@ -101,6 +103,15 @@ class ChunkEmitter(OperationEmitter):
             *(f"  %to{i} = getelementptr {kind}, ptr %sums, i64 {i}" for i, _ in sums),
             *(f"  store {kind} %last{i}, ptr %to{i}, align {align}" for i, _ in sums),
         ]
+
+    def _keep_counted(self, sums: Sequence[int]) -> None:
+        width, kind = self.register, self.number.vector(self.register)
+        lanes, mask = vector("i64", width), vector("i1", width)
+        counted = self.let("icmp slt", lanes, row("i64", range(width)), self.splat("i64", "%counted", width))
+        for i in sums:
+            self.lines.append(
+                Line(f"%left{i}", "select", "", (counted, f"%old{i}", "zeroinitializer"), (mask, kind, kind))
+            )
 
     # Operands: from this function, from memory, or constants.
 

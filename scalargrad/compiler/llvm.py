@@ -51,7 +51,10 @@ def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it ca
     module = LLVMModule(target, written)
     # Several vectors at once: their steps need not wait for each other.
     several = SEVERAL[target.registers] if target.inline and applied and code.operations <= SHORT_OPERATIONS else 1
-    chunks = {lanes: [ChunkEmitter(module, plan, chunk, lanes) for chunk in plan.each] for lanes in (several * register, register)}
+    chunks = {
+        lanes: [ChunkEmitter(module, plan, chunk, lanes) for chunk in plan.each]
+        for lanes in (register, several * register)
+    }
     once = [
         ChunkEmitter(module, plan, function, 1) if isinstance(function, Chunk) else LoopEmitter(module, plan, function)
         for function in plan.once
@@ -80,13 +83,12 @@ def _write_kernel(module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[st
         "once": len(plan.slots[False]),
         "each": slots * max(batches.values()),
         "sums": sums * register,
-        "spare": sums * register,
         "totals": sums,
     }
     sizes = {name: -(-count * number.bytes // 128) * 128 for name, count in counts.items()}
     if plan.layout.mapped:
         sizes["copies"] = copies_bytes(plan.layout, module.target)
-        write_samples(module, plan.layout, each, batches, len(plan.accumulators))
+        write_samples(module, plan.layout, each, batches)
     size = sum(sizes.values())
     lines = kernel.lines
     if size > STACK_BYTES:
@@ -112,9 +114,9 @@ def _write_kernel(module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[st
         lines.append(f"  %{name} = getelementptr i8, ptr %memory, i64 {start}")
         start += taken
     memory = "ptr %buffers, ptr %once, ptr %each, ptr %sums"
-    lines += [f"  call void @{function.name}({memory}, i64 0, i64 0, i1 true)" for function in plan.once]
+    lines += [f"  call void @{function.name}({memory}, i64 0, i64 0, i1 true, i64 0)" for function in plan.once]
     if plan.layout.mapped:
-        lines.append(f"  call void @samples({memory}, ptr %spare, ptr %copies, i64 0, i64 %n)")
+        lines.append(f"  call void @samples({memory}, ptr %copies, i64 0, i64 %n)")
         if sums:
             kernel.add_up(sums)
     lines += [f"  call void @{name}(ptr %buffers, ptr %once, ptr %totals, i64 %n)" for name in stores]

@@ -11,9 +11,10 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.compiler.instructions import Code
 from scalargrad.compiler.llvm import QUICK_LINES, to_llvm
-from scalargrad.compiler.processor import VARIABLE, binding, Processor, chosen, processor
+from scalargrad.compiler.processor import VARIABLE, Processor, binding, chosen, processor
 from scalargrad.compiler.target import vector_name
 from scalargrad.op import Op
+
 
 @lru_cache(maxsize=1)
 def _mathematics() -> Any:
