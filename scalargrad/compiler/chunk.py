@@ -62,8 +62,8 @@ class ChunkEmitter(OperationEmitter):
         """Print what is written into the module; the instructions stay in the order of the program, or are sorted."""
         body = self.lines
         if not in_order:
-            cost = self.lanes / self.register / 2 if self.chunk.looped else 0.5
-            body = list(_joined(sorted_lines(body, cost)))
+            vectors = max(self.lanes // self.register, 1)
+            body = list(_joined(sorted_lines(body, vectors / 2, 2 * self.target.registers // vectors)))
         self.function(self.name, PARAMETERS, self._loop(body) if self.chunk.looped else body)
 
     @property

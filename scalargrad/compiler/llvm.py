@@ -25,7 +25,7 @@ from scalargrad.compiler.samples import copies_bytes, write_samples
 from scalargrad.compiler.target import Target, vector_name
 
 SHORT_OPERATIONS = 200  # where functions are written out, a shorter program leaves the processor waiting for results
-SEVERAL = {32: 4, 16: 2}  # vectors at once, by how many the processor holds
+SEVERAL = 4  # vectors at once, in a shorter one
 WRITTEN_FUNCTIONS = 200  # applications that are written out: with more of them, compiling takes seconds
 BATCH_SAMPLES = 1024  # at most, whose numbers are handed on at once
 CACHE_BYTES = 1 << 15  # that these should not exceed: the first cache holds them, and some more
@@ -42,7 +42,7 @@ def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it ca
     >>> "fmul contract double" in to_llvm(record([x], [x * x]))
     True
     """
-    plan, register = Plan(code), target.register
+    plan, register = Plan(code, target.registers), target.register
     applied = [op.libm for op, _, _ in code.instructions if op is not None and op.libm in vectormath.FUNCTIONS]
     each = [plan.instructions[i].op for chunk in plan.each for i in chunk.indices]
     many = sum(op is not None and op.libm in vectormath.FUNCTIONS for op in each) > WRITTEN_FUNCTIONS
@@ -50,7 +50,7 @@ def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it ca
     written = [name for name in vectormath.FUNCTIONS if target.inline and vector_name(name, 1, register) not in called]
     module = LLVMModule(target, written)
     # Several vectors at once: their steps need not wait for each other.
-    several = SEVERAL[target.registers] if target.inline and applied and code.operations <= SHORT_OPERATIONS else 1
+    several = SEVERAL if target.inline and applied and code.operations <= SHORT_OPERATIONS else 1
     chunks = {
         lanes: [ChunkEmitter(module, plan, chunk, lanes) for chunk in plan.each]
         for lanes in (register, several * register)

@@ -20,7 +20,6 @@ from scalargrad.compiler.tiles import tiles
 
 CHUNK_OPERATIONS = 700  # in a function
 CHUNK_SUMS = 24  # that may be in one function with operations; more of them have functions of their own
-TILE_SUMS = 16  # in one of those: with their factors, they fill the registers
 
 
 def parts(indices: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -93,6 +92,7 @@ Term = tuple[int, int]  # an instruction, and the sign that it is added with
 class Plan:
     """How a program is divided into functions.
 
+    registers     how many vectors the processor holds
     varies        for each instruction, whether it is another number for each sample
     terms         of each result: those that vary, and those that are the same for all samples
     accumulators  the number of each sum over the samples, by what is summed
@@ -105,8 +105,8 @@ class Plan:
     slots         of what is handed on: its place in memory, among what is computed once or for each sample
     """
 
-    def __init__(self, code: Code) -> None:
-        self.instructions, self.layout = code.instructions, code.layout
+    def __init__(self, code: Code, registers: int = 32) -> None:
+        self.instructions, self.layout, self.registers = code.instructions, code.layout, registers
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in code.results]
         self.accumulators: dict[int, int] = {}
@@ -210,7 +210,7 @@ class Plan:
             last.sums = sums
             return chunks
         pairs = [self.factors(i) if i in self.products else (i, -1) for i in sums]
-        groups = tiles(pairs, TILE_SUMS)
+        groups = tiles(pairs, self.registers // 2)  # the others are for their factors
         return chunks + [Chunk(f"sums{k}", (), True, [sums[i] for i in group]) for k, group in enumerate(groups)]
 
     def factors(self, index: int) -> tuple[int, int]:

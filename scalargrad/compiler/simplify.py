@@ -199,11 +199,14 @@ def _neg(build: Builder, _: Op, x: int) -> int | None:
     return build.operand(x, ops.neg)
 
 
-def _abs(build: Builder, op: Op, x: int) -> int | None:
-    minus = build.operand(x, ops.neg)
-    if minus is not None:
+def _even(build: Builder, op: Op, x: int) -> int | None:
+    """What an even function of -x or of y - x is: where there is an x - y already, that of it, as zeros have no sign here."""
+    minus, (inner, operands, _) = build.operand(x, ops.neg), build.instructions[x]
+    if minus is None and inner is ops.sub:
+        minus = build.places.get((ops.sub, operands[1], operands[0]))
+    if minus is not None and (inner is ops.neg or minus < x):
         return build.apply(op, (minus,))
-    return x if build.operand(x, ops.abs) is not None else None
+    return x if op is inner is ops.abs else None
 
 
 def _greater(build: Builder, op: Op, x: int, y: int) -> int | None:
@@ -259,6 +262,6 @@ def _where(build: Builder, _: Op, condition: int, x: int, y: int) -> int | None:
 
 
 _SIMPLER: dict[Op, Callable[..., int | None]] = {
-    ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _abs, ops.pow: _pow,
+    ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _even, ops.cos: _even, ops.pow: _pow,
     ops.greater: _greater, ops.power_rule: _power_rule, ops.power_term: _power_term, ops.where: _where,
 }  # fmt: skip

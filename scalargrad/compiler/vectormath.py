@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf, nan, pi
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from scalargrad.compiler.emitting import Emitter, Mask
 from scalargrad.compiler.target import DOUBLE, row, vector
@@ -157,12 +157,12 @@ def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
 
 def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
     """By pairs, and Horner's rule for x*x: half the steps that wait for each other."""
-    even, odd = coefficients[::2], coefficients[1::2]
-    terms: list[Any] = [*(_fused(x, b, a) for a, b in zip(even, odd, strict=False)), *even[len(odd) :]]
-    total, square = terms.pop(), x * x
-    for term in reversed(terms):
-        total = _fused(square, total, term)
-    return total
+    square, starts = x * x, range(0, len(coefficients), 2)
+    total: Any = None
+    for low, *high in [coefficients[start : start + 2] for start in reversed(starts)]:
+        term = _fused(x, high[0], low) if high else low  # here, not before: it holds a register
+        total = term if total is None else _fused(square, total, term)
+    return cast(_Vector, total)
 
 
 def _exp(x: _Vector) -> _Vector:
