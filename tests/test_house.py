@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = """
     files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays value
     generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
-    objects skeleton reads apart tree transforms numerical callee interned
+    objects skeleton reads apart tree hessians transforms numerical callee interned
     compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan
     compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
     compiler.chunk compiler.loops compiler.samples compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
