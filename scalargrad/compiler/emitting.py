@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from scalargrad.compiler.target import Target, row, vector, vector_name
 
-
 Mask = tuple[str, ...]  # truths in lanes: names of as many vectors of them as the processor has for our lanes
 
 
@@ -280,7 +279,9 @@ class Emitter:
         lanes = lanes or self.lanes
         if count == lanes:
             return x
-        return self.shuffle(vector(kind or self.number.name, lanes), x, "poison", range(start, start + count), free=True)
+        return self.shuffle(
+            vector(kind or self.number.name, lanes), x, "poison", range(start, start + count), free=True
+        )
 
     def joined(self, vectors: Sequence[str], lanes: int) -> str:
         """Put vectors of so many lanes side by side."""

@@ -97,3 +97,20 @@ def linked(text: str, level: int) -> Any:
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return engine
+
+
+def object_code(code: Code, level: int = 1) -> bytes:
+    """Make an object file of a program, for the processor that SCALARGRAD_CPU names: it defines `kernel`.
+
+    >>> from scalargrad import Value
+    >>> from scalargrad.compiler.program import record
+    >>> x = Value(2.0)
+    >>> len(object_code(record([x], [x * x]))) > 100
+    True
+
+    What it calls is in C's library of mathematics, and malloc.
+    """
+    processor = chosen()
+    module = binding().parse_assembly(processor.labelled(to_llvm(code, processor.target)))
+    found: bytes = processor.machine(level, reloc="pic", codemodel="small").emit_object(module)
+    return found

@@ -75,6 +75,11 @@ class Processor(NamedTuple):
             .create_target_machine(cpu=self.cpu, features=self.features, opt=level, **more)
         )
 
+    def labelled(self, text: str) -> str:
+        """Write into a module which processor it is for, so that other programs of LLVM's make code for it."""
+        cpu = f'attributes #0 = {{ "target-cpu"="{self.cpu}"'
+        return f'target triple = "{self.triple}"\n' + text.replace("attributes #0 = {", cpu, 1)
+
     def runs(self, other: Processor) -> bool:
         """Say whether it has the vectors that code for another one uses."""
         mine, its = self.target, other.target
@@ -107,9 +112,15 @@ def processor(name: str) -> Processor:
     )
 
 
+def asked_for() -> Processor | None:
+    """Describe the processor that SCALARGRAD_CPU names, if it does."""
+    name = os.environ.get(VARIABLE)
+    return processor(name) if name else None
+
+
 def chosen() -> Processor:
-    """Describe the processor that SCALARGRAD_CPU names: without it, the one that this runs on."""
-    return processor(os.environ.get(VARIABLE) or "native")
+    """Describe the processor that code is written for: where none is asked for, the one that this runs on."""
+    return asked_for() or processor("native")
 
 
 def _triple(family: str) -> str:

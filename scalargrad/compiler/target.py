@@ -75,23 +75,23 @@ class Target:
     '<4 x double>'
 
     register          how many numbers one vector of the processor holds
-    registers         how many vectors it holds at once
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     inline            "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     number            the type of the numbers
+    registers         how many vectors the processor holds
     """
 
     register: int = 8
-    registers: int = 32
     vector_functions: frozenset[str] = frozenset()
     inline: str = ""
     number: NumberType = DOUBLE
+    registers: int = 32
 
 
-AVX512 = Target(8, 32, inline="avx512")
-AVX2 = Target(4, 16, inline="fma")
-SSE2 = Target(2, 16)
-NEON = Target(2, 32, inline="fma")
+AVX512 = Target(8, inline="avx512")
+AVX2 = Target(4, inline="fma", registers=16)
+SSE2 = Target(2, registers=16)
+NEON = Target(2, inline="fma")
 
 
 def vector_name(function: str, arity: int, lanes: int) -> str:

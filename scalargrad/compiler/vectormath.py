@@ -162,7 +162,7 @@ def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
     for low, *high in [coefficients[start : start + 2] for start in reversed(starts)]:
         term = _fused(x, high[0], low) if high else low  # here, not before: it holds a register
         total = term if total is None else _fused(square, total, term)
-    return cast(_Vector, total)
+    return cast("_Vector", total)
 
 
 def _exp(x: _Vector) -> _Vector:
