@@ -7,9 +7,11 @@ a model, is read anew at each call, where it is a Value; other numbers are part 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import get_ident
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -122,9 +124,10 @@ class Jitted(Interned, Generic[P, R]):
         compiled = self._compiled.pop(key, None)
         if compiled is None or not compiled.trace.is_valid():
             trace, Compiled = _compiler()
-            if (traced := trace(self._callee, arguments, keywords)) is None:
-                return NotImplemented
-            compiled = Compiled(traced, self.backend, self.level)
+            with _uncollected():
+                if (traced := trace(self._callee, arguments, keywords)) is None:
+                    return NotImplemented
+                compiled = Compiled(traced, self.backend, self.level)
             self._read[alike] = self._read.get(alike, frozenset()) | traced.attributes
             key = self._key(alike, structures)
             if not keywords and (call := compiled.quick(structures)):
@@ -176,6 +179,18 @@ class Jitted(Interned, Generic[P, R]):
         if named is self:
             return self.__qualname__
         return super().__reduce__()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from going through all that is made, again and again, while it only grows."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _compiler() -> tuple[Callable[..., Trace | None], type[Compiled]]:

@@ -148,10 +148,12 @@ class Plan:
         return places[0] if places == [(buffer, first + lane) for lane in range(len(pack))] else None
 
     def _varies(self) -> list[bool]:
+        if not self.layout.mapped:
+            return [False] * len(self.instructions)
         varies: list[bool] = []
         for op, operands, _ in self.instructions:
             if op is None:
-                varies.append(bool(operands) and self.layout.mapped and self.layout.inputs[operands[0]][2] != 0)
+                varies.append(bool(operands) and self.layout.inputs[operands[0]][2] != 0)
             else:
                 varies.append(any(varies[i] for i in operands))
         return varies
