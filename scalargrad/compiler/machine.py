@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 from scalargrad import ops
+from scalargrad.compiler import kept as kept_code
 from scalargrad.compiler.instructions import Code
 from scalargrad.compiler.llvm import QUICK_LINES, to_llvm
 from scalargrad.compiler.processor import VARIABLE, Processor, binding, chosen, processor
@@ -76,18 +79,23 @@ class Kernel:
             if op is not None and op.libm:
                 _add_function(op)
         text = to_llvm(code, host.target)
-        if level is None:
-            level = 1 if text.count("\n") <= QUICK_LINES else 0
-        self._engine = linked(text, level)
+        self._engine = linked(text, optimised(text) if level is None else level, kept=True)
         self.operations = code.operations
         self.address: int = self._engine.get_function_address("kernel")
 
 
-def linked(text: str, level: int) -> Any:
+def optimised(text: str) -> int:
+    """Return the level of optimisation that a module of this length is worth."""
+    return 1 if text.count("\n") <= QUICK_LINES else 0
+
+
+def linked(text: str, level: int, *, kept: bool = False) -> Any:
     """Make machine code of a module in LLVM's language, and return the engine that holds it.
 
     >>> linked("define i64 @one() { ret i64 1 }", 0).get_function_address("one") > 0
     True
+
+    kept  whether it may come from the files that are kept, and is kept there; addresses are of one process
     """
     llvm = binding()
     host = _host()
@@ -95,8 +103,42 @@ def linked(text: str, level: int) -> Any:
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     engine = llvm.create_mcjit_compiler(module, machine)
+    if kept and os.environ.get(kept_code.VARIABLE):
+        name = kept_code.key(text, level, host.triple, host.cpu, host.features, llvm.llvm_version_info)
+        engine.set_object_cache(lambda _, made: kept_code.keep(name, made), lambda _: kept_code.fetch(name))
     engine.finalize_object()
     return engine
+
+
+class Costs(NamedTuple):
+    """What becomes of a program on its way to machine code, and how many seconds each step takes."""
+
+    processor: str
+    lines: int
+    functions: int
+    writing: float
+    level: int
+    bytes: int
+    compiling: float
+
+
+def measured(code: Code) -> Costs:
+    """Compile a program for the processor that this runs on or that is asked for, and measure it.
+
+    >>> from scalargrad import Value
+    >>> from scalargrad.compiler.program import record
+    >>> x = Value(2.0)
+    >>> measured(record([x], [x * x])).level
+    1
+    """
+    wanted, start = chosen(), perf_counter()
+    text = to_llvm(code, wanted.target)
+    written, level = perf_counter(), optimised(text)
+    module = binding().parse_assembly(text)
+    module.triple = wanted.triple
+    size = len(wanted.machine(level, jit=True).emit_object(module))
+    lines, functions = text.count("\n"), text.count("\ndefine ") + text.startswith("define ")
+    return Costs(wanted.name, lines, functions, written - start, level, size, perf_counter() - written)
 
 
 def object_code(code: Code, level: int = 1) -> bytes:
