@@ -215,7 +215,7 @@ class _Packing:
 
     def _needs(self, unit: Unit) -> dict[Unit, bool]:
         """Find the units that a unit needs, and whether it can be in the phase of each: lane by lane, or both alone."""
-        if unit.__class__ is int:
+        if isinstance(unit, int):
             others = [self._unit(i) for i in self.instructions[unit][1] if i in self.scheduled]
             return {other: other.__class__ is int for other in others}
         if isinstance(unit, Fold):
@@ -248,9 +248,9 @@ class _Packing:
                 continue
             ready = [first[unit]]
             while ready:
-                unit = names[heappop(ready)]
-                done[unit] = None
-                for other in needed_by.get(unit, ()):
+                found = names[heappop(ready)]
+                done[found] = None
+                for other in needed_by.get(found, ()):
                     waits[other] -= 1
                     if not waits[other]:
                         heappush(ready, first[other])

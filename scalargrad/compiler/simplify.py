@@ -115,7 +115,7 @@ class Builder:
 
     def apply(self, op: Op, operands: Sequence[int]) -> int:
         """Append an operation: computed, where all is known; else as something simpler, or over operations that are known."""
-        if op not in _MIXED or not all([self.plain[i] for i in operands]):
+        if op not in _MIXED or not all(self.plain[i] for i in operands):
             numbers = [self.constants[i] for i in operands]
             if None not in numbers:
                 return self.constant(op(*numbers))  # type: ignore[arg-type]
