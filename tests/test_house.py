@@ -33,8 +33,8 @@ ORDER = """
     objects skeleton reads apart tree hessians transforms numerical callee interned
     compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan
     compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
-    compiler.chunk compiler.loops compiler.samples compiler.results compiler.llvm compiler.source compiler.kept
-    compiler.machine compiler.program compiler.entrance compiler.calls
+    compiler.chunk compiler.loops compiler.samples compiler.threads compiler.results compiler.llvm compiler.source
+    compiler.kept compiler.machine compiler.program compiler.entrance compiler.calls
     tracing jit vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

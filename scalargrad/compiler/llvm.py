@@ -23,6 +23,7 @@ from scalargrad.compiler.plan import Chunk, Plan
 from scalargrad.compiler.results import ResultsEmitter, store_functions
 from scalargrad.compiler.samples import copies_bytes, write_samples
 from scalargrad.compiler.target import Target, vector_name
+from scalargrad.compiler.threads import write_shared
 
 SHORT_OPERATIONS = 200  # where functions are written out, a shorter program leaves the processor waiting for results
 SEVERAL = 4  # vectors at once, in a shorter one
@@ -33,7 +34,7 @@ STACK_BYTES = 1 << 16  # of memory that a kernel takes from the stack; more come
 QUICK_LINES = 30_000  # of LLVM's language: to optimise more of them takes seconds
 
 
-def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it cannot change
+def to_llvm(code: Code, target: Target = Target(), threads: int = 1) -> str:  # noqa: B008 - it cannot change
     """Write a program as a module in LLVM's language.
 
     >>> from scalargrad import Value
@@ -41,6 +42,8 @@ def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it ca
     >>> x = Value(2.0)
     >>> "fmul contract double" in to_llvm(record([x], [x * x]))
     True
+
+    threads  that many samples are shared out among
     """
     plan, register = Plan(code, target.registers), target.register
     applied = [op.libm for op, _, _ in code.instructions if op is not None and op.libm in vectormath.FUNCTIONS]
@@ -69,11 +72,13 @@ def to_llvm(code: Code, target: Target = Target()) -> str:  # noqa: B008 - it ca
         else:
             emitter.finish()
     names = {lanes: [chunk.name for chunk in emitters] for lanes, emitters in chunks.items()}
-    _write_kernel(module, plan, names, store_functions(module, plan))
+    _write_kernel(module, plan, names, store_functions(module, plan), threads)
     return str(module)
 
 
-def _write_kernel(module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[str]], stores: Sequence[str]) -> None:
+def _write_kernel(
+    module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[str]], stores: Sequence[str], threads: int
+) -> None:
     """Write the kernel: memory, what is computed once, and for each sample, and what is done with sums."""
     kernel, register, number = ResultsEmitter(module, plan), module.target.register, module.target.number
     slots, sums = len(plan.slots[True]), -(-len(plan.accumulators) // register) * register
@@ -85,10 +90,16 @@ def _write_kernel(module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[st
         "sums": sums * register,
         "totals": sums,
     }
-    sizes = {name: -(-count * number.bytes // 128) * 128 for name, count in counts.items()}
+    bytes_of = {name: count * number.bytes for name, count in counts.items()}
     if plan.layout.mapped:
-        sizes["copies"] = copies_bytes(plan.layout, module.target)
+        bytes_of["copies"] = copies_bytes(plan.layout, module.target)
+    sizes = {name: -(-count // 128) * 128 for name, count in bytes_of.items()}
+    if plan.layout.mapped:
         write_samples(module, plan.layout, each, batches)
+        if threads > 1:
+            own = {name: sizes[name] for name in ("each", "sums", "copies")}
+            work = sum(len(chunk.indices) + len(chunk.sums) for chunk in plan.each)
+            write_shared(module, threads, work, max(each), own, len(plan.accumulators))
     size = sum(sizes.values())
     lines = kernel.lines
     if size > STACK_BYTES:
@@ -116,7 +127,7 @@ def _write_kernel(module: LLVMModule, plan: Plan, each: Mapping[int, Sequence[st
     memory = "ptr %buffers, ptr %once, ptr %each, ptr %sums"
     lines += [f"  call void @{function.name}({memory}, i64 0, i64 0, i1 true, i64 0)" for function in plan.once]
     if plan.layout.mapped:
-        lines.append(f"  call void @samples({memory}, ptr %copies, i64 0, i64 %n)")
+        lines.append(f"  call void @{'shared' if threads > 1 else 'samples'}({memory}, ptr %copies, i64 0, i64 %n)")
         if sums:
             kernel.add_up(sums)
     lines += [f"  call void @{name}(ptr %buffers, ptr %once, ptr %totals, i64 %n)" for name in stores]

@@ -18,6 +18,8 @@ from scalargrad.compiler.processor import VARIABLE, Processor, binding, chosen, 
 from scalargrad.compiler.target import vector_name
 from scalargrad.op import Op
 
+THREADS = "SCALARGRAD_NUM_THREADS"
+
 
 @lru_cache(maxsize=1)
 def _mathematics() -> Any:
@@ -50,6 +52,38 @@ def _functions() -> frozenset[str]:
     return frozenset(names)
 
 
+@lru_cache(maxsize=1)
+def _has_threads() -> bool:
+    """Tell LLVM where the functions are that make threads, and say whether there are any."""
+    try:
+        library = ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows
+        return False
+    names = ("pthread_create", "pthread_join")
+    if not all(hasattr(library, name) for name in names):
+        return False
+    for name in names:
+        binding().add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+    return True
+
+
+def thread_count() -> int:
+    """Return how many threads a call with many samples has: SCALARGRAD_NUM_THREADS, or the cores for this process.
+
+    >>> thread_count() >= 1
+    True
+
+    Raises ValueError where the variable is no positive whole number.
+    """
+    asked = os.environ.get(THREADS)
+    if asked and not (asked.isdecimal() and int(asked) > 0):
+        raise ValueError(f"{THREADS} must be a positive whole number, got {asked!r}")
+    if not _has_threads():
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(asked) if asked else cores
+
+
 def _host() -> Processor:
     """Return the processor that machine code is made for: one that this one can stand in for."""
     wanted, native = chosen(), processor("native")
@@ -70,15 +104,16 @@ class Kernel:
     >>> Kernel(record([x], [x * x])).address > 0
     True
 
-    level  of LLVM's optimisation, 0 to 3; by the program's length where it is None
+    level    of LLVM's optimisation, 0 to 3; by the program's length where it is None
+    threads  for many samples; where it is None, as many as `thread_count` says
     """
 
-    def __init__(self, code: Code, level: int | None = None) -> None:
+    def __init__(self, code: Code, level: int | None = None, threads: int | None = None) -> None:
         host = _host()
         for op in {instruction.op for instruction in code.instructions}:
             if op is not None and op.libm:
                 _add_function(op)
-        text = to_llvm(code, host.target)
+        text = to_llvm(code, host.target, thread_count() if threads is None else threads if _has_threads() else 1)
         self._engine = linked(text, optimised(text) if level is None else level, kept=True)
         self.operations = code.operations
         self.address: int = self._engine.get_function_address("kernel")
@@ -132,7 +167,7 @@ def measured(code: Code) -> Costs:
     1
     """
     wanted, start = chosen(), perf_counter()
-    text = to_llvm(code, wanted.target)
+    text = to_llvm(code, wanted.target, thread_count())
     written, level = perf_counter(), optimised(text)
     module = binding().parse_assembly(text)
     module.triple = wanted.triple
