@@ -19,7 +19,8 @@ from scalargrad.compiler.plan import Chunk, Plan
 from scalargrad.compiler.schedule import sorted_lines
 from scalargrad.compiler.target import row, vector
 
-# Of a function of a kernel. Sums begin with zero where it is `fresh`, else with the lanes that are counted.
+# Of a function of a kernel. Sums begin with zero where it is `fresh`, else with what the last call left. Counted are the lanes
+# of the first block that are added up; or, where instructions cannot leave lanes out, those of the sums to go on with.
 PARAMETERS = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i1 %fresh, i64 %counted"
 
 
@@ -71,30 +72,49 @@ class ChunkEmitter(OperationEmitter):
         """The function's name: there is one for each width of blocks."""
         return self.chunk.name if self.lanes <= self.register else f"{self.chunk.name}_wide"
 
+    @property
+    def _is_masked(self) -> bool:
+        """Whether lanes of the first block can be left out of the sums."""
+        return self.target.masked and self.lanes == self.register
+
     def _loop(self, body: Sequence[object]) -> list[object]:
         """Write the loop: sums begin with zero, or with what the last call left."""
-        kind, align = self.number.vector(self.register), self.number.bytes * self.register
+        register, kind, align = self.register, self.number.vector(self.register), self.number.bytes * self.register
         sums = [(self.plan.accumulators[index], self.totals[index]) for index in self.chunk.sums]
         block = self.number.bytes * self.lanes * len(self.plan.slots[True])
+        mask, every = vector("i1", register), row("i1", [1] * register)
+        left, first, step = "%old", [], str(self.lanes)
+        chosen: list[str] = []
+        if self._is_masked:
+            step = "%step"
+            first = [
+                f"  %step = phi i64 [%counted, %enter], [{register}, %end]",
+                f"  %inside = phi {mask} [%lanes, %enter], [{every}, %end]",
+            ]
+        else:
+            left = "%left"
+            chosen = [f"  %left{i} = select {mask} %lanes, {kind} %old{i}, {kind} zeroinitializer" for i, _ in sums]
         return [
+            *self.aside(self._name_counted),
             "  br i1 %fresh, label %enter, label %resume",
             "resume:",
             *(f"  %from{i} = getelementptr {kind}, ptr %sums, i64 {i}" for i, _ in sums),
             *(f"  %old{i} = load {kind}, ptr %from{i}, align {align}" for i, _ in sums),
-            *self.aside(lambda: self._keep_counted([i for i, _ in sums])),
+            *chosen,
             "  br label %enter",
             "enter:",
-            *(f"  %first{i} = phi {kind} [zeroinitializer, %entry], [%left{i}, %resume]" for i, _ in sums),
+            *(f"  %first{i} = phi {kind} [zeroinitializer, %entry], [{left}{i}, %resume]" for i, _ in sums),
             "  %some = icmp slt i64 %start, %stop",
             "  br i1 %some, label %loop, label %done",
             "loop:",
             "  %i = phi i64 [%start, %enter], [%next, %end]",
+            *first,
             "  %slots = phi ptr [%each, %enter], [%beyond, %end]",
             *(f"  %sum{i} = phi {kind} [%first{i}, %enter], [{total}, %end]" for i, total in sums),
             *body,
             "  br label %end",
             "end:",
-            f"  %next = add i64 %i, {self.lanes}",
+            f"  %next = add i64 %i, {step}",
             f"  %beyond = getelementptr i8, ptr %slots, i64 {block}",
             "  %more = icmp slt i64 %next, %stop",
             "  br i1 %more, label %loop, label %done",
@@ -104,14 +124,10 @@ class ChunkEmitter(OperationEmitter):
             *(f"  store {kind} %last{i}, ptr %to{i}, align {align}" for i, _ in sums),
         ]
 
-    def _keep_counted(self, sums: Sequence[int]) -> None:
-        width, kind = self.register, self.number.vector(self.register)
-        lanes, mask = vector("i64", width), vector("i1", width)
-        counted = self.let("icmp slt", lanes, row("i64", range(width)), self.splat("i64", "%counted", width))
-        for i in sums:
-            self.lines.append(
-                Line(f"%left{i}", "select", "", (counted, f"%old{i}", "zeroinitializer"), (mask, kind, kind))
-            )
+    def _name_counted(self) -> None:
+        """Say which lanes are counted."""
+        lanes, counted = vector("i64", self.register), self.splat("i64", "%counted", self.register)
+        self.lines.append(Line("%lanes", "icmp slt", lanes, (row("i64", range(self.register)), counted)))
 
     # Operands: from this function, from memory, or constants.
 
@@ -189,7 +205,10 @@ class ChunkEmitter(OperationEmitter):
         for part in range(self.lanes // width):
             cut = [self.cut(x, part * width, width) for x in factors]
             more = self.let("fmul contract", kind, *cut, free=True) if product else cut[0]
-            total = self.let("fadd contract", kind, total, more)
+            added = self.let("fadd contract", kind, total, more, free=self._is_masked)
+            if self._is_masked:
+                added = self.mixed("select", (vector("i1", width), "%inside"), (kind, added), (kind, total))
+            total = added
         self.totals[index] = total
 
     def _store(self, value: str, buffer: int, place: int, step: int) -> None:

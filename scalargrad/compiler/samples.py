@@ -2,7 +2,8 @@
 
 A block has as many samples as one vector, or as several. If the samples do not fill the blocks, the first block counts only so
 many that the others do: the rest of it is computed again, so that nobody need ask which lanes have a sample, but
-for the sums, which begin with the lanes that count. Where there are fewer samples than lanes, the last one is
+for the sums. Where a processor's instructions can leave lanes out, those of a sum do; else a sum is made of the first
+block, and goes on with the lanes that count. Where there are fewer samples than lanes, the last one is
 repeated, in copies of the arrays.
 """
 
@@ -25,51 +26,76 @@ def write_samples(
     functions  to call, by the samples of their blocks, one vector first
     batches    how many samples are given to all of these before the next, by that as well
     """
-    register = module.target.register
+    register, masked = module.target.register, module.target.masked
     lines = [
         f"define internal void @samples({PARAMETERS}) #0 {{",
         "entry:",
         "  %all = sub i64 %stop, %start",
         f"  %left = and i64 %all, {register - 1}",
-        "  %full = icmp eq i64 %left, 0",
-        f"  br i1 %full, label %loop{register}, label %rest",
+        f"  %less = icmp slt i64 %all, {register}",
+        "  %some = icmp ne i64 %left, 0",
+        "  %few = and i1 %less, %some",
+        f"  br i1 %some, label %rest, label %loop{register}",
         "rest:",
-        f"  %few = icmp slt i64 %all, {register}",
-        "  br i1 %few, label %copy, label %first",
+        f"  br i1 %few, label %copy, label %loop{register}",
         "copy:",
-        *_copied(module, layout),
-        "first:",
-        "  %arrays = phi ptr [%buffers, %rest], [%copies, %copied]",
-        f"  %second = add i64 %start, {register}",
-        *(_call(name, "%arrays", "%start", "%second", "true", str(register)) for name in functions[register]),
-        "  %begin = add i64 %start, %left",
-        f"  br i1 %few, label %return, label %loop{register}",
-        "return:",
-        *_returned(module, layout),
-        f"  br label %loop{register}",
+        *_copied(module, layout, f"loop{register}"),
     ]
-    before = "[%start, %entry], [%begin, %first], [%begin, %return]"
-    counted = "[0, %entry], [%left, %first], [%left, %return]"
+    before = "[%start, %entry], [%start, %rest], [%start, %copied]"
+    arrays = "[%buffers, %entry], [%buffers, %rest], [%copies, %copied]"
+    left = "[0, %entry], [%left, %rest], [%left, %copied]"
     for (width, names), wider in zip(functions.items(), [*list(functions)[1:], 0], strict=True):
+        kept = before.replace("%start", str(register)).replace(f"%end{register}", str(register))
         lines += [
             f"loop{width}:",  # once at least, since sums over no samples are zero
             f"  %i{width} = phi i64 {before}, [%until{width}, %loop{width}]",
-            f"  %counted{width} = phi i64 {counted}, [{register}, %loop{width}]",
+            f"  %arrays{width} = phi ptr {arrays}, [%buffers, %loop{width}]",
+            f"  %rest{width} = phi i64 {left}, [0, %loop{width}]",  # the first block's samples, where they are fewer
+            *([] if masked else [f"  %counted{width} = phi i64 {kept}, [%keep{width}, %loop{width}]"]),
             f"  %over{width} = sub i64 %stop, %i{width}",
-            f"  %wider{width} = and i64 %over{width}, {-wider}",
+            f"  %others{width} = sub i64 %over{width}, %rest{width}",
+            f"  %wider{width} = and i64 %others{width}, {-wider}",
             f"  %end{width} = sub i64 %stop, %wider{width}",
-            f"  %next{width} = add i64 %i{width}, {batches[width]}",
-            f"  %more{width} = icmp slt i64 %next{width}, %end{width}",
-            f"  %until{width} = select i1 %more{width}, i64 %next{width}, i64 %end{width}",
-            f"  %fresh{width} = icmp eq i64 %i{width}, %start",
-            *(
-                _call(name, "%buffers", f"%i{width}", f"%until{width}", f"%fresh{width}", f"%counted{width}")
-                for name in names
-            ),
-            f"  br i1 %more{width}, label %loop{width}, label %{f'loop{wider}' if wider else 'done'}",
+            f"  %is.rest{width} = icmp ne i64 %rest{width}, 0",
         ]
-        before, counted = f"[%end{width}, %loop{width}]", f"[{register}, %loop{width}]"
-    module.functions.append("\n".join([*lines, "done:", "  ret void", "}"]))
+        if masked:  # the rest is the first of all blocks
+            lines += [
+                f"  %blocks{width} = select i1 %is.rest{width}, i64 {batches[width] - register}, i64 {batches[width]}",
+                f"  %begin{width} = add i64 %i{width}, %rest{width}",
+                f"  %next{width} = add i64 %begin{width}, %blocks{width}",
+                f"  %counted{width} = select i1 %is.rest{width}, i64 %rest{width}, i64 {register}",
+                f"  %more{width} = icmp slt i64 %next{width}, %end{width}",
+                f"  %until{width} = select i1 %more{width}, i64 %next{width}, i64 %end{width}",
+            ]
+        else:  # the rest is all of a batch, so that the next one can choose among its sums
+            lines += [
+                f"  %keep{width} = select i1 %is.rest{width}, i64 %rest{width}, i64 {register}",
+                f"  %step{width} = select i1 %is.rest{width}, i64 %rest{width}, i64 {batches[width]}",
+                f"  %next{width} = add i64 %i{width}, %step{width}",
+                f"  %further{width} = icmp slt i64 %next{width}, %end{width}",
+                f"  %more{width} = or i1 %is.rest{width}, %further{width}",
+                f"  %until{width} = select i1 %more{width}, i64 %next{width}, i64 %end{width}",
+            ]
+        given = f"%arrays{width}", f"%i{width}", f"%until{width}", f"%fresh{width}", f"%counted{width}"
+        lines += [
+            f"  %fresh{width} = icmp eq i64 %i{width}, %start",
+            *(_call(name, *given) for name in names),
+            f"  br i1 %more{width}, label %loop{width}, label %after{width}",
+            f"after{width}:",
+            f"  br label %{f'loop{wider}' if wider else 'ended'}",
+        ]
+        before, arrays, left = f"[%end{width}, %after{width}]", f"[%buffers, %after{width}]", f"[0, %after{width}]"
+    lines += [
+        "ended:",
+        "  br i1 %few, label %return, label %done",
+        "return:",
+        *_returned(module, layout),
+        "  br label %done",
+        "done:",
+        "  ret void",
+        "}",
+    ]
+    module.functions.append("\n".join(lines))
 
 
 def copies_bytes(layout: Layout, target: Target) -> int:
@@ -102,7 +128,7 @@ def _call(name: str, buffers: str, start: str, stop: str, fresh: str, counted: s
     return f"  call void @{name}({memory}, i64 {start}, i64 {stop}, i1 {fresh}, i64 {counted})"
 
 
-def _copied(module: LLVMModule, layout: Layout) -> list[str]:
+def _copied(module: LLVMModule, layout: Layout, then: str) -> list[str]:
     """Copy the samples that there are, which are the first, and list the copies instead of the arrays."""
     number, (places, _) = module.target.number, _places(layout, module.target)
     module.declare("void", "llvm.memcpy.p0.p0.i64", ["ptr", "ptr", "i64", "i1"])
@@ -136,7 +162,7 @@ def _copied(module: LLVMModule, layout: Layout) -> list[str]:
         f"  %filled = icmp eq i64 %later, {module.target.register}",
         "  br i1 %filled, label %copied, label %copying",
         "copied:",
-        "  br label %first",
+        f"  br label %{then}",
     ]
 
 

@@ -87,6 +87,11 @@ class Target:
     number: NumberType = DOUBLE
     registers: int = 32
 
+    @property
+    def masked(self) -> bool:
+        """Whether instructions can leave lanes out, at no cost."""
+        return self.inline == "avx512"
+
 
 AVX512 = Target(8, inline="avx512")
 AVX2 = Target(4, inline="fma", registers=16)
