@@ -76,6 +76,7 @@ def test_an_operation_that_is_not_in_the_table_goes_row_by_row():
     cube = Op("cube", lambda x: x * x * x, lambda out, x: 3 * x * x)
     expected = hessian(lambda x: (x[0] * x[1]) * (x[0] * x[1]) * (x[0] * x[1]))([0.5, 0.7])
     close(compiled(lambda x: cube(x[0] * x[1]), [0.5, 0.7]), expected)
+    close(hessian(lambda x: cube(x[0] * x[1]))([0.5, 0.7]), expected)
 
 
 def test_what_takes_more_operations_than_rows_goes_row_by_row(monkeypatch):
