@@ -16,7 +16,8 @@ g  b's function of 2 to 1,000 variables, called with arguments of other kinds th
 Everything runs in this process, turn by turn, so that what disturbs the machine disturbs all alike. Before it is timed, a
 contender's numbers are compared with those of NumPy by hand. Tables state the least over the rounds, which is what ratios
 and the chart are made of (a disturbance only adds to a time), the median and the most. The contenders are in contenders.py; what is not installed is left out, with a line that says so. C by hand and
-CasADi need gcc.
+CasADi need gcc. SCALARGRAD_CPU=avx2 (or another processor, see scalargrad/compiler/processor.py) has `jit`, C and CasADi
+write code for that one.
 """
 
 from __future__ import annotations
@@ -308,12 +309,21 @@ def compiler() -> str | None:
     return said.stdout.strip()
 
 
+def described() -> str:
+    """Say which processor code is written for, in every language."""
+    processor, target = contenders.PROCESSOR, contenders.PROCESSOR.target
+    vectors = f"{target.registers} vectors of {target.register} numbers"
+    return f"{processor.name} ({processor.cpu} in LLVM, -march={contenders.MARCH} in C): {vectors}, {target.inline or 'plain'}"
+
+
 def main() -> None:
     options = arguments()
     results = surroundings(PACKAGES) | {"rounds": options.rounds}
     results["versions"]["gcc"] = compiler()
     print(", ".join(f"{name} {version}" for name, version in results["versions"].items() if version))
     print(", ".join(f"{name} {value}" for name, value in results["machine"].items()))
+    results["code for"] = described()
+    print(f"code for {results['code for']}")
     available = load(options.only or CONTENDERS)
     for part in options.parts:
         if part not in SIZES:

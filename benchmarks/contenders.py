@@ -19,11 +19,15 @@ from typing import Any
 import moons
 import numpy as np
 
+from scalargrad.compiler.processor import chosen
+
 Call = Callable[[], Any]
 OfPoint = Callable[[Any], Any]
 Array = Any  # NumPy's, JAX's, PyTorch's
 
-GCC = ("gcc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+PROCESSOR = chosen()  # C is compiled for the one that `jit` writes for
+MARCH = "native" if PROCESSOR.name == "native" else PROCESSOR.cpu
+GCC = ("gcc", "-O3", f"-march={MARCH}", "-ffast-math", "-shared", "-fPIC")
 HERE = Path(__file__).parent
 
 # a: micrograd's demo: weights and biases of three layers, 100 points and their labels

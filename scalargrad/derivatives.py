@@ -171,7 +171,7 @@ def _gradient(root: Any, leaves: Sequence[Any]) -> list[float]:
     if not isinstance(root, Node):
         return [0.0] * len(leaves)
     order = root._order()
-    found = cotangents(order, {root: 1.0}, set(order), {})
+    found = cotangents(order, {root: 1.0}, {node for node in order if node.kind != "constant"}, {})
     return [float(_number(found.get(leaf, 0.0))) for leaf in leaves]
 
 

@@ -7,9 +7,11 @@ a model, is read anew at each call, where it is a Value; other numbers are part 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import get_ident
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -37,7 +39,9 @@ MOST_QUICK_CALLS = 8  # generated functions that are tried one after another, be
 MOST_PROGRAMS = 64  # that a function keeps, for as many structures of arguments: those that were used last
 
 
-def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = None) -> Jitted[P, R]:
+def jit(
+    function: Callable[P, R], *, backend: str = "llvm", level: int | None = None, threads: int | None = None
+) -> Jitted[P, R]:
     """Return a function that computes the same, compiled to machine code at its first call; a decorator, too.
 
     >>> from scalargrad import grad, sin
@@ -57,6 +61,9 @@ def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = 
 
     backend  "llvm", or "python": the same program as Python source, which is slow and needs nothing
     level    of LLVM's optimisation, 0 to 3; by the program's length where it is None
+    threads  for a mapped call that has work enough; where it is None, SCALARGRAD_NUM_THREADS, or as many as there are cores
+
+    A sum over samples depends, in its last bits, on the number of threads, and on nothing else.
 
     Raises TracingError, at the call, where the function asks for the number of a traced value: by `.data`, a
     comparison, a branch. Outside the domain of an operation the result is IEEE 754's: nan or infinity.
@@ -67,7 +74,9 @@ def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = 
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
     if level not in (None, 0, 1, 2, 3) or isinstance(level, bool):
         raise ValueError(f"level must be 0, 1, 2, 3 or None, got {level!r}")
-    return Jitted(function, backend, level)
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise ValueError(f"threads must be a positive whole number or None, got {threads!r}")
+    return Jitted(function, backend, level, threads)
 
 
 class Jitted(Interned, Generic[P, R]):
@@ -77,8 +86,8 @@ class Jitted(Interned, Generic[P, R]):
     <abs compiled by llvm>
     """
 
-    def __init__(self, function: Callable[P, R], backend: str, level: int | None) -> None:
-        self.function, self.backend, self.level = self.parts = function, backend, level
+    def __init__(self, function: Callable[P, R], backend: str, level: int | None, threads: int | None = None) -> None:
+        self.function, self.backend, self.level, self.threads = self.parts = function, backend, level, threads
         self._callee = function if isinstance(function, Callee) else Callee(function)
         self._bound = self._callee.bound
         for name in ("__name__", "__qualname__", "__module__", "__doc__"):
@@ -125,9 +134,10 @@ class Jitted(Interned, Generic[P, R]):
         compiled = self._compiled.pop(key, None)
         if compiled is None or not compiled.trace.is_valid():
             trace, Compiled = _compiler()
-            if (traced := trace(self._callee, arguments, keywords)) is None:
-                return NotImplemented
-            compiled = Compiled(traced, self.backend, self.level)
+            with _uncollected():
+                if (traced := trace(self._callee, arguments, keywords)) is None:
+                    return NotImplemented
+                compiled = Compiled(traced, self.backend, self.level, self.threads)
             self._read[alike] = self._read.get(alike, frozenset()) | traced.attributes
             key = self._key(alike, structures)
             if not keywords and (call := compiled.quick(structures)):
@@ -213,6 +223,18 @@ class Jitted(Interned, Generic[P, R]):
         if named is self:
             return self.__qualname__
         return super().__reduce__()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from going through all that is made, again and again, while it only grows."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _compiler() -> tuple[Callable[..., Trace | None], type[Compiled]]:

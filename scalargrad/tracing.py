@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import count
 from math import nan, prod
+from time import perf_counter
 from typing import Any
 
 from scalargrad.callee import Callee
@@ -37,6 +38,7 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     None where the result depends on what a transform is about that is under way elsewhere. Raises TracingError where the
     function asks for the number of a traced Value, TypeError where it takes or returns what cannot be in a program.
     """
+    start = perf_counter()
     given, axes = callee.prepared(arguments, keywords)
     leaves: list[Value] = []
     shapes: list[Shape] = []
@@ -74,7 +76,9 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     if is_active([x for x in results if isinstance(x, Value)]):  # a transform has left this call to another thread
         return None
     captured = _captured(leaves, results)
+    recorded = perf_counter()
     program = record([*leaves, *captured], results)
+    program.seconds = (recorded - start, program.seconds[1])
     program.numbers = [*numbers, *(value._data for value in captured)]
     shapes += [None for _ in captured]
     made = [(SAMPLES, *(shape or ())) if callee.mapped and not callee.reduce else shape for shape in outputs.shapes]

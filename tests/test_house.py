@@ -30,10 +30,11 @@ ROOT = Path(__file__).parent.parent
 ORDER = """
     files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays linalg functions value
     tape generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
-    objects skeleton reads apart tree transforms numerical callee interned
+    objects skeleton reads apart tree hessians transforms numerical callee interned
     compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan
-    compiler.target compiler.emitting compiler.vectormath compiler.operations compiler.schedule compiler.chunk compiler.loops
-    compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
+    compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
+    compiler.chunk compiler.loops compiler.samples compiler.threads compiler.results compiler.llvm compiler.source
+    compiler.kept compiler.machine compiler.program compiler.entrance compiler.calls
     tracing jit vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

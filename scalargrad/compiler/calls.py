@@ -70,13 +70,13 @@ class Compiled:
     9.0
     """
 
-    def __init__(self, trace: Trace, backend: str, level: int | None) -> None:
+    def __init__(self, trace: Trace, backend: str, level: int | None, threads: int | None = None) -> None:
         self.trace, self.kernel = trace, None
         if backend == "python":
             self.enter = _in_python(trace)
         else:
             with compiling:
-                self.kernel = Kernel(trace.program, level)
+                self.kernel = Kernel(trace.program, level, threads)
                 self.enter = entrance(self.kernel, trace.arguments, trace.results)
 
     def __call__(self, units: Sequence[Any], fixed: Sequence[Sequence[Fixed]] = ()) -> Any:

@@ -1,14 +1,16 @@
 """A function of straight-line code in LLVM's language: instructions, once, or in a loop over blocks of samples.
 
 In a loop, sums over the samples stay in registers, and what other functions compute comes from memory, where each block has
-its own slots. Instructions are sorted, so that the processor need not look far ahead for one that can begin; what
-costs nothing by itself (an operand from memory, a product that is only added) is written where it is used.
+its own slots. Rows of inputs, one of each sample, are turned into a vector of each input, and results back into rows.
+Instructions are sorted, so that the processor need not look far ahead for one that can begin; what costs nothing by
+itself (an operand from memory, a product that is only added) is written where it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, reduce
 from itertools import groupby
 
 from scalargrad.compiler.emitting import Branch, Line, LLVMModule
@@ -17,7 +19,9 @@ from scalargrad.compiler.plan import Chunk, Plan
 from scalargrad.compiler.schedule import sorted_lines
 from scalargrad.compiler.target import row, vector
 
-PARAMETERS = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i64 %n"  # of a function of a kernel
+# Of a function of a kernel. Sums begin with zero where it is `fresh`, else with what the last call left. Counted are the lanes
+# of the first block that are added up; or, where instructions cannot leave lanes out, those of the sums to go on with.
+PARAMETERS = "ptr %buffers, ptr %once, ptr %each, ptr %sums, i64 %start, i64 %stop, i1 %fresh, i64 %counted"
 
 
 class ChunkEmitter(OperationEmitter):
@@ -28,12 +32,14 @@ class ChunkEmitter(OperationEmitter):
     rows    results of each sample, by buffer and step, and place
     """
 
+    rows: dict[tuple[int, int], dict[int, str]]
+
     def __init__(self, module: LLVMModule, plan: Plan, chunk: Chunk, lanes: int) -> None:
         super().__init__(module, plan.instructions, lanes if chunk.looped else 1)
         self.plan, self.chunk = plan, chunk
         self.names: dict[int, str] = {}
         self.totals: dict[int, str] = {}
-        self.rows: dict[tuple[int, int], dict[int, str]] = {}
+        self.rows = defaultdict(dict)
 
     def write(self) -> None:
         """Write the instructions, in the order of the program."""
@@ -49,40 +55,66 @@ class ChunkEmitter(OperationEmitter):
                     self._store(self.operand(index), *plan.layout.results[number])
         for index in chunk.sums:
             self._accumulate(index)
+        for (buffer, step), values in self.rows.items():
+            for places in _runs(values, self.register):
+                self._store_rows([values[place] for place in places], buffer, places[0], step)
 
     def finish(self, *, in_order: bool) -> None:
         """Print what is written into the module; the instructions stay in the order of the program, or are sorted."""
-        rows = self._stored_rows() if self.rows else []
         body = self.lines
         if not in_order:
-            cost = self.lanes / self.register / 2 if self.chunk.looped else 0.5
-            body = list(_joined(sorted_lines(body, cost)))
-        self.function(self.chunk.name, PARAMETERS, self._loop([*body, *rows]) if self.chunk.looped else body)
+            vectors = max(self.lanes // self.register, 1)
+            body = list(_joined(sorted_lines(body, vectors / 2, 2 * self.target.registers // vectors)))
+        self.function(self.name, PARAMETERS, self._loop(body) if self.chunk.looped else body)
+
+    @property
+    def name(self) -> str:
+        """The function's name: there is one for each width of blocks."""
+        return self.chunk.name if self.lanes <= self.register else f"{self.chunk.name}_wide"
+
+    @property
+    def _is_masked(self) -> bool:
+        """Whether lanes of the first block can be left out of the sums."""
+        return self.target.masked and self.lanes == self.register
 
     def _loop(self, body: Sequence[object]) -> list[object]:
-        """Write the loop: sums begin with zero at the first sample, and else with what the last call left."""
-        kind, align = self.number.vector(self.register), self.number.bytes * self.register
+        """Write the loop: sums begin with zero, or with what the last call left."""
+        register, kind, align = self.register, self.number.vector(self.register), self.number.bytes * self.register
         sums = [(self.plan.accumulators[index], self.totals[index]) for index in self.chunk.sums]
         block = self.number.bytes * self.lanes * len(self.plan.slots[True])
+        mask, every = vector("i1", register), row("i1", [1] * register)
+        left, first, step = "%old", [], str(self.lanes)
+        chosen: list[str] = []
+        if self._is_masked:
+            step = "%step"
+            first = [
+                f"  %step = phi i64 [%counted, %enter], [{register}, %end]",
+                f"  %inside = phi {mask} [%lanes, %enter], [{every}, %end]",
+            ]
+        else:
+            left = "%left"
+            chosen = [f"  %left{i} = select {mask} %lanes, {kind} %old{i}, {kind} zeroinitializer" for i, _ in sums]
         return [
-            "  %fresh = icmp eq i64 %start, 0",
+            *self.aside(self._name_counted),
             "  br i1 %fresh, label %enter, label %resume",
             "resume:",
             *(f"  %from{i} = getelementptr {kind}, ptr %sums, i64 {i}" for i, _ in sums),
-            *(f"  %left{i} = load {kind}, ptr %from{i}, align {align}" for i, _ in sums),
+            *(f"  %old{i} = load {kind}, ptr %from{i}, align {align}" for i, _ in sums),
+            *chosen,
             "  br label %enter",
             "enter:",
-            *(f"  %first{i} = phi {kind} [zeroinitializer, %entry], [%left{i}, %resume]" for i, _ in sums),
+            *(f"  %first{i} = phi {kind} [zeroinitializer, %entry], [{left}{i}, %resume]" for i, _ in sums),
             "  %some = icmp slt i64 %start, %stop",
             "  br i1 %some, label %loop, label %done",
             "loop:",
             "  %i = phi i64 [%start, %enter], [%next, %end]",
+            *first,
             "  %slots = phi ptr [%each, %enter], [%beyond, %end]",
             *(f"  %sum{i} = phi {kind} [%first{i}, %enter], [{total}, %end]" for i, total in sums),
             *body,
             "  br label %end",
             "end:",
-            f"  %next = add i64 %i, {self.lanes}",
+            f"  %next = add i64 %i, {step}",
             f"  %beyond = getelementptr i8, ptr %slots, i64 {block}",
             "  %more = icmp slt i64 %next, %stop",
             "  br i1 %more, label %loop, label %done",
@@ -91,6 +123,11 @@ class ChunkEmitter(OperationEmitter):
             *(f"  %to{i} = getelementptr {kind}, ptr %sums, i64 {i}" for i, _ in sums),
             *(f"  store {kind} %last{i}, ptr %to{i}, align {align}" for i, _ in sums),
         ]
+
+    def _name_counted(self) -> None:
+        """Say which lanes are counted."""
+        lanes, counted = vector("i64", self.register), self.splat("i64", "%counted", self.register)
+        self.lines.append(Line("%lanes", "icmp slt", lanes, (row("i64", range(self.register)), counted)))
 
     # Operands: from this function, from memory, or constants.
 
@@ -112,36 +149,43 @@ class ChunkEmitter(OperationEmitter):
             x, y = map(self.operand, operands)
             self.names[index] = self.let("fmul contract", self.type, x, y, free=True)
         elif op is None and plan.home.get(index, self.chunk) is self.chunk:
-            self.names[index] = self._input(*plan.layout.inputs[operands[0]])
-            self._keep(index)
+            self._fetch(*plan.layout.inputs[operands[0]])
         else:
             at = self.element("%slots", plan.slots[True][index], of=self.type)
             self.names[index] = self.load(self.type, at, self.number.bytes * self.lanes)
         return self.names[index]
 
-    def _input(self, buffer: int, place: int, step: int) -> str:
-        inside = self._inside(self.lanes)
-        _, pointers = self._samples(buffer, place, step)
-        return self.load_inside(pointers, inside) if step == 1 else self.gather(pointers, inside)
+    # Inputs and results of each sample: side by side, or in rows.
 
-    def _samples(self, buffer: int, place: int, step: int) -> tuple[str, str]:
-        """Point at a number of each of this block's samples; at the first one, if they are side by side."""
-        offset = self.let("mul", "i64", "%i", str(step), free=True)
-        first = self.element(self.element(self.buffer(buffer), place), offset)
+    def _samples(self, buffer: int, place: int, step: int, first: int = 0) -> str:
+        """Point at a number of a sample, of which this block's first is 0."""
+        sample = self.let("add", "i64", "%i", str(first), free=True) if first else "%i"
+        offset = self.let("mul", "i64", sample, str(step), free=True) if step != 1 else sample
+        return self.element(self.element(self.buffer(buffer), place), offset)
+
+    def _fetch(self, buffer: int, place: int, step: int) -> None:
+        """Load an input, and those that stand in a row with it and are loaded here, too."""
+        row = self._rows_taken[buffer, step]
+        places = next(run for run in _runs(row, self.register if step != 1 else 1) if place in run)
         if step == 1:
-            return "ptr", first
-        steps = row("i64", [lane * step for lane in range(self.lanes)])
-        return vector("ptr", self.lanes), self.element(first, steps, vector("i64", self.lanes))
+            found = [self.load(self.type, self._samples(buffer, place, step), self.number.bytes)]
+        else:
+            found = self._load_rows(buffer, places, step)
+        for taken, name in zip(places, found, strict=True):
+            self.names[row[taken]] = name
+            self._keep(row[taken])
 
-    def _inside(self, lanes: int, part: int = 0) -> str:
-        """Say which lanes have a sample."""
-        left = self.once(self.let, "sub", "i64", "%n", "%i")
-        key = ("inside", lanes, part)
-        if key not in self.known:
-            counted = row("i64", range(part * lanes, (part + 1) * lanes))
-            self.known[key] = self.let("icmp slt", vector("i64", lanes), counted, self.splat("i64", left, lanes))
-        found: str = self.known[key]
-        return found
+    @cached_property
+    def _rows_taken(self) -> dict[tuple[int, int], dict[int, int]]:
+        """The inputs that this function loads, by buffer and step, and place."""
+        taken: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+        for index in dict.fromkeys(self.plan.read(self.chunk)):
+            op, operands, _ = self.instructions[index]
+            if op is None and operands and self.plan.varies[index]:
+                buffer, place, step = self.plan.layout.inputs[operands[0]]
+                if self.plan.home.get(index, self.chunk) is self.chunk:
+                    taken[buffer, step][place] = index
+        return taken
 
     # Memory, and sums.
 
@@ -159,75 +203,70 @@ class ChunkEmitter(OperationEmitter):
         factors = [self.operand(i) for i in (self.plan.factors(index) if product else (index,))]
         total = f"%sum{self.plan.accumulators[index]}"
         for part in range(self.lanes // width):
-            inside = self._inside(width, part)
             cut = [self.cut(x, part * width, width) for x in factors]
             more = self.let("fmul contract", kind, *cut, free=True) if product else cut[0]
-            added = self.let("fadd contract", kind, total, more, free=True)
-            total = self.mixed("select", (vector("i1", width), inside), (kind, added), (kind, total))
+            added = self.let("fadd contract", kind, total, more, free=self._is_masked)
+            if self._is_masked:
+                added = self.mixed("select", (vector("i1", width), "%inside"), (kind, added), (kind, total))
+            total = added
         self.totals[index] = total
 
     def _store(self, value: str, buffer: int, place: int, step: int) -> None:
         if not self.chunk.looped:
             self.store(self.type, value, self.element(self.buffer(buffer), place))
         elif step == 1:
-            self._put("masked.store", value, buffer, place, step)
+            self.store(self.type, value, self._samples(buffer, place, step), self.number.bytes)
         else:
-            self.rows.setdefault((buffer, step), {})[place] = value
+            self.rows[buffer, step][place] = value
 
-    def _put(self, how: str, value: str, buffer: int, place: int, step: int) -> None:
-        """Store a number of each sample, wherever it belongs."""
-        inside = self._inside(self.lanes)
-        kind, pointers = self._samples(buffer, place, step)
-        function = f"llvm.{how}.{self.number.mangled(self.lanes)}.{'' if step == 1 else f'v{self.lanes}'}p0"
-        align = ("i32", str(self.number.bytes))
-        self.call("void", function, (self.type, value), (kind, pointers), align, (self.mask, inside))
-
-    def _stored_rows(self) -> list[object]:
-        """Return what stores the results of a whole block by rows, one of each sample, and of the last block one by one."""
-        whole = self.let("icmp sle", "i64", self.let("add", "i64", "%i", str(self.lanes)), "%n")
-        branch = f"  br i1 {whole}, label %rows, label %ragged"
-        return [
-            *(branch, "rows:", *self.aside(self._store_rows)),
-            *("  br label %end", "ragged:", *self.aside(self._scatter_rows)),
-        ]
-
-    def _store_rows(self) -> None:
-        for (buffer, step), values in self.rows.items():
-            places = sorted(values)
-            while places:
-                run = next((k for k in range(1, len(places)) if places[k] != places[0] + k), len(places))
-                count = min(1 << run.bit_length() - 1, self.register)  # a power of two
-                self._transpose([values[place] for place in places[:count]], buffer, places[0], step)
-                del places[:count]
-
-    def _scatter_rows(self) -> None:
-        for (buffer, step), values in self.rows.items():
-            for place, value in values.items():
-                self._put("masked.scatter", value, buffer, place, step)
-
-    def _transpose(self, columns: Sequence[str], buffer: int, place: int, step: int) -> None:
+    def _store_rows(self, columns: Sequence[str], buffer: int, place: int, step: int) -> None:
         """Store vectors, each of one result of all samples, as rows."""
         register, count = self.register, len(columns)
         for start in range(0, self.lanes, register):
-            vectors = [self.cut(x, start, register) for x in columns]
-            bit = 1
-            while bit < count:  # of a number's place: among the vectors, and in its vector; these are exchanged
-                for i in range(count):
-                    if not i & bit:
-                        vectors[i], vectors[i + bit] = self._exchanged(vectors[i], vectors[i + bit], bit)
-                bit *= 2
+            vectors = self._turned([self.cut(x, start, register) for x in columns])
             for lane in range(register):
-                sample = self.let("add", "i64", "%i", str(start + lane))
-                offset = self.let("mul", "i64", sample, str(step))
-                at = self.element(self.element(self.buffer(buffer), place), offset)
                 part = self.cut(vectors[lane % count], lane // count * count, count, register)
-                self.store(self.number.vector(count), part, at, self.number.bytes)
+                self.store(
+                    self.number.vector(count), part, self._samples(buffer, place, step, start + lane), self.number.bytes
+                )
+
+    def _load_rows(self, buffer: int, places: Sequence[int], step: int) -> list[str]:
+        """Load rows, and return vectors, each of one input of all samples."""
+        register, count, kind = self.register, len(places), self.number.vector(len(places))
+        columns: list[list[str]] = [[] for _ in places]
+        for start in range(0, self.lanes, register):
+            samples = [self._samples(buffer, places[0], step, start + lane) for lane in range(register)]
+            rows = [self.load(kind, sample, self.number.bytes) for sample in samples]
+            turned = self._turned([self.joined(rows[place::count], count) for place in range(count)])
+            for column, part in zip(columns, turned, strict=True):
+                column.append(part)
+        return [self.joined(column, register) for column in columns]
+
+    def _turned(self, vectors: list[str]) -> list[str]:
+        """Turn rows into columns or back, if row after row is dealt out to the vectors."""
+        bit = 1
+        while bit < len(vectors):  # of a number's place: among the vectors, and in its vector; these are exchanged
+            for i in range(len(vectors)):
+                if not i & bit:
+                    vectors[i], vectors[i + bit] = self._exchanged(vectors[i], vectors[i + bit], bit)
+            bit *= 2
+        return vectors
 
     def _exchanged(self, x: str, y: str, bit: int) -> tuple[str, str]:
         register, kind = self.register, self.number.vector(self.register)
         low = [lane - bit + register if lane & bit else lane for lane in range(register)]
         high = [lane + register if lane & bit else lane + bit for lane in range(register)]
         return self.shuffle(kind, x, y, low), self.shuffle(kind, x, y, high)
+
+
+def _runs(places: Iterable[int], most: int) -> Iterator[Sequence[int]]:
+    """Divide places into such as stand side by side, a power of two of them."""
+    left = sorted(places)
+    while left:
+        run = next((k for k in range(1, len(left)) if left[k] != left[0] + k), len(left))
+        count = min(1 << run.bit_length() - 1, most)
+        yield left[:count]
+        del left[:count]
 
 
 def _joined(lines: Sequence[Line | Branch]) -> Iterator[Line | Branch]:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from scalargrad.compiler.target import Target, row, vector, vector_name
 
+Mask = tuple[str, ...]  # truths in lanes: names of as many vectors of them as the processor has for our lanes
+
 
 class Line(NamedTuple):
     """An instruction of LLVM's.
@@ -151,7 +153,7 @@ class Emitter:
     def __init__(self, module: LLVMModule, lanes: int) -> None:
         self.module, self.lanes = module, lanes
         self.target, self.number, self.register = module.target, module.target.number, module.target.register
-        self.type, self.mask = self.number.type(lanes), vector("i1", lanes) if lanes > 1 else "i1"
+        self.type = self.number.type(lanes)
         self.lines: list[Any] = []
         self.known: dict[Any, Any] = {}
         self.buffers: set[int] = set()
@@ -217,13 +219,12 @@ class Emitter:
         self.lines.append(Line("", "call", result, names, types, function))
         return ""
 
-    def once(self, emit: Callable[..., str], *what: Any) -> str:
+    def once(self, emit: Callable[..., Any], *what: Any) -> Any:
         """Append what is not there yet; else return the name that it has."""
         key = (emit.__name__, *what)
         if key not in self.known:
             self.known[key] = emit(*what)
-        found: str = self.known[key]
-        return found
+        return self.known[key]
 
     # What takes several instructions, or has a short name.
 
@@ -236,13 +237,28 @@ class Emitter:
         """Write a number, the same in each lane."""
         return self.number.constant(number, self.lanes)
 
-    def compare(self, relation: str, x: str, y: str) -> str:
+    def compare(self, relation: str, x: str, y: str) -> Mask:
         """Compare in each lane."""
-        return self.let(f"fcmp {relation}", self.type, x, y)
+        return self.truth(f"fcmp {relation}", self.number.name, x, y)
 
-    def select(self, truth: str, x: str, y: str) -> str:
+    def truth(self, opcode: str, kind: str, x: str, y: str) -> Mask:
+        """Compare in each lane, a vector of the processor at a time: it has no truths of longer ones."""
+        lanes = min(self.lanes, self.register)
+        parts = zip(self._parts(kind, x), self._parts(kind, y), strict=True)
+        return tuple([self.let(opcode, vector(kind, lanes) if lanes > 1 else kind, *part) for part in parts])
+
+    def select(self, truth: Mask, x: str, y: str) -> str:
         """Choose in each lane."""
-        return self.mixed("select", (self.mask, truth), (self.type, x), (self.type, y))
+        lanes = min(self.lanes, self.register)
+        mask, kind = vector("i1", lanes) if lanes > 1 else "i1", self.number.type(lanes)
+        every = zip(truth, *(self._parts(self.number.name, z) for z in (x, y)), strict=True)
+        return self.joined([self.mixed("select", (mask, m), (kind, a), (kind, b)) for m, a, b in every], lanes)
+
+    def _parts(self, kind: str, x: str) -> list[str]:
+        """Cut a vector into those of the processor."""
+        if self.lanes <= self.register:
+            return [x]
+        return [self.cut(x, start, self.register, kind=kind) for start in range(0, self.lanes, self.register)]
 
     def splat(self, kind: str, one: str, lanes: int = 0) -> str:
         """Put one number into each lane."""
@@ -258,25 +274,30 @@ class Emitter:
             "shufflevector", (kind, x), (kind, y), (vector("i32", len(places)), row("i32", places)), free=free
         )
 
-    def cut(self, x: str, start: int, count: int, lanes: int = 0) -> str:
+    def cut(self, x: str, start: int, count: int, lanes: int = 0, kind: str = "") -> str:
         """Take some lanes of a vector of ours, or of so many lanes."""
         lanes = lanes or self.lanes
         if count == lanes:
             return x
-        return self.shuffle(self.number.vector(lanes), x, "poison", range(start, start + count), free=True)
+        return self.shuffle(
+            vector(kind or self.number.name, lanes), x, "poison", range(start, start + count), free=True
+        )
 
-    def gather(self, pointers: str, inside: str) -> str:
-        """Load the number behind each pointer; 0 where it is not inside."""
+    def joined(self, vectors: Sequence[str], lanes: int) -> str:
+        """Put vectors of so many lanes side by side."""
+        while len(vectors) > 1:
+            kind, both = self.number.vector(lanes), range(2 * lanes)
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors, lanes = [self.shuffle(kind, a, b, both, free=True) for a, b in pairs], 2 * lanes
+        return vectors[0]
+
+    def gather(self, pointers: str) -> str:
+        """Load the number behind each pointer."""
         name = f"llvm.masked.gather.{self.number.mangled(self.lanes)}.v{self.lanes}p0"
-        return self._masked(name, (vector("ptr", self.lanes), pointers), inside)
-
-    def load_inside(self, pointer: str, inside: str) -> str:
-        """Load numbers side by side; 0 where one is not inside."""
-        return self._masked(f"llvm.masked.load.{self.number.mangled(self.lanes)}.p0", ("ptr", pointer), inside)
-
-    def _masked(self, function: str, pointer: tuple[str, str], inside: str) -> str:
-        align = ("i32", str(self.number.bytes))
-        return self.call(self.type, function, pointer, align, (self.mask, inside), (self.type, "zeroinitializer"))
+        every, align = row("i1", [1] * self.lanes), ("i32", str(self.number.bytes))
+        mask, taken = vector("i1", self.lanes), vector("ptr", self.lanes)
+        given = (taken, pointers), align, (mask, every), (self.type, "poison")
+        return self.call(self.type, name, *given)
 
     def rarely(self, condition: str, start: int, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Put the lines from there on into a branch, and name what is the first of each pair, or the second after them."""
@@ -304,11 +325,7 @@ class Emitter:
         for start in range(0, self.lanes, width):
             given = [(part, self.cut(x, start, width)) for x in arguments]
             results.append(self.call(part, function, *given, *others))
-        while len(results) > 1:
-            part, whole = self.number.vector(width), range(2 * width)
-            results = [self.shuffle(part, a, b, whole) for a, b in zip(results[::2], results[1::2], strict=True)]
-            width *= 2
-        return results[0]
+        return self.joined(results, width)
 
     def library(self, function: str, arguments: Sequence[str]) -> str:
         """Call a function of C's mathematical library, or one like it for vectors."""

@@ -19,7 +19,8 @@ from string import Template
 from typing import Any
 
 from scalargrad.compiler.layout import SAMPLES, with_samples
-from scalargrad.compiler.machine import Kernel, binding, linked
+from scalargrad.compiler.machine import Kernel, linked
+from scalargrad.compiler.processor import binding
 from scalargrad.skeleton import Shape
 
 

@@ -113,7 +113,7 @@ class LoopEmitter(OperationEmitter):
         else:
             there = row("i64", [step * lane for lane in range(self.lanes)])
             start = self._at(base, place, step)
-        return self.gather(self.element(start, there, whole), row("i1", [1] * self.lanes))
+        return self.gather(self.element(start, there, whole))
 
     def _at(self, base: str, place: int, step: int = 1) -> str:
         along = self.let("mul", "i64", "%first", str(step)) if step != 1 else "%first"
@@ -131,9 +131,10 @@ class LoopEmitter(OperationEmitter):
             lane = self.let("add", whole, self.splat("i64", "%first"), row("i64", range(lanes)))
             late = self.let("icmp sgt", "i64", "%done", str(fold.first))
             low = self.mixed("select", ("i1", late), ("i64", "%done"), ("i64", str(fold.first)))
-            above = self.let("icmp sge", whole, lane, self.splat("i64", low))
-            below = self.let("icmp sle", whole, lane, self.splat("i64", str(fold.last)))
-            value = self.select(self.let("and", self.mask, above, below), value, self.constant(-0.0))
+            above = self.truth("icmp sge", "i64", lane, self.splat("i64", low))
+            below = self.truth("icmp sle", "i64", lane, self.splat("i64", str(fold.last)))
+            nothing = self.constant(-0.0)
+            value = self.select(above, self.select(below, value, nothing), nothing)
         for position in range(lanes):
             part = self.mixed("extractelement", (self.type, value), ("i64", str(position)))
             total = self.let("fadd", self.number.name, total, part)

@@ -57,6 +57,10 @@ class OperationEmitter(Emitter):
                 return vectormath.by_sign(self, x, vectormath.PUT_ZERO, vectormath.PUT_ONE)
             if self._is_zero(operands[0]):
                 return vectormath.by_sign(self, y, vectormath.PUT_ONE, vectormath.PUT_ZERO)
+        if op is ops.greater and self._is_zero(operands[1]):  # a rectifier does the first half, too
+            zero = self.constant(0.0)
+            positive = self.select(self.compare("ugt", x, zero), x, zero)
+            return self.select(self.compare("ueq", positive, zero), positive, self.constant(1.0))
         if op in (ops.greater, ops.equal):
             truth = self.compare("ugt" if op is ops.greater else "ueq", x, y)
             number = self.select(truth, self.constant(1.0), self.constant(0.0))

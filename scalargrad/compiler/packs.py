@@ -16,13 +16,14 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import pairwise
 
 from scalargrad import ops
 from scalargrad.compiler.instructions import Instruction
 
 LEAST_LANES = 8  # of a pack; also the fewest terms of a sum
+FEW = 20  # where only every twentieth instruction or less is in a pack, loops are not worth the search for an order
 LOOP_PACKS = 100  # at most: more need more registers than there are
 
 
@@ -107,6 +108,8 @@ class _Packing:
         self.lane: dict[int, tuple[Pack, int]] = {}  # of an instruction: its pack, and the lane there
         for alike in self._alike():
             self._pack(alike)
+        if len(self.lane) * FEW < len(computed):
+            self.lane.clear()
         self.folds = self._folds(Counter(kept))
         self.needs: dict[Unit, dict[Unit, bool]] = {}
 
@@ -207,15 +210,14 @@ class _Packing:
     # Packs, sums and lone instructions are the units of the schedule.
 
     def _unit(self, index: int) -> Unit:
-        if index in self.lane:
-            return self.lane[index][0]
-        return self.folds.get(index, index)
+        lane = self.lane.get(index)
+        return self.folds.get(index, index) if lane is None else lane[0]
 
     def _needs(self, unit: Unit) -> dict[Unit, bool]:
         """Find the units that a unit needs, and whether it can be in the phase of each: lane by lane, or both alone."""
         if isinstance(unit, int):
-            others = [self._unit(i) for i in self.instructions[unit].operands if i in self.scheduled]
-            return {other: isinstance(other, int) for other in others}
+            others = [self._unit(i) for i in self.instructions[unit][1] if i in self.scheduled]
+            return {other: other.__class__ is int for other in others}
         if isinstance(unit, Fold):
             before = [self._unit(i) for i in (unit.start,) if i is not None and i in self.scheduled]
             return {unit.pack: True} | dict.fromkeys(before, False)
@@ -231,29 +233,33 @@ class _Packing:
     def _order(self) -> list[Unit]:
         """Sort the units so that each comes after those that it needs, else as they were recorded."""
         units = dict.fromkeys(map(self._unit, self.computed))
-        first = {unit: number for number, unit in enumerate(units)}
-        needed_by: dict[Unit, list[Unit]] = defaultdict(list)
-        waits: dict[Unit, int] = {}
-        for unit in units:
-            self.needs[unit] = self._needs(unit)
-            waits[unit] = len(self.needs[unit])
-            for other in self.needs[unit]:
-                needed_by[other].append(unit)
         names = list(units)
-        ready = [first[unit] for unit in units if not waits[unit]]
-        heapify(ready)
-        order = []
-        while ready:
-            unit = names[heappop(ready)]
-            order.append(unit)
-            for other in needed_by[unit]:
-                waits[other] -= 1
-                if not waits[other]:
-                    heappush(ready, first[other])
-        return order
+        first = {unit: number for number, unit in enumerate(names)}
+        waits: dict[Unit, int] = {}  # of what waits: for how many others
+        needed_by: dict[Unit, list[Unit]] = defaultdict(list)
+        done: dict[Unit, None] = {}
+        for unit in names:
+            self.needs[unit] = needs = self._needs(unit)
+            missing = [other for other in needs if other not in done]
+            if missing:
+                waits[unit] = len(missing)
+                for other in missing:
+                    needed_by[other].append(unit)
+                continue
+            ready = [first[unit]]
+            while ready:
+                found = names[heappop(ready)]
+                done[found] = None
+                for other in needed_by.get(found, ()):
+                    waits[other] -= 1
+                    if not waits[other]:
+                        heappush(ready, first[other])
+        return list(done)
 
     def phases(self) -> list[Phase]:
         """Put each unit into the first phase of its kind that comes late enough."""
+        if not self.lane:
+            return [list(self.computed)] if self.computed else []
         found: list[Phase] = []
         numbers: dict[int, list[int]] = defaultdict(list)  # of the phases, by their lanes; 0: none
         phase_of: dict[Unit, int] = {}

@@ -20,7 +20,6 @@ from scalargrad.compiler.tiles import tiles
 
 CHUNK_OPERATIONS = 700  # in a function
 CHUNK_SUMS = 24  # that may be in one function with operations; more of them have functions of their own
-TILE_SUMS = 16  # in one of those: with their factors, they fill the registers
 
 
 def parts(indices: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -93,6 +92,7 @@ Term = tuple[int, int]  # an instruction, and the sign that it is added with
 class Plan:
     """How a program is divided into functions.
 
+    registers     how many vectors the processor holds
     varies        for each instruction, whether it is another number for each sample
     terms         of each result: those that vary, and those that are the same for all samples
     accumulators  the number of each sum over the samples, by what is summed
@@ -105,8 +105,8 @@ class Plan:
     slots         of what is handed on: its place in memory, among what is computed once or for each sample
     """
 
-    def __init__(self, code: Code) -> None:
-        self.instructions, self.layout = code.instructions, code.layout
+    def __init__(self, code: Code, registers: int = 32) -> None:
+        self.instructions, self.layout, self.registers = code.instructions, code.layout, registers
         self.varies = self._varies()
         self.terms = [self._terms(result) for result in code.results]
         self.accumulators: dict[int, int] = {}
@@ -148,10 +148,12 @@ class Plan:
         return places[0] if places == [(buffer, first + lane) for lane in range(len(pack))] else None
 
     def _varies(self) -> list[bool]:
+        if not self.layout.mapped:
+            return [False] * len(self.instructions)
         varies: list[bool] = []
         for op, operands, _ in self.instructions:
             if op is None:
-                varies.append(bool(operands) and self.layout.mapped and self.layout.inputs[operands[0]][2] != 0)
+                varies.append(bool(operands) and self.layout.inputs[operands[0]][2] != 0)
             else:
                 varies.append(any(varies[i] for i in operands))
         return varies
@@ -210,7 +212,7 @@ class Plan:
             last.sums = sums
             return chunks
         pairs = [self.factors(i) if i in self.products else (i, -1) for i in sums]
-        groups = tiles(pairs, TILE_SUMS)
+        groups = tiles(pairs, self.registers // 2)  # the others are for their factors
         return chunks + [Chunk(f"sums{k}", (), True, [sums[i] for i in group]) for k, group in enumerate(groups)]
 
     def factors(self, index: int) -> tuple[int, int]:
@@ -236,7 +238,7 @@ class Plan:
             indices += [] if self.layout.mapped else [fold.total for fold in function.loop.folds]
         return [number for index in indices for number in self.results.get(index, [])]
 
-    def _read(self, chunk: Chunk) -> list[int]:
+    def read(self, chunk: Chunk) -> list[int]:
         """Return what a function computes with, in the order of the instructions."""
         read = [i for index in chunk.indices for i in reads(self.instructions, index)]
         for index in chunk.sums:
@@ -250,11 +252,11 @@ class Plan:
                 if i in self.function_of and number not in self.stored:
                     self._keep(i)
         for function in self.once:
-            for i in self._read(function) if isinstance(function, Chunk) else function.outside:
+            for i in self.read(function) if isinstance(function, Chunk) else function.outside:
                 if self.function_of.get(i, function) is not function:
                     self._keep(i)
         for chunk in self.each:
-            for i in self._read(chunk):
+            for i in self.read(chunk):
                 op, operands, _ = self.instructions[i]
                 gathered = op is None and self.varies[i] and self.layout.inputs[operands[0]][2] != 1
                 if self.function_of.get(i, chunk) is not chunk or (

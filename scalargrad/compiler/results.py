@@ -29,7 +29,8 @@ class ResultsEmitter(Emitter):
         if mean:
             _, count = self._samples()
             share = self.let("fdiv", self.type, self.constant(1.0), count)
-        self.lines += ["  br label %totalled", "totalled:", "  %group = phi i64 [0, %done], [%after, %totalled]"]
+        self.lines += ["  br label %sampled", "sampled:", "  br label %totalled", "totalled:"]
+        self.lines.append("  %group = phi i64 [0, %sampled], [%after, %totalled]")
         level = []
         for i in range(lanes):
             place = self.let("add", "i64", "%group", str(i))

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from scalargrad.compiler.emitting import Branch, Line
 
-WINDOW_LINES = 256  # how far ahead of the first line that waits others are taken; more would need more registers
 LATENCY_CYCLES = 4.0  # until a result is there
 SLOW_CYCLES = 16.0  # until the result of a division or of a square root is there
 
 
-def sorted_lines(lines: Sequence[Line | Branch], cost: float = 0.5) -> list[Line | Branch]:
+def sorted_lines(lines: Sequence[Line | Branch], cost: float = 0.5, window: int = 64) -> list[Line | Branch]:
     """Sort the lines of straight-line code as an ideal processor would begin them.
 
     It always begins the first one whose operands are there: so as many chains of instructions that wait for each other run
@@ -23,7 +22,8 @@ def sorted_lines(lines: Sequence[Line | Branch], cost: float = 0.5) -> list[Line
     >>> [line.result for line in sorted_lines([Line(to, "fneg", "double", (by,)) for to, by in steps])]
     ['%x1', '%x3', '%x2', '%x4']
 
-    cost  cycles until the next line can begin
+    cost    cycles until the next line can begin
+    window  how far ahead of the first line that waits others are taken; more would need more registers
 
     A line that is free is put where it is read first. Branches come when there is nothing else to do, all at once.
     """
@@ -41,7 +41,7 @@ def sorted_lines(lines: Sequence[Line | Branch], cost: float = 0.5) -> list[Line
     order: dict[int, None] = {}
     time, first, entered = 0.0, 0, 0
     while first < len(steps):
-        while entered < min(first + WINDOW_LINES, len(steps)):
+        while entered < min(first + window, len(steps)):
             if not missing[entered]:
                 heappush(waiting, (available[entered], entered))
             entered += 1

@@ -66,6 +66,8 @@ class Builder:
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
+        self.constants: list[float | None] = []  # by instruction: its number, where it has one
+        self.plain: list[bool] = []  # whether it is no constant, and no negative
         self.places: dict[Any, int] = {}
         self.names: list[str] = []
         self.numbers: list[float] = []
@@ -77,6 +79,9 @@ class Builder:
         if found is None:
             found = self.places[key] = len(self.instructions)
             self.instructions.append(instruction)
+            op, operands, constant = instruction
+            self.constants.append(constant if op is None and not operands else None)
+            self.plain.append(op is not ops.neg and (op is not None or bool(operands)))
         return found
 
     def input(self, label: str, number: float) -> int:
@@ -94,7 +99,7 @@ class Builder:
 
     def node(self, node: Value, place: Mapping[Value, int]) -> int:
         """Append what a recorded Value computes, from the places of its parents."""
-        parents = node.parents
+        parents = node._parents
         if not parents:
             if node.kind == "traced":
                 raise TracingError("a traced value of another function, or of an earlier call, was used")
@@ -106,21 +111,22 @@ class Builder:
 
     def number(self, index: int) -> float | None:
         """The number of a constant; None for anything else."""
-        op, operands, constant = self.instructions[index]
-        return constant if op is None and not operands else None
+        return self.constants[index]
 
     def apply(self, op: Op, operands: Sequence[int]) -> int:
         """Append an operation: computed, where all is known; else as something simpler, or over operations that are known."""
-        numbers = [self.number(i) for i in operands]
-        if None not in numbers:
-            return self.constant(op(*numbers))  # type: ignore[arg-type]
-        simpler = _SIMPLER.get(op)
-        found = simpler(self, op, *operands) if simpler else None
-        if found is not None:
-            return found
+        if op not in _MIXED or not all(self.plain[i] for i in operands):
+            numbers = [self.constants[i] for i in operands]
+            if None not in numbers:
+                return self.constant(op(*numbers))  # type: ignore[arg-type]
+            simpler = _SIMPLER.get(op)
+            found = simpler(self, op, *operands) if simpler else None
+            if found is not None:
+                return found
         if op.libm or op in ARITHMETIC:
             key = (op, *(sorted(operands) if op in (ops.add, ops.mul, ops.equal) else operands))
-            return self.place(key, Instruction(op, tuple(operands)))
+            found = self.places.get(key)
+            return self.place(key, Instruction(op, tuple(operands))) if found is None else found
         try:
             out = (op.branchless or op.forward)(*(_Symbol(self, i) for i in operands))
         except (TypeError, AttributeError) as error:
@@ -134,17 +140,17 @@ class Builder:
         """Keep what the results need, and number it anew; all inputs stay."""
         needed = set(results)
         for index in range(len(self.instructions) - 1, -1, -1):
-            if index in needed and self.instructions[index].op is not None:
-                needed.update(self.instructions[index].operands)
+            if index in needed:
+                op, operands, _ = self.instructions[index]
+                if op is not None:
+                    needed.update(operands)
         number: dict[int, int] = {}
         kept: list[Instruction] = []
-        for index, instruction in enumerate(self.instructions):
-            if instruction.op is None and instruction.operands:
+        for index, (op, operands, constant) in enumerate(self.instructions):
+            if index in needed or (op is None and operands):
                 number[index] = len(kept)
-                kept.append(instruction)
-            elif index in needed:
-                number[index] = len(kept)
-                kept.append(instruction._replace(operands=tuple(number[i] for i in instruction.operands)))
+                its = operands if op is None else tuple([number[i] for i in operands])
+                kept.append(Instruction(op, its, constant))
         return kept, [number[i] for i in results]
 
     def operand(self, index: int, op: Op) -> int | None:
@@ -199,11 +205,14 @@ def _neg(build: Builder, _: Op, x: int) -> int | None:
     return build.operand(x, ops.neg)
 
 
-def _abs(build: Builder, op: Op, x: int) -> int | None:
-    minus = build.operand(x, ops.neg)
-    if minus is not None:
+def _even(build: Builder, op: Op, x: int) -> int | None:
+    """What an even function of -x or of y - x is: where there is an x - y already, that of it, as zeros have no sign here."""
+    minus, (inner, operands, _) = build.operand(x, ops.neg), build.instructions[x]
+    if minus is None and inner is ops.sub:
+        minus = build.places.get((ops.sub, operands[1], operands[0]))
+    if minus is not None and (inner is ops.neg or minus < x):
         return build.apply(op, (minus,))
-    return x if build.operand(x, ops.abs) is not None else None
+    return x if op is inner is ops.abs else None
 
 
 def _greater(build: Builder, op: Op, x: int, y: int) -> int | None:
@@ -259,6 +268,8 @@ def _where(build: Builder, _: Op, condition: int, x: int, y: int) -> int | None:
 
 
 _SIMPLER: dict[Op, Callable[..., int | None]] = {
-    ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _abs, ops.pow: _pow,
+    ops.add: _add, ops.sub: _sub, ops.mul: _mul, ops.div: _div, ops.neg: _neg, ops.abs: _even, ops.cos: _even, ops.pow: _pow,
     ops.greater: _greater, ops.power_rule: _power_rule, ops.power_term: _power_term, ops.where: _where,
 }  # fmt: skip
+
+_MIXED = (ops.add, ops.sub, ops.mul, ops.div)  # which are simpler only with a constant or a negative

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from scalargrad import ops
 from scalargrad.compiler.instructions import Code
 from scalargrad.compiler.llvm import to_llvm
+from scalargrad.compiler.processor import asked_for
 from scalargrad.op import ATOM, SUM, Op, Text
 
 _PYTHON = '''\
@@ -113,7 +114,12 @@ def _c(code: Code) -> str:
     return _C.format(title=_title(code), inputs=len(inputs), outputs=len(code.results), body=body)
 
 
-_PRINTERS: dict[str, Callable[[Code], str]] = {"python": _python, "numpy": _numpy, "c": _c, "llvm": to_llvm}
+def _llvm(code: Code) -> str:
+    processor = asked_for()
+    return processor.labelled(to_llvm(code, processor.target)) if processor else to_llvm(code)
+
+
+_PRINTERS: dict[str, Callable[[Code], str]] = {"python": _python, "numpy": _numpy, "c": _c, "llvm": _llvm}
 
 
 def to_source(code: Code, language: str) -> str:

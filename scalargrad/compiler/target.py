@@ -69,7 +69,7 @@ DOUBLE = NumberType("double", "i64", "f64", 8)
 
 @dataclass(frozen=True)
 class Target:
-    """A processor, and the numbers that it computes with.
+    """A processor's vectors, and the numbers that it computes with.
 
     >>> Target(4).number.vector(4)
     '<4 x double>'
@@ -78,12 +78,25 @@ class Target:
     vector_functions  names of functions of vectors that may be called, in the x86 vector ABI
     inline            "fma" or "avx512": write functions out instead, where `vectormath` can, with such instructions
     number            the type of the numbers
+    registers         how many vectors the processor holds
     """
 
     register: int = 8
     vector_functions: frozenset[str] = frozenset()
     inline: str = ""
     number: NumberType = DOUBLE
+    registers: int = 32
+
+    @property
+    def masked(self) -> bool:
+        """Whether instructions can leave lanes out, at no cost."""
+        return self.inline == "avx512"
+
+
+AVX512 = Target(8, inline="avx512")
+AVX2 = Target(4, inline="fma", registers=16)
+SSE2 = Target(2, registers=16)
+NEON = Target(2, inline="fma")
 
 
 def vector_name(function: str, arity: int, lanes: int) -> str:

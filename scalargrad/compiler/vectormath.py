@@ -12,10 +12,11 @@ A fused multiply-add is written wherever the reasoning needs one; no other opera
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import inf, nan, pi
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from scalargrad.compiler.emitting import Emitter
+from scalargrad.compiler.emitting import Emitter, Mask
 from scalargrad.compiler.target import DOUBLE, row, vector
 
 EXP = (  # exp(r) = 1 + r + r*r*P(r)
@@ -78,7 +79,7 @@ def _operator(opcode: str) -> Callable[[_AnyLanes, Any], _AnyLanes]:
 
 
 def _relation(opcode: str) -> Callable[[_Lanes, Any], _Truth]:
-    return lambda x, y: _Truth(x.emitter, x.apply(opcode, y))
+    return lambda x, y: _Truth(x.emitter, x.emitter.once(x.emitter.truth, opcode, x.kind, x.name, x.text(y)))
 
 
 class _Vector(_Lanes):
@@ -130,17 +131,19 @@ class _Bits(_Lanes):
         return self.cast(_Vector)
 
 
-class _Truth(_Lanes):
-    kind = "i1"
+class _Truth:
+    def __init__(self, emitter: Emitter, mask: Mask) -> None:
+        self.emitter, self.mask = emitter, mask
 
     def choose(self, x: Any, y: Any) -> _Vector:
         emitter = self.emitter
         x, y = (x.name if isinstance(x, _Vector) else emitter.constant(x) for x in (x, y))
-        return _Vector(emitter, emitter.once(emitter.select, self.name, x, y))
+        return _Vector(emitter, emitter.once(emitter.select, self.mask, x, y))
 
     def any(self) -> str:
-        emitter = self.emitter
-        return emitter.once(emitter.call, "i1", f"llvm.vector.reduce.or.v{emitter.lanes}i1", (self.type, self.name))
+        emitter, kind = self.emitter, vector("i1", self.emitter.register)
+        either = reduce(lambda x, y: emitter.let("or", kind, x, y), self.mask)
+        return emitter.call("i1", f"llvm.vector.reduce.or.v{emitter.register}i1", (kind, either))
 
 
 def _has_avx512(x: _Vector) -> bool:
@@ -154,12 +157,12 @@ def _fused(x: _Vector, y: Any, z: Any) -> _Vector:
 
 def _polynomial(x: _Vector, coefficients: Sequence[float]) -> _Vector:
     """By pairs, and Horner's rule for x*x: half the steps that wait for each other."""
-    even, odd = coefficients[::2], coefficients[1::2]
-    terms: list[Any] = [*(_fused(x, b, a) for a, b in zip(even, odd, strict=False)), *even[len(odd) :]]
-    total, square = terms.pop(), x * x
-    for term in reversed(terms):
-        total = _fused(square, total, term)
-    return total
+    square, starts = x * x, range(0, len(coefficients), 2)
+    total: Any = None
+    for low, *high in [coefficients[start : start + 2] for start in reversed(starts)]:
+        term = _fused(x, high[0], low) if high else low  # here, not before: it holds a register
+        total = term if total is None else _fused(square, total, term)
+    return cast("_Vector", total)
 
 
 def _exp(x: _Vector) -> _Vector:
@@ -275,7 +278,7 @@ def _unless(huge: _Truth, x: _Vector, sin: _Vector, cos: _Vector) -> tuple[_Vect
     if ("sin, cos", x.name) not in emitter.known:
         condition, start = huge.any(), len(emitter.lines)
         called = [emitter.library(function, [x.name]) for function in ("sin", "cos")]
-        rare = [emitter.select(huge.name, *names) for names in zip(called, usual, strict=True)]
+        rare = [emitter.select(huge.mask, *names) for names in zip(called, usual, strict=True)]
         emitter.known["sin, cos", x.name] = emitter.rarely(condition, start, list(zip(usual, rare, strict=True)))
     sin_name, cos_name = emitter.known["sin, cos", x.name]
     return _Vector(emitter, sin_name), _Vector(emitter, cos_name)
