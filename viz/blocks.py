@@ -7,10 +7,13 @@ from math import isfinite, isnan, sqrt
 
 from scalargrad import Value
 from viz.graph import sign
-from viz.labels import font, table
+from viz.labels import font, table, widened
 from viz.layers import Block, Flow, Summary, rms
+from viz.layout import Item, Link
 from viz.paths import Paths, Stop
-from viz.picture import Picture
+from viz.picture import ARROWHEAD, TYPE, Picture
+from viz.pinned import Sheet
+from viz.tables import Font, parse
 from viz.text import called, html, name, number, symbol
 from viz.theme import Theme, blend
 
@@ -69,32 +72,42 @@ class Blocks(Picture):
 
     def statements(self) -> Iterator[str]:
         """Write blocks and flows."""
-        for block in self.summary.blocks:
+        labels = {block: self.label(block) for block in self.summary.blocks}
+        ink = Font(TYPE, self.theme.ink)
+        items = {block: Item(*parse(label, ink).size) for block, label in labels.items()}
+        links = []
+        for flow in self.summary.flows:
+            tail, head = items[flow.source], items[flow.target]
+            size = parse(self.words_of(flow), ink).size
+            links.append(Link(tail, head, tail.height / 2, head.height / 2, size))
+        sheet = Sheet(list(items.values()), links)
+        for block, item in items.items():
             style = self.theme.roles[block.role]
-            attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
-            yield f"  {self.index[block]} [{attributes} label=<{self.label(block)}>]"
+            attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width} {sheet.at(item)}'
+            yield f"  {self.index[block]} [{attributes} label=<{widened(labels[block], item.width)}>]"
         flows = [flow.rms for flow in self.summary.flows if flow.rms is not None and isfinite(flow.rms)]
         largest = max(flows, default=0.0)
-        for flow in self.summary.flows:
-            yield self.flow(flow, largest)
+        for flow, link in zip(self.summary.flows, links, strict=True):
+            share = flow.rms / largest if flow.rms is not None and largest and isfinite(flow.rms) else 0.0
+            width = 1.0 if flow.rms is None else 0.8 + 3.8 * sqrt(min(share, 1.0))
+            yield (
+                f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
+                f"penwidth={width:.2f} {sheet.along(link, ARROWHEAD)} label=<{self.words_of(flow)}>]"
+            )
 
     def stop(self, value: Value) -> Stop:
         """Tell where a path stops: at the values with a name, as a block would tell too little."""
         return Stop(value if value.label else None, called(value))
 
-    def flow(self, flow: Flow, largest: float) -> str:
-        """Write the edge between two blocks: how many values go, and how large the gradients are that come back."""
+    def words_of(self, flow: Flow) -> str:
+        """Write how many values go from a block to another, and how large the gradients are that come back."""
         lines = [f"{flow.values:,} value{'s' * (flow.values != 1)}"]
-        width = 1.0
         if flow.rms is not None:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
-            share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
-            width = 0.8 + 3.8 * sqrt(min(share, 1.0))
-        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps the text clear of the edge
-        return (
-            f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
-            f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
+        cells = "".join(
+            f'<TR><TD BGCOLOR="{self.theme.background}">{font(line, 10, self.theme.muted)}</TD></TR>' for line in lines
         )
+        return table(cells, 1)
 
     def label(self, block: Block) -> str:
         """Write the label of a block: name, contents, values, and the size of the gradients."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +93,7 @@ class Card:
     rows: list[Row] = field(default_factory=list)
     inside: list[Value] = field(default_factory=list)  # scalars that need no card: partial sums, products with a leaf
     running_sum: bool = False  # whether the card is a sum of several terms
+    alike: dict[str, int] = field(default_factory=dict)  # of a sum, the terms that are told by their form and number
     scope: Scope = ()
     cut: bool = False  # whether a parent of the scalar is not shown
 
@@ -202,7 +204,9 @@ class Graph:
 
     def _units(self) -> Iterator[Card]:
         units = linear_units(self.order, self.uses, self.roots)
-        cards = {unit.value: Card(unit.value, unit.rows, unit.inside, running_sum=True) for unit in units}
+        cards = {
+            unit.value: Card(unit.value, unit.rows, unit.inside, running_sum=True, alike=unit.alike) for unit in units
+        }
         hidden = folded_leaves(units, self.uses)
         hidden.update(*(unit.inside for unit in units))
         for value in self.order:
@@ -302,9 +306,26 @@ def _framed(cards: list[Card]) -> list[Card]:
     number = {card.value: index for index, card in enumerate(cards)}
     for card in sorted(cards, key=lambda card: not card.value.parents):
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
-        for frame in _frames(card.scope):
+        for frame in _frames(card.value.scope):
             first.setdefault(frame, number[card.value])
-    return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.scope)), number[card.value]))
+    for alike in numbered(first):
+        first.update(zip(alike, sorted(map(first.__getitem__, alike)), strict=True))
+    return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.value.scope)), number[card.value]))
+
+
+def numbered(frames: Iterable[Scope]) -> list[list[Scope]]:
+    """Group the frames that differ only in a number, in the order of the numbers: the computation may start anywhere.
+
+    >>> numbered([("neuron 10",), ("neuron 9",), ("loss",)])
+    [[('neuron 9',), ('neuron 10',)], [('loss',)]]
+    """
+    groups: dict[Scope, list[tuple[list[int], Scope]]] = {}
+    for frame in frames:
+        last = str(frame[-1])
+        groups.setdefault((*frame[:-1], re.sub("[0-9]+", "0", last)), []).append(
+            ([int(digits[:18]) for digits in re.findall("[0-9]+", last)], frame)
+        )
+    return [[frame for _, frame in sorted(group)] for group in groups.values()]
 
 
 def _frames(scope: Scope) -> list[Scope]:

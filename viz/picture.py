@@ -9,6 +9,9 @@ from scalargrad import Value
 from viz.paths import Paths, Stop
 from viz.theme import Theme
 
+TYPE = 13  # points: the type of a card
+ARROWHEAD = 0.7  # the size of an arrowhead, of Graphviz's own, where no gradient makes it larger
+
 
 class Picture(ABC):
     """A graph at one level of detail, written as DOT statements, with what stands above them.
