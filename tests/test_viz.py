@@ -42,7 +42,7 @@ def edges(dot):
 
 
 def unplaced(dot):
-    return re.sub(r' ?\b(pos|lp|bb)="[^"]*"| WIDTH="\d+"', "", dot)
+    return re.sub(r' ?\b(pos|lp|bb)="[^"]*"| (WIDTH|HEIGHT)="\d+"', "", dot)
 
 
 def node(dot, number):

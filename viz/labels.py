@@ -15,6 +15,8 @@ from viz.units import Row
 # Graphviz shares the room that is left in a row out by columns: a cell that spans so many takes most of the room.
 SLACK_COLUMNS = 8
 CARD_SPACING = 1  # points around what stands on a card
+# Renderers differ in how high a line of text is: so every line has the height that the highest takes.
+LINE, SMALL_LINE, ROW_LINE = ('HEIGHT="22"', 'HEIGHT="18"', 'HEIGHT="16"')
 
 # Where the order of two operands matters, the row of a second operand begins with a sign: the card of x - t has "− t".
 SECOND_SIGNS = {"-": "− ", "/": "÷ ", "^": "^ "}
@@ -62,10 +64,10 @@ class Labels:
         if value.label:
             cells += f'<TD ALIGN="LEFT"><B>{html(name(value.label))}</B></TD>'
             columns += 1
-        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
+        cells += f'<TD ALIGN="RIGHT" {LINE} COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
         rows = f"<TR>{cells}</TR>"
         if self._has_gradient(value):
-            rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
+            rows += f'<TR><TD COLSPAN="{columns}" {SMALL_LINE} ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
         return table(rows, 3)
 
     def _row(self, index: int, row: Row, card: Card) -> str:
@@ -76,7 +78,11 @@ class Labels:
             title = SECOND_SIGNS.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
-        cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"
+        cells = (
+            f'<TD PORT="r{index}" {ROW_LINE} ALIGN="LEFT" BGCOLOR="{fill}">'
+            + font(f"<B>{html(title)}</B>", 10)
+            + "</TD>"
+        )
         cells += f'<TD ALIGN="RIGHT" COLSPAN="{columns}" BGCOLOR="{fill}">'
         cells += font(number(leaf.data, self.digits), 10) + "</TD>"
         if gradient:

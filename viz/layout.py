@@ -218,6 +218,7 @@ class _Arrangement:
     def __init__(self, frame: Item, canvas: Canvas, *, is_root: bool) -> None:
         self.frame, self.canvas, self.is_root = frame, canvas, is_root
         self.columns: list[Column] = []
+        self.starts: list[float] = []  # the left edge of every column
         self.segments: list[Segment] = []
 
     def arrange(self) -> None:
@@ -368,6 +369,7 @@ class _Arrangement:
         x = 0.0
         top = min((spot.y for column in self.columns for spot in column), default=0.0)
         for rank, column in enumerate(self.columns):
+            self.starts.append(x)
             width = max((spot.width for spot in column), default=0.0)
             widest = {True: 0.0, False: 0.0}  # cards above each other are of one width, and so are frames
             for spot in column:
@@ -386,8 +388,7 @@ class _Arrangement:
 
     def wrap(self) -> None:
         """Break what is wider than the canvas into rows, where few links go from one row to the next."""
-        starts = [column[0].x for column in self.columns]
-        ends = [column[0].right for column in self.columns]
+        starts, ends = self.starts, [column[0].right for column in self.columns]
         width = ends[-1]
         if width <= self.canvas.width or len(self.columns) < 3:
             return
@@ -400,7 +401,7 @@ class _Arrangement:
         limit = max(width / count, min(self.canvas.width, width / 2))
         rows, start = [0], 0.0  # the first column of each row
         for rank in range(1, len(self.columns)):
-            if ends[rank] - start > 1.06 * limit and width - starts[rank] > LEAST_ROW * limit:
+            if ends[rank] - start > 1.06 * limit and (len(rows) > 2 or width - starts[rank] > LEAST_ROW * limit):
                 breaks = [r for r in range(rank, rows[-1], -1) if across[r - 1] <= MOST_ACROSS]
                 best = min(breaks, key=lambda r: (across[r - 1], -r), default=None) if breaks[:1] != [rank] else rank
                 if best and starts[best] - start > LEAST_ROW * limit:
