@@ -710,7 +710,7 @@ def test_the_page_of_a_gradient_shows_the_operation_to_blame(opened, browser, tm
         loss = nn.mse([sum(layer(x))], [1.0])
     dead = layer.neurons[0].w[0]
     browser.open(viz.explain_gradient(dead, loss, tmp_path / "why.html"))
-    assert browser.text("#why .formula") == "d loss / d w11 = 0: zero"
+    assert browser.text("#why .formula") == "∂loss/∂w₁₁ = 0: zero"
     assert "relu(z1 = -2.9) kills it" in browser.text("#why li")
     assert "test_page.py:" in browser.text("#why li")
     culprit = browser.run("[...document.querySelectorAll('.culprit')].map((e) => e.getAttribute('aria-label'))")

@@ -14,13 +14,14 @@ from viz.paths import Paths, Stop
 from viz.picture import ARROWHEAD, TYPE, Picture
 from viz.pinned import Sheet
 from viz.tables import Font, parse
-from viz.text import called, html, name, number, symbol
+from viz.text import by_number, called, html, name, number, symbol
 from viz.theme import Theme, blend
 
 MOST_LISTED_VALUES = 6  # so few values with a name are told one by one
 MANY_VALUES = 100  # so many values are worth a heat map even beside a list of those with a name
 MOST_SQUARES = 20  # of a heat map, along each side
 LONGEST_MAP_SIDE = 180  # points, of a heat map
+VALUE, GRADIENT = "value", "gradient"  # the titles of heat maps
 SLACK_CELL = '<TD COLSPAN="99"></TD>'
 
 
@@ -36,6 +37,12 @@ class Blocks(Picture):
         super().__init__(theme, digits, paths)
         self.summary = summary
         self.index = {block: index for index, block in enumerate(summary.blocks)}
+        # One scale a picture: a map of its own scale would hide that the gradients of a layer have vanished.
+        shown = [value for block in summary.blocks if self.has_maps(block) for value in mapped(block)]
+        self.largest = {
+            VALUE: max((abs(value.data) for value in shown if isfinite(value.data)), default=0.0),
+            GRADIENT: max((abs(value.grad) for value in shown if isfinite(value.grad)), default=0.0),
+        }
 
     @property
     def words(self) -> str:
@@ -62,7 +69,10 @@ class Blocks(Picture):
         """Write the lines of the legend."""
         colors = self.theme.edges
         words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
-        yield font("   ".join(["square = value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
+        scale = f"deeper = larger, √ scale, one for all maps: values to {number(self.largest[VALUE], self.digits)}"
+        if self.summary.after_backward:
+            scale += f", gradients to {number(self.largest[GRADIENT], self.digits)}"
+        yield font("   ".join(["square = value:", *words, f"({scale})"]), 12)
         words = ["values in the order of computation, row by row"]
         if any(block.parameters for block in self.summary.blocks):
             words = ["parameters: a row for each neuron, a column for each input, the bias last", "other " + words[0]]
@@ -116,7 +126,7 @@ class Blocks(Picture):
         listed = self.listed(block)
         if listed:
             rows.append(self.table_of(listed))
-        if len(block.values) > MOST_LISTED_VALUES and (not listed or len(block.values) > MANY_VALUES):
+        if self.has_maps(block):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
             gradients = [abs(v.grad) for v in block.parameters or block.values if v.kind != "constant"]
@@ -126,11 +136,20 @@ class Blocks(Picture):
         cells = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows if row)
         return table(cells, 4)
 
+    def has_maps(self, block: Block) -> bool:
+        """Tell whether a block has heat maps: one of a few values has a list instead."""
+        count = len(block.values)
+        return count > MOST_LISTED_VALUES and (not self.listed(block) or count > MANY_VALUES)
+
     def contents(self, block: Block) -> Iterator[str]:
         """Say in a line or two what a block consists of."""
         scalars, parameters, neurons = len(block.values), len(block.parameters), block.neurons
         counts = [(neurons, "neuron"), (parameters, "parameter"), (scalars, "scalar")]
         yield " · ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in counts if n)
+        if not block.operations and len(block.values) > MOST_LISTED_VALUES:
+            names = [name(value.label) for value in in_order(block.values) if value.label]
+            if names:
+                yield names[0] + f" … {names[-1]}" * (len(names) > 1)
         operations = [] if block.parameters else block.operations
         if operations:
             more = ["…"] * (len(operations) > 3)
@@ -139,7 +158,7 @@ class Blocks(Picture):
     def listed(self, block: Block) -> list[Value]:
         """Return the few values that tell what a block comes to, if they are few."""
         if not any(value.parents for value in block.values):
-            named = block.values
+            named = in_order(block.values)
         else:
             named = [v for v in block.values if v.parents and (v.label or v in self.summary.roots)]
         return named if len(named) <= MOST_LISTED_VALUES and not block.parameters else []
@@ -159,9 +178,9 @@ class Blocks(Picture):
     def maps(self, block: Block) -> str:
         """Write the heat maps of values and gradients, side by side or one above the other."""
         cells = grid(block)
-        maps = [("value", [[v.data for v in row] for row in cells])]
+        maps = [(VALUE, [[v.data for v in row] for row in cells])]
         if self.summary.after_backward:
-            maps.append(("gradient", [[v.grad for v in row] for row in cells]))
+            maps.append((GRADIENT, [[v.grad for v in row] for row in cells]))
         drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
         high = min(len(cells), MOST_SQUARES) > 2 * max(map(len, cells))
         # Graphviz gives the room that is left in a row to its last column: a heat map there would be pulled apart.
@@ -173,8 +192,7 @@ class Blocks(Picture):
         pool = (-(-len(numbers) // MOST_SQUARES), -(-max(map(len, numbers)) // MOST_SQUARES))
         squares = pooled(numbers, *pool)
         size = max(min(LONGEST_MAP_SIDE // max(len(squares), *map(len, squares)), 16), 6)
-        sizes = [abs(x) for row in squares for x in row if isfinite(x)]
-        largest = max(sizes, default=0.0)
+        largest = self.largest[title]
         fill = self.theme.roles["computed"].fill
 
         def square(x: float) -> str:
@@ -203,9 +221,28 @@ def grid(block: Block) -> list[list[Value]]:
         for parameter in block.parameters:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
-    values = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
+    values = mapped(block)
     columns = min(max(round(sqrt(1.4 * len(values))), 1), MOST_SQUARES)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
+
+
+def mapped(block: Block) -> list[Value]:
+    """Return the values of a block's heat map.
+
+    >>> [value.label for value in mapped(Block("inputs", [Value(1.0, label="x2"), Value(2.0, label="x1")]))]
+    ['x1', 'x2']
+    """
+    shown = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
+    return shown if block.operations or block.parameters else in_order(shown)
+
+
+def in_order(leaves: Sequence[Value]) -> list[Value]:
+    """Put leaves that are called alike in the order of their numbers: they are used in any.
+
+    >>> [value.label for value in in_order([Value(1.0, label="x10"), Value(2.0, label="x9")])]
+    ['x9', 'x10']
+    """
+    return by_number(leaves, lambda value: (value.scope, str(value.label)))
 
 
 def pooled(numbers: list[list[float]], high: int, wide: int) -> list[list[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from math import isfinite, isnan
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from scalargrad import Value, topological_order
+from viz.text import by_number
 from viz.units import PRODUCTS, Row, folded_leaves, linear_units, uses_of
 
 MOST_NESTED_FRAMES = 8  # more frames within frames would be nothing but lines beside lines
@@ -75,6 +75,9 @@ def as_roots(root: object) -> tuple[Value, ...]:
     """
     if isinstance(root, SupportsToValues):
         root = root.to_values()
+        for index, value in enumerate(root, 1):
+            if value.parents and not value.label:  # which are made for the picture, and nobody else's
+                value.label = "out" if len(root) == 1 else f"out{index}"
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):
         raise TypeError(f"root must be a Value or several, got {root!r}")
@@ -308,24 +311,10 @@ def _framed(cards: list[Card]) -> list[Card]:
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
         for frame in _frames(card.value.scope):
             first.setdefault(frame, number[card.value])
-    for alike in numbered(first):
-        first.update(zip(alike, sorted(map(first.__getitem__, alike)), strict=True))
+    frames = sorted(first, key=first.__getitem__)
+    ordered = by_number(frames, lambda frame: (frame[:-1], str(frame[-1])))
+    first = {frame: first[before] for frame, before in zip(ordered, frames, strict=True)}
     return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.value.scope)), number[card.value]))
-
-
-def numbered(frames: Iterable[Scope]) -> list[list[Scope]]:
-    """Group the frames that differ only in a number, in the order of the numbers: the computation may start anywhere.
-
-    >>> numbered([("neuron 10",), ("neuron 9",), ("loss",)])
-    [[('neuron 9',), ('neuron 10',)], [('loss',)]]
-    """
-    groups: dict[Scope, list[tuple[list[int], Scope]]] = {}
-    for frame in frames:
-        last = str(frame[-1])
-        groups.setdefault((*frame[:-1], re.sub("[0-9]+", "0", last)), []).append(
-            ([int(digits[:18]) for digits in re.findall("[0-9]+", last)], frame)
-        )
-    return [[frame for _, frame in sorted(group)] for group in groups.values()]
 
 
 def _frames(scope: Scope) -> list[Scope]:

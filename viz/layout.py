@@ -31,7 +31,7 @@ SWEEPS = 8
 LEAST_WIDENED = 0.5  # of the widest card in a column: a smaller card stays as it is, near to where its links go
 LEAST_ROW = 0.4  # of a full row: less does not begin a new row
 HANGING = 0.1  # how little counts where a card stands that is given, and used once
-ENTRY_GAP, LABELLED_ENTRY_GAP = 7.0, 17.0  # between the points where links enter one card
+ENTRY_GAP, LABEL_GAP = 7.0, 3.0  # between the points where links enter one card, and between their labels there
 
 _T = 0.65  # where on its last curve a link has its label: links that cross half way have theirs apart
 LABEL_SHARES = ((1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3)
@@ -475,7 +475,7 @@ def _spread(links: Sequence[Link]) -> None:
         entries.setdefault((link.target, link.enters), []).append(link)
     for (card, y), together in entries.items():
         together.sort(key=lambda link: link.source.y + link.leaves)
-        gap = LABELLED_ENTRY_GAP if any(link.label for link in together) else ENTRY_GAP
+        gap = max([link.label[1] + LABEL_GAP for link in together if link.label], default=ENTRY_GAP)
         gap = min(gap, 2 * min(y, card.height - y, card.height / 2 - 4) / max(len(together) - 1, 1))
         for i, link in enumerate(together):
             shift = gap * (i - (len(together) - 1) / 2)

@@ -303,7 +303,7 @@ def _explained(why: Explanation, story: Story) -> dict[str, Any]:
     ]
     return {
         "why": {
-            "headline": why.headline,
+            "headline": f"{story.derivative(why.value)} = {why.headline.partition(' = ')[2]}",
             "value": number.get(why.value),
             "findings": findings,
             "way": [number[value] for value in why.on_way],

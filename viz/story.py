@@ -173,7 +173,8 @@ class Story:
         >>> story.derivative(x), story.derivative(story.root.parents[0])
         ('∂y/∂x', '∂y/∂(x·2)')
         """
-        return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
+        name = self.names[value] if value in self.names else Typeset(label(value.label or "it"))  # where it has no part
+        return Typeset(f"∂{self.names[self.root]:4}/∂{name:4}", ATOM)
 
     def equation(self, value: Value) -> str:
         """Write `h₁ = relu(z₁)`, or the name alone where the formula is the name, or there is none.

@@ -64,7 +64,7 @@ const firstUse = (value) => Math.min(...value.children.map((child) => values[chi
 function tellCheck() {
   const checked = values.filter((value) => value.check && (value.role === "parameter" || !values.some(({ role }) => role === "parameter")));
   if (!checked.length) return [];
-  const first = checked.sort((a, b) => firstUse(a) - firstUse(b))[0];
+  const first = checked.find(({ id }) => id === story.why?.value) ?? checked.sort((a, b) => firstUse(a) - firstUse(b))[0];
   return [element("p", {}, part("b", "Is it true? "), `Computed again ${first.check}.`)];
 }
 
