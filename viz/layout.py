@@ -477,10 +477,11 @@ def _spread(links: Sequence[Link]) -> None:
         together.sort(key=lambda link: link.source.y + link.leaves)
         gap = max([link.label[1] + LABEL_GAP for link in together if link.label], default=ENTRY_GAP)
         gap = min(gap, 2 * min(y, card.height - y, card.height / 2 - 4) / max(len(together) - 1, 1))
+        twice = Counter((link.source, link.leaves) for link in together)
         for i, link in enumerate(together):
             shift = gap * (i - (len(together) - 1) / 2)
             link.enters = y + shift
-            if sum(link.source is other.source for other in together[max(i - 1, 0) : i + 2]) > 1:
+            if twice[link.source, link.leaves] > 1:
                 link.leaves += shift  # one card twice: its links run beside each other
 
 

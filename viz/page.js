@@ -12,19 +12,28 @@ function toggle(name) {
 function redraw() {
   if (chosen) unchoose(false);
   draw();
-  const levels = Array.from({ length: deepest }, (_, i) => i + 1);
-  const level = levels.find((depth) => [...allFrames(depth).keys()].every((name) => folded.has(name)));
-  $("level").value = folded.size ? level ?? "" : 0;
+  const now = levelNow();
+  $("level").value = now ? now.depth || (now.sums ? "sums" : 0) : "";
 }
 
+// Show a level: 0 is every operation, "sums" has them as one card, and a depth folds the frames at that depth.
 function foldTo(depth) {
   folded.clear();
-  if (depth) for (const name of allFrames(depth).keys()) folded.add(name);
+  base = depth === "sums" ? sums : depth ? Math.max(sums, 0) : 0;
+  if (depth > 0) for (const name of allFrames(depth).keys()) folded.add(name);
   redraw();
   go(place());
 }
 
-const READABLE = 0.75;
+// The finest level that can be read on this screen without a scroll bar; on a small one the coarsest, through which one scrolls.
+function readableLevel() {
+  const stage = $("stage"), most = [stage.clientWidth - 44, stage.clientHeight - document.querySelector(".legend").offsetHeight - 44];
+  const fits = ({ width, height, nodes }) => nodes.length <= MOST_CARDS && Math.min(most[0] / width, most[1] / height) >= READABLE;
+  const level = story.levels.find(fits) ?? story.levels.at(-1);
+  return level.depth || (level.sums ? "sums" : 0);
+}
+
+const READABLE = 0.85, MOST_CARDS = 60;
 let scale = null; // null: as large as fits, but readable, with scroll bars where the graph does not fit
 function zoom() {
   const stage = $("stage");
@@ -45,14 +54,10 @@ function follow(node) {
 
 function start() {
   const level = $("level");
-  level.append(element("option", { value: 0 }, "every operation"));
-  for (let depth = deepest; depth > 0; depth--) {
-    const titles = [...allFrames(depth).values()];
-    level.append(element("option", { value: depth }, `folded: ${titles.slice(0, 2).join(", ")}${titles.length > 2 ? ", …" : ""}`));
-  }
+  for (const { name, depth, sums: merged } of story.levels) level.append(element("option", { value: depth || (merged ? "sums" : 0) }, name));
   level.append(element("option", { value: "", hidden: "" }, "some folded"));
-  level.closest("label").hidden = !deepest;
-  level.addEventListener("change", () => foldTo(Number(level.value)));
+  level.closest("label").hidden = story.levels.length < 2;
+  level.addEventListener("change", () => foldTo(level.value === "sums" ? "sums" : Number(level.value)));
   player(place, () => group.length - 1, go, { Escape: () => unchoose(true) });
   $("larger").addEventListener("click", () => { scale = Math.min(drawn.scale * 1.25, 4); zoom(); });
   $("smaller").addEventListener("click", () => { scale = Math.max(drawn.scale / 1.25, 0.1); zoom(); });
@@ -69,8 +74,7 @@ function start() {
     show();
   });
   addEventListener("afterprint", () => { at = before; show(); });
-  if (story.fold) for (const name of allFrames(story.fold).keys()) folded.add(name);
-  redraw();
+  foldTo(readableLevel());
   if (story.why) {
     explain();
     at = last;

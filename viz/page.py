@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -24,16 +24,17 @@ from scalargrad import Value, topological_order
 from scalargrad.diagnosis import Explanation, explain
 from scalargrad.files import encodable, write
 from viz import text
-from viz.deck import deck, role
+from viz.deck import role
 from viz.graph import sign
+from viz.stage import Stage
 from viz.story import Story
 from viz.theme import LIGHT, THEMES, Theme
 from viz.typeset import label
 
 MOST_SCALARS = 2000  # nobody follows a longer story to its end
-MOST_UNFOLDED_SCALARS = 120  # in a larger graph the outer frames are folded at first, so that it can be seen at once
+MOST_CHECKED_SCALARS = 120  # of a smaller graph, every leaf's gradient is checked: each takes the whole computation
 
-SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
+SCRIPTS = ["base.js", "story.js", "folding.js", "drawing.js", "telling.js", "page.js"]
 
 # What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
@@ -244,7 +245,6 @@ def _told(story: Story) -> dict[str, Any]:
     number = {value: index for index, value in enumerate(story.order)}
     amounts = [abs(share.amount) for step in story.steps for share in step.shares if isfinite(share.amount)]
     largest = max(amounts, default=0.0) or 1.0
-    depth = max((len(value.scope) for value in story.order), default=0)
 
     def share_told(share: Any) -> dict[str, Any]:
         return {
@@ -260,28 +260,12 @@ def _told(story: Story) -> dict[str, Any]:
             "used": story.use_count[share.parent],
         }
 
-    # Cards stand in the order of their computation, and one that is given just before its first use: if those stood
-    # before all others, the frame of a layer's parameters would stand before the layer that feeds it.
-    order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
-    for value in reversed(story.order):
-        for parent in value.parents:
-            if not parent.parents:
-                order[parent] = min(order.get(parent, inf), order[value] - 0.5)
-    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, 0))
     return {
         "root": number[story.root],
         "largest": largest,
         "one": story.number(1.0, signed=True),
-        "fold": 1 if len(story.order) > MOST_UNFOLDED_SCALARS and depth else 0,
-        "cards": [
-            {
-                "value": number[card.value],
-                "rows": [number[v] for v in card.rows],
-                "scope": [label(s) for s in card.scope],
-            }
-            for card in cards
-        ],
-        "values": list(_values(story, number, {card.value for card in cards if card.is_sum})),
+        "levels": list(Stage(story).levels()),
+        "values": list(_values(story, number)),
         "steps": [
             {
                 "kind": step.kind,
@@ -311,17 +295,15 @@ def _explained(why: Explanation, story: Story) -> dict[str, Any]:
     }
 
 
-def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterator[dict[str, Any]]:
+def _values(story: Story, number: dict[Value, int]) -> Iterator[dict[str, Any]]:
     for value in story.order:
         named = label(value.label) if value.label else ""
         yield {
             "name": story.names[value],
             "label": named or (story.names[value] if value is story.root or value in story.numbered else ""),
-            "row": named or text.symbol(text.operation(value)),
             "data": story.number(value.data),
             "role": role(value),
             "constant": value.kind == "constant",
-            "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value.parents else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),
@@ -331,7 +313,7 @@ def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterato
                 for index, formula, local in story.locals(value)
             ],
             "check": ""
-            if value.parents or value.kind == "constant" or len(story.order) > MOST_UNFOLDED_SCALARS
+            if value.parents or value.kind == "constant" or len(story.order) > MOST_CHECKED_SCALARS
             else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }

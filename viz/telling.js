@@ -43,7 +43,12 @@ function tellSlopes(value) {
 
 function tellTogether({ first, last: end, node, kind }) {
   const range = steps.slice(first, end + 1);
-  const lines = [part("p", `${range.length} operation${range.length > 1 ? "s" : ""}, folded. Click ▸ ${node.title} to see each.`)];
+  const lines = [];
+  if (node.unit && kind === "forward") {
+    return [element("p", { class: "formula" }, part("b", node.line[0]), ` ${node.line[1]}`), part("p", `${range.length} operations, shown as one sum.`, "kept")];
+  }
+  if (node.unit) lines.push(part("p", `${values[node.own].gradient} = ${latest(node.own).total} is complete. A sum hands it on to each term, and a product to each factor, times the other factor.`));
+  else lines.push(part("p", `${range.length} operation${range.length > 1 ? "s" : ""}, folded. Click ▸ ${node.title} to see each.`));
   if (kind === "forward") {
     const outputs = range.filter((step) => node.rows.some((row) => row.id === step.value));
     for (const step of outputs) lines.push(element("p", { class: "formula" }, part("b", step.line[0]), ` = ${values[step.value].data}`));
@@ -54,7 +59,7 @@ function tellTogether({ first, last: end, node, kind }) {
     }
     const entries = [...reached].map(([id, share]) => element("li", {}, part("b", values[id].gradient), element("span", { class: share.sign }, ` = ${share.total}`),
       values[id].received.at(-1).at > end ? element("span", { class: "total" }, "so far") : null));
-    lines.push(part("p", "The gradient has gone back through them, and reached:"), element("ul", { class: "shares" }, ...entries));
+    lines.push(part("p", node.unit ? "It reaches:" : "The gradient has gone back through them, and reached:"), element("ul", { class: "shares" }, ...entries));
   }
   return lines;
 }
@@ -92,7 +97,7 @@ function choose(node) {
   chosen = node;
   const close = element("button", { type: "button", "aria-label": "Close the details" }, "×");
   close.addEventListener("click", () => unchoose(true));
-  const blocks = [node.card.value, ...node.card.rows].flatMap((id, i) => details(values[id], i > 0));
+  const blocks = [node.own, ...node.rows.map((row) => row.id)].flatMap((id, i) => details(values[id], i > 0));
   $("details").replaceChildren(close, ...blocks);
   $("details").hidden = false;
   show();
@@ -112,19 +117,22 @@ function details(value, inner) {
   const made = [element(inner ? "h4" : "h3", {}, value.name === value.formula ? value.formula : value.name)];
   const fact = (title, ...body) => made.push(element("dl", {}, element("dt", {}, title), ...body.map((b) => element("dd", {}, ...[b].flat()))));
   const step = steps[value.forward];
-  if (value.parents.length) fact("computed as", `${step.line[0]} ${step.line[1]}`);
+  if (value.parents.length && value.forward > at) fact("computed", "not yet");
+  else if (value.parents.length) fact("computed as", `${step.line[0]} ${step.line[1]}`);
   else fact(value.role === "computed" ? "given" : value.role, value.data);
-  if (value.locals.length) {
+  if (value.locals.length && value.forward <= at) {
     fact("local derivatives: how fast it grows", ...value.locals.map(([name, formula, number]) => [part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number]));
   }
-  const sum = value.received.filter((entry) => entry.child !== undefined);
-  const total = value.received.at(-1);
+  const sum = value.received.filter((entry) => entry.child !== undefined && entry.at <= at);
+  const total = latest(value.id);
   if (total) {
     const terms = sum.map((entry) => [part("b", `from ${values[entry.child].name}: `), `${entry.formula.split(/ \+?= /)[1]}`, part("span", entry.numbers, entry.kind)]);
     if (value.id === story.root) terms.push("the start: it grows as fast as itself");
-    fact(`gradient ${value.gradient} = ${total.total}${sum.length > 1 ? `, a sum over ${sum.length} uses` : ""}`, ...terms);
+    const all = sum.length === value.received.filter((entry) => entry.child !== undefined).length;
+    fact(`gradient ${value.gradient} = ${total.total}${sum.length > 1 ? `, a sum over ${sum.length} uses` : ""}${all ? "" : ", so far"}`, ...terms);
   } else if (value.constant) fact("gradient", "a number takes none");
-  if (value.check) fact("is it true?", value.check);
+  else fact("gradient", "not known yet: the backward pass has not come here");
+  if (value.check && at === last) fact("is it true?", value.check);
   if (value.made) fact("made at", value.made);
   return made;
 }
