@@ -51,7 +51,7 @@ def module_name(path):
 VIZ_ORDER = """
     theme metrics text typeset tables layout pinned units graph layers labels heading paths picture cards blocks levels formats dot
     supervisor renderers render digraph notebook wasm pygraphviz
-    deck story stage page recording training plots animation __init__
+    deck story stage script page recording training plots animation __init__
 """.split()
 
 

@@ -14,15 +14,18 @@ import pytest
 from browser import PROGRAM, Browser
 from hypothesis import given
 from hypothesis import strategies as st
+from points import POINTS
 
 import viz
-from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
+from scalargrad import Op, Value, ieee, log, maximum, nn, ops, optim, scope, source_lines, topological_order, worked
 from scalargrad.cli import main
 from scalargrad.worked.derivation import written
 from scalargrad.worked.explanation import explain
 from scalargrad.worked.writers import FORMATS, write
 from viz.page import embedded, page
+from viz.script import function
 from viz.story import Story
+from viz.text import number
 from viz.typeset import Typeset, _partial, label, local_derivative
 
 ROOT = Path(__file__).parent.parent
@@ -148,7 +151,8 @@ def test_dead_and_poisoned_gradients_are_told_as_they_are():
     assert "cuts the gradient off" in [s for s in Story(dead).steps if s.kind == "backward"][1].words
     poisoned = named(1.0, "x") * nan
     (share,) = [share for step in Story(poisoned).steps for share in step.shares]
-    assert (share.numbers, told(poisoned)["steps"][-2]["shares"][0]["amount"]) == (" = 1.000·nan = nan", None)
+    assert share.numbers == " = 1.000·nan = nan"
+    assert told(poisoned)["values"][-1]["x"] == "nan"
     blown = named(0.0, "x").sqrt()
     assert [share.numbers for step in Story(blown).steps for share in step.shares] == [" = 1.000·∞ = +∞"]
 
@@ -635,6 +639,101 @@ def test_a_large_graph_opens_folded(opened, tmp_path):
     b.run("foldTo(0)")
     b.press("End")
     assert b.run("document.querySelectorAll('[data-card]').length") > 300
+
+
+# The computation itself, in the page
+
+
+@needs_chromium
+def test_the_page_computes_with_the_table_of_operations(browser, tmp_path):
+    browser.open(viz.step_through(named(1.0, "x") * 2, tmp_path / "page.html"))
+    for name, op in ops.TABLE.items():
+        rows = [tuple(map(float, row)) for row in POINTS.get(name, [])][:40]
+        rows += [(0.4, 0.7, 0.2)[: len(op.partials)], (-1.3, 2.6, 0.9)[: len(op.partials)]]
+        with ieee():
+            expected = [[op(*row), *(partial(op(*row), *row) for partial in op.partials)] for row in rows]
+        points = json.dumps([[str(x) for x in row] for row in rows])
+        got = browser.run(
+            f"""{points}.map((row) => {{ const op = {function(op)}; const xs = row.map(read); const out = op.value(...xs);
+            return [out, ...op.partials.map((partial) => partial(out, ...xs))].map(String); }})"""
+        )
+        for row, numbers, wanted in zip(rows, got, expected):
+            for text, x in zip(numbers, wanted):
+                found = float(text.replace("Infinity", "inf").replace("NaN", "nan"))
+                assert found == pytest.approx(x, rel=1e-12, abs=1e-300, nan_ok=True), (name, row)
+
+
+@needs_chromium
+def test_the_page_writes_numbers_as_pictures_do(browser, tmp_path):
+    browser.open(viz.step_through(named(1.0, "x") * 2, tmp_path / "page.html"))
+    generator = random.Random(1)
+    numbers = [generator.uniform(-2, 2) * 10.0 ** generator.randrange(-7, 9) for _ in range(2000)]
+    numbers += [k / 16 for k in range(-200, 200)] + [1.85, 0.0005, 0.00049, 1e5, 99999.9999, 0.5, 1.5, 2.5]
+    for digits in (0, 1, 3, 6):
+        for signed in (False, True):
+            got = browser.run(f"{json.dumps(numbers)}.map((x) => written(x, {digits}, {json.dumps(signed)}))")
+            assert got == [number(x, digits, signed=signed) for x in numbers]
+
+
+def test_a_number_that_is_changed_changes_all_that_follows(opened, assignment):
+    problem = assignment.problem
+    b = opened(assignment.loss, "#step=114")
+    weight = assignment.layers[0].neurons[1].w[2]
+    index = topological_order(assignment.loss).index(weight)
+    b.run(f"choose(drawn.where[{index}])")
+    b.run("""(() => { const typed = document.querySelector("#details input[aria-label^='w₂₃']");
+        typed.value = "-0.75"; typed.dispatchEvent(new Event("input")); })()""")
+    fresh = worked.solve(problem)
+    fresh.layers[0].neurons[1].w[2].data = -0.75
+    fresh.loss.forward()
+    for value in topological_order(fresh.loss):
+        value.grad = 0.0
+    fresh.loss.backward()
+    order = topological_order(fresh.loss)
+    assert b.run("values.map(({ x }) => x)") == pytest.approx([value.data for value in order], rel=1e-13)
+    slopes = b.run("values.map(({ slope }) => slope)")
+    assert slopes == pytest.approx([value.grad for value in order], rel=1e-12, abs=1e-15)
+    assert number(fresh.loss.data) in b.text("#graph")
+    story = Story(fresh.loss)
+    for step_index, told_step in enumerate(story.steps):
+        b.run(f"go({step_index})")
+        said = b.text("#now")
+        assert told_step.words in said
+        assert all(share.formula + share.numbers in said for share in told_step.shares)
+    b.run("document.querySelector('#reset').click()")
+    assert b.run("values.at(-1).x") == assignment.loss.data
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("descent", optim.SGD), ("momentum", lambda p, lr: optim.SGD(p, lr, momentum=0.9)), ("adam", optim.Adam)],
+)
+def test_steps_of_training_are_those_of_the_optimizers(opened, name, make):
+    random.seed(2)
+    model = nn.MLP(2, [3, 1], activation="tanh")
+    loss = nn.mse([model([0.5, -1.0])], [1.0])
+    b = opened(loss)
+    b.run(f"optimizer.value = {json.dumps(name)}; rate.value = 0.05")
+    optimizer = make(model.parameters(), 0.05)
+    losses = []
+    for _ in range(5):
+        b.run("document.querySelector('#descend').click()")
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.forward()
+        losses.append(loss.data)
+    assert b.run("history.slice(1)") == pytest.approx(losses, rel=1e-12)
+    assert "after 5 steps" in b.text("#trained")
+
+
+def test_a_graph_made_by_hand_is_shown_but_not_computed_anew(opened):
+    x = named(3.0, "x")
+    by_hand = Value(9.0, (x,), "square")
+    by_hand._backward = lambda: setattr(x, "grad", x.grad + 6.0 * by_hand.grad)
+    b = opened(by_hand, "#step=4")
+    assert (b.run("isLive"), b.run("$('bench').hidden")) == (False, True)
+    assert "∂ +6.000" in b.text("#graph")
 
 
 # What runs on a page: its own script, and nothing that a label could smuggle in

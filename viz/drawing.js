@@ -167,7 +167,7 @@ function paint(link, busy) {
   const kind = shares.length ? flow : link.ends.some(({ child }) => values[child].forward <= at) ? "quiet" : "waiting";
   const aside = story.why && !(story.why.way.includes(link.parent) && link.ends.some(({ child }) => story.why.way.includes(child)));
   link.path.setAttribute("class", `edge ${kind}${aside ? " aside" : ""}${active ? " active" : ""}${computing ? " computing" : ""}`);
-  link.path.style.strokeWidth = amount ? 0.7 + 3.8 * Math.sqrt(Math.min(Math.abs(amount) / story.largest, 1)) : "";
+  link.path.style.strokeWidth = amount ? 0.7 + 3.8 * Math.sqrt(Math.min(Math.abs(amount) / largest, 1)) : "";
   link.path.setAttribute("marker-end", `url(#${computing ? "tip-computing" : `tip-${kind}`})`);
   if (active && !link.to.folded && !link.to.unit) {
     const length = link.path.getTotalLength();

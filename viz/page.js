@@ -52,6 +52,47 @@ function follow(node) {
   stage.scrollTo({ left: need(x, w, stage.scrollLeft, stage.clientWidth), top: need(y, h, stage.scrollTop, stage.clientHeight), behavior: calm.matches ? "auto" : "smooth" });
 }
 
+// After a number was changed: everything that tells numbers tells the new ones.
+function follows() {
+  $("why").hidden = true; // it speaks of the numbers before
+  $("all").replaceChildren();
+  if ($("transcript").open) transcript();
+  show();
+}
+
+// The bench: steps of training, and the losses that they lead to.
+
+function bench() {
+  $("bench").hidden = !isLive || !parameters.length;
+  let clock = null;
+  const rate = () => Math.max(Number($("rate").value) || 0, 0);
+  const tellLoss = () => {
+    const root = values[story.root];
+    $("trained").textContent = history.length ? `after ${history.length - 1} step${history.length === 2 ? "" : "s"}, ${root.name} = ${root.data}` : "";
+    const finite = history.filter(Number.isFinite), low = Math.min(...finite, 0), high = Math.max(...finite) || 1;
+    const points = history.map((y, i) => (Number.isFinite(y) ? `${(10 + 340 * i / Math.max(history.length - 1, 1)).toFixed(1)} ${(100 - 90 * (y - low) / (high - low || 1)).toFixed(1)}` : null));
+    $("curve").replaceChildren(element("path", { class: "loss", d: points.filter(Boolean).length > 1 ? `M${points.filter(Boolean).join("L")}` : "M0 0" }));
+  };
+  const step = () => {
+    descend($("optimizer").value, rate());
+    at = last;
+    follows();
+    tellLoss();
+  };
+  const train = (on) => {
+    clearInterval(clock);
+    clock = on ? setInterval(() => { step(); if (!Number.isFinite(values[story.root].x)) train(false); }, 100) : null;
+    $("train").textContent = on ? "Pause" : "Train";
+    $("train").setAttribute("aria-pressed", String(on));
+    $("trained").setAttribute("aria-live", on ? "off" : "polite");
+    $("now").setAttribute("aria-live", on ? "off" : "polite");
+  };
+  $("descend").addEventListener("click", () => { train(false); step(); });
+  $("train").addEventListener("click", () => train(!clock));
+  $("reset").addEventListener("click", () => { train(false); startOver(); follows(); tellLoss(); });
+  $("optimizer").addEventListener("change", () => { memory = []; });
+}
+
 function start() {
   const level = $("level");
   for (const { name, depth, sums: merged } of story.levels) level.append(element("option", { value: depth || (merged ? "sums" : 0) }, name));
@@ -63,6 +104,7 @@ function start() {
   $("smaller").addEventListener("click", () => { scale = Math.max(drawn.scale / 1.25, 0.1); zoom(); });
   $("fit").addEventListener("click", () => { scale = scale === "fit" ? null : "fit"; zoom(); show(); });
   themeSwitch();
+  bench();
   $("transcript").addEventListener("toggle", transcript);
   addEventListener("resize", () => { zoom(); });
   let before = null;

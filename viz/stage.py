@@ -8,7 +8,7 @@ each. Sizes are those that `page.css` and `drawing.js` draw in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,7 @@ class Node:
 
 
 class Stage:
-    """The levels of one story's graph.
+    """The levels of one story's graph; `operand` writes a value's number where a sum is told in numbers.
 
     >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
     >>> stage = Stage(Story(w * x + 1))
@@ -71,8 +71,8 @@ class Stage:
     ['every operation']
     """
 
-    def __init__(self, story: Story) -> None:
-        self.story = story
+    def __init__(self, story: Story, operand: Callable[[Value], Typeset] | None = None) -> None:
+        self.story, self.operand = story, operand or story.operand
         self.order = story.order
         self.number = {value: index for index, value in enumerate(self.order)}
         self.widest: dict[Value, float] = {}
@@ -306,14 +306,14 @@ class Stage:
         value, inside = node.own, set(node.members)
         assert value is not None  # noqa: S101 - a unit is a scalar's
         sides = []
-        for text_of in (self.story.names.__getitem__, self.story.operand):
+        for text_of in (self.story.names.__getitem__, self.operand):
             texts: dict[Value, Typeset] = {}
             for member in sorted(inside, key=self.number.__getitem__):
                 if member is value or (member in inside and member.parents):
                     texts[member] = applied(member, [texts.get(parent, text_of(parent)) for parent in member.parents])
             sides.append(str(texts[value]))
         names, numbers = (side if len(side) <= LONGEST_SUM else f"a sum of {len(inside)} numbers" for side in sides)
-        return [f"{self.story.names[value]} = {names}", f"= {numbers} = {self.story.number(value.data)}"]
+        return [f"{self.story.names[value]} = {names}", f"= {numbers} = {self.operand(value)}"]
 
 
 def _box(item: Item) -> dict[str, float]:

@@ -2,20 +2,10 @@
 // The page of a training run: two charts and the parameters of every layer, at one step of the run.
 
 const run = JSON.parse($("story").textContent);
-const number = (x) => (typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x);
+const number = read, told = (x) => written(x, run.digits);
 const losses = run.losses.map(number);
 const end = losses.length - 1;
 let at = 0;
-
-function written(x) {
-  const digits = run.digits;
-  if (Number.isNaN(x)) return "nan";
-  if (x === 0) return "0";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  const size = Math.abs(x);
-  const text = size >= 0.5 * 10 ** -digits && size < 1e5 ? x.toFixed(digits) : x.toExponential(Math.max(digits - 1, 0)).replace("e+", "e");
-  return text.replaceAll("-", "−");
-}
 
 // Charts. A scale is logarithmic where all is positive and spans more than two orders of magnitude.
 
@@ -97,7 +87,7 @@ function map(layer, title, frames) {
         const x = number(frame[i]);
         square.setAttribute("class", Number.isNaN(x) ? "nan" : x >= 0 ? "positive" : "negative");
         square.setAttribute("fill-opacity", Number.isFinite(x) ? Math.sqrt(Math.min(Math.abs(x) / largest, 1)) : 1);
-        square.firstChild.textContent = `${run.names[i]} ${title} ${written(x)}`.trim();
+        square.firstChild.textContent = `${run.names[i]} ${title} ${told(x)}`.trim();
       }
     },
   };
@@ -114,7 +104,7 @@ const layers = run.layers.map((layer) => {
   return { box, sizes: layer.sizes.map(number), name: layer.name, show(frame) {
     values.show(run.data[frame]);
     gradients.show(run.gradients[frame]);
-    size.textContent = `gradients at step ${run.steps[frame]}: ${written(number(layer.sizes[run.steps[frame]]))}`;
+    size.textContent = `gradients at step ${run.steps[frame]}: ${told(number(layer.sizes[run.steps[frame]]))}`;
   } };
 });
 layers.forEach(({ box }, i) => $("network").append(...(i ? [element("span", { class: "arrow", "aria-hidden": "true" }, "→")] : []), box));
@@ -128,14 +118,14 @@ function go(step) {
   layers.forEach((layer) => layer.show(frame));
   showPlace(at, end, `step ${at} of ${end}`);
   const change = at ? losses[at] - losses[at - 1] : NaN;
-  const words = change === 0 ? "as in the step before" : Number.isFinite(change) ? `${change > 0 ? "up" : "down"} by ${written(Math.abs(change))} from the step before` : "";
+  const words = change === 0 ? "as in the step before" : Number.isFinite(change) ? `${change > 0 ? "up" : "down"} by ${told(Math.abs(change))} from the step before` : "";
   const best = losses.reduce((least, loss, i) => (loss < losses[least] ? i : least), 0);
-  const rows = layers.map(({ name, sizes }) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, written(sizes[at]))));
+  const rows = layers.map(({ name, sizes }) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, told(sizes[at]))));
   $("now").replaceChildren(
     element("h2", {}, element("span", { class: "phase" }, `Step ${at}`)),
-    element("p", { class: "formula" }, element("b", {}, "loss"), ` = ${written(losses[at])}`),
+    element("p", { class: "formula" }, element("b", {}, "loss"), ` = ${told(losses[at])}`),
     element("p", {}, words),
-    element("p", { class: "kept" }, `The least is ${written(losses[best])}, at step ${best}.`),
+    element("p", { class: "kept" }, `The least is ${told(losses[best])}, at step ${best}.`),
     element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "layer"), element("th", { scope: "col" }, "gradients, RMS"))), element("tbody", {}, ...rows)));
   $("now").setAttribute("data-step", at);
 }

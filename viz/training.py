@@ -51,7 +51,9 @@ def training(
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
-    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, asset("training.css"))
+    content = filled(
+        label(title, 120), theme, data, ["base.js", "numbers.js", "training.js"], parts, asset("training.css")
+    )
     return write(path, content)
 
 
