@@ -11,7 +11,7 @@ from math import exp, isclose, nan
 from pathlib import Path
 
 import pytest
-from browser import PROGRAM, Browser
+from browser import AXE, PROGRAM, Browser
 from hypothesis import given
 from hypothesis import strategies as st
 from points import POINTS
@@ -429,9 +429,10 @@ def test_a_click_or_enter_on_a_card_tells_everything_about_it(opened, assignment
     b.press("Escape")
     assert b.run("document.querySelector('#details').hidden")
     assert b.run(f"document.activeElement === document.querySelector({json.dumps(h)})")
-    b.press("Tab")
+    b.press("ArrowDown")
     assert b.run("document.activeElement.getAttribute('aria-label')") == "neuron 2: fold"
-    b.press("Tab")
+    assert b.run("document.querySelectorAll('#graph [tabindex=\"0\"]').length") == 1
+    b.press("ArrowDown")
     focused = b.run("document.activeElement.getAttribute('aria-label')")
     b.press("Enter")
     assert not b.run("document.querySelector('#details').hidden")
@@ -524,6 +525,49 @@ def test_a_screen_reader_finds_its_way(opened, assignment):
     # The keyboard walks through the cards as they are computed.
     order = b.run("[...document.querySelectorAll('[data-card]')].map((e) => values[e.dataset.card].forward)")
     assert order == sorted(order)
+
+
+SIZES = [(1366, 768), (820, 1180), (390, 844), (683, 384), (342, 192)]  # a laptop, a tablet, a phone, 200 % and 400 %
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-core is not installed")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_is_accessible(opened, assignment, theme):
+    b = opened(assignment.loss, "#step=60", theme=theme)
+    for size in (SIZES[0], SIZES[-1]):
+        b.resize(*size)
+        assert b.violations() == []
+        b.run(
+            "go(999); choose(drawn.nodes.find((node) => !node.folded)); $('bench').open = $('transcript').open = true; transcript()"
+        )
+        assert b.violations() == []
+        b.run("unchoose(false); go(60)")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_story_and_drawing_fit_the_screen(opened, assignment, size):
+    b = opened(assignment.loss)
+    b.resize(*size)
+    b = opened(assignment.loss, level=None)
+    assert b.run("document.documentElement.scrollWidth <= innerWidth")  # nothing but the drawing scrolls sideways
+    smallest = b.run(
+        "Math.min(...[...document.querySelectorAll('#graph text')].map((t) => parseFloat(getComputedStyle(t).fontSize)))"
+    )
+    assert smallest * b.run("drawn.scale") >= 8.9  # pixels
+    story = b.run("document.querySelector('#now').getBoundingClientRect().height")
+    assert story >= 150
+    if size[0] >= 820:
+        wide, high = b.run(
+            "[drawn.width * drawn.scale / stage.clientWidth, drawn.height * drawn.scale / stage.clientHeight]"
+        )
+        assert max(wide, high) <= 1
+
+
+def test_details_tell_no_gradient_before_the_backward_pass(opened, assignment):
+    b = opened(assignment.loss, "#step=30")
+    b.click(card(b, "h₁"))
+    assert "not known yet: the backward pass has not come here" in b.text("#details")
+    assert "0.547" not in b.text("#details")
 
 
 def test_the_text_of_all_steps(opened, assignment):

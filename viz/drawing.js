@@ -24,11 +24,18 @@ function draw() {
     element("g", {}, ...inReadingOrder().map((node) => (node.members ? drawCard(node) : drawTitle(node)))),
     element("g", { "aria-hidden": "true", id: "notes" }),
   );
-  for (const text of svg.querySelectorAll("[data-room]")) { // in another font than that in which Python measured
-    if (text.getComputedTextLength() > text.dataset.room) Object.entries({ textLength: text.dataset.room, lengthAdjust: "spacingAndGlyphs" }).forEach(([name, value]) => text.setAttribute(name, value));
-  }
+  for (const text of svg.querySelectorAll("[data-room]")) fit(text, text.dataset.room);
+  svg.querySelector("[role=button]")?.setAttribute("tabindex", "0");
   group = groups();
   zoom();
+}
+
+// A text that got wider than the room that Python measured for it, in another font or with another number, is narrowed.
+function fit(text, room) {
+  text.removeAttribute("textLength");
+  if (text.textContent.length * 7 < room || text.getComputedTextLength() <= room) return;
+  text.setAttribute("textLength", room);
+  text.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
 
 // In the order of computation, a frame's title before its cards: so the keyboard walks, and a screen reader reads.
@@ -40,7 +47,7 @@ function inReadingOrder() {
 }
 
 function button(attributes, act, ...children) {
-  const made = element("g", { role: "button", tabindex: "0", ...attributes }, ...children);
+  const made = element("g", { role: "button", tabindex: "-1", ...attributes }, ...children);
   made.addEventListener("click", act);
   made.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
@@ -66,28 +73,28 @@ function drawCard(node) {
   const { X, Y, w, h } = node;
   const own = node.folded ? null : values[node.own];
   const parts = [element("rect", { class: "box", x: X, y: Y, width: w, height: h, rx: node.folded ? 6 : 2 })];
-  const put = (id, text, gradient, row) => drawn.texts.push({ id, text, gradient, row });
+  const put = (id, text, gradient, row, rooms) => drawn.texts.push({ id, text, gradient, row, rooms });
   let y = Y + (node.folded ? HEAD : 0);
-  if (node.folded) parts.push(element("text", { class: "fold", x: X + EDGE, y: Y + 15 }, `▸ ${node.title}`));
+  if (node.folded) parts.push(element("text", { "aria-hidden": "true", class: "fold", x: X + EDGE, y: Y + 15 }, `▸ ${node.title}`));
   for (const row of node.rows) {
     const strip = element("rect", { class: `strip ${row.role ?? ""}`, x: X + 1.5, y: y + 1, width: w - 3, height: ROW - 1 });
-    const data = element("text", { class: "small end", x: X + w - EDGE - node.columns[2] - (node.columns[2] ? 6 : 0), y: y + 12 });
-    const gradient = element("text", { class: "small end", x: X + w - EDGE, y: y + 12 });
-    parts.push(strip, element("text", { class: "small name", x: X + EDGE, y: y + 12, "data-room": node.columns[0] }, row.title), data, gradient);
-    put(row.id, data, gradient, strip);
+    const data = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE - node.columns[2] - (node.columns[2] ? 6 : 0), y: y + 12 });
+    const gradient = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE, y: y + 12 });
+    parts.push(strip, element("text", { "aria-hidden": "true", class: "small name", x: X + EDGE, y: y + 12, "data-room": node.columns[0] }, row.title), data, gradient);
+    put(row.id, data, gradient, strip, node.columns.slice(1));
     y += ROW;
   }
   if (own) {
     y = Y + node.head;
-    const data = element("text", { class: "end", x: X + w - EDGE, y: y + 16 });
-    const gradient = element("text", { class: "small end", x: X + w - EDGE, y: y + HEAD + 9 });
+    const data = element("text", { "aria-hidden": "true", class: "end", x: X + w - EDGE, y: y + 16 });
+    const gradient = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE, y: y + HEAD + 9 });
     if (node.chip) {
       parts.push(element("rect", { class: "chip", x: X + 3, y: y + 3, width: node.chip, height: 17 }),
-        element("text", { class: "symbol", x: X + 3 + node.chip / 2, y: y + 16 }, node.symbol));
+        element("text", { "aria-hidden": "true", class: "symbol", x: X + 3 + node.chip / 2, y: y + 16 }, node.symbol));
     }
-    if (own.label) parts.push(element("text", { class: "name", x: X + EDGE + (node.chip ? node.chip + 1 : 0), y: y + 16 }, own.label));
+    if (own.label) parts.push(element("text", { "aria-hidden": "true", class: "name", x: X + EDGE + (node.chip ? node.chip + 1 : 0), y: y + 16 }, own.label));
     parts.push(data, gradient);
-    put(own.id, data, gradient, null);
+    put(own.id, data, gradient, null, [w - 2 * EDGE - node.chip - (own.label ? 8 * own.label.length : 0), w - 2 * EDGE]);
   }
   const role = own ? (own.id === story.root ? "output" : own.role) : "computed";
   const act = node.folded ? () => toggle(node.key) : () => choose(node);
@@ -126,11 +133,13 @@ function latest(id) {
 function show() {
   const now = group[place()];
   const busy = (index) => now.first <= index && index <= now.last;
-  for (const { id, text, gradient, row } of drawn.texts) {
+  for (const { id, text, gradient, row, rooms } of drawn.texts) {
     const value = values[id], known = latest(id);
     text.textContent = value.forward <= at ? value.data : "";
     gradient.textContent = known ? `∂ ${known.total}` : "";
     gradient.setAttribute("class", `small end ${known ? known.sign : ""}${known && busy(known.at) ? " fresh" : ""}`);
+    fit(text, rooms[0]);
+    fit(gradient, rooms[1]);
     row?.setAttribute("class", `strip ${row.dataset.role ??= row.getAttribute("class").slice(6)}${busy(value.forward) && value.parents.length || busy(value.backward) ? " busy" : ""}`);
   }
   for (const node of drawn.nodes) {

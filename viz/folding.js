@@ -13,9 +13,20 @@ const folded = new Set(); // the keys of the folded frames
 const sums = story.levels.findIndex((level) => level.sums && !level.depth); // -1 where there are none
 let base = 0; // the level whose cards stand outside folded frames: every operation, or sums as one card
 
+const phone = matchMedia("(max-width: 600px)"); // for which Python has laid out what may fit
+const laid = (level) => (phone.matches && level.phone) || level;
+
+const placed = (part, [X, Y, w, h]) => ({ ...part, X, Y, w, h });
 for (const level of story.levels) {
   level.nodes.forEach((node) => Object.assign(node, { folded: node.own === null, key: key(node.scope), title: node.scope.at(-1) }));
   level.frames.forEach((frame) => Object.assign(frame, { key: key(frame.scope), title: frame.scope.at(-1) }));
+  if (!level.phone) continue;
+  const { nodes, frames, paths } = level.phone;
+  Object.assign(level.phone, {
+    nodes: level.nodes.map((node, i) => placed(node, nodes[i])),
+    frames: level.frames.map((frame, i) => placed(frame, frames[i])),
+    links: level.links.map((link, i) => ({ ...link, path: paths[i] })),
+  });
 }
 const foldedNodes = new Map(story.levels.flatMap(({ nodes }) => nodes.filter((node) => node.folded).map((node) => [node.key, node])));
 
@@ -31,8 +42,8 @@ function levelNow() {
 }
 
 function arranged() {
-  const level = levelNow();
-  if (!level) return squeezed(story.levels[base]);
+  if (!levelNow()) return squeezed(story.levels[base]);
+  const level = laid(levelNow());
   const nodes = level.nodes.map((node) => ({ ...node }));
   const links = level.links.map((link) => ({ ...link, from: nodes[link.from], to: nodes[link.to], ends: link.ends.map(([child, slot]) => ({ child, slot })) }));
   return { nodes, links, frames: level.frames, width: level.width, height: level.height };

@@ -23,7 +23,6 @@ PAD = 10.0  # points between a frame and what is inside
 CARD_GAP, LINE_GAP = 10.0, 7.0  # between cards of a column, and beside a link that passes between them
 COLUMN_GAP, MOST_COLUMN_GAP = 40.0, 84.0
 ROW_GAP, TURN, TURN_GAP = 26.0, 20.0, 5.0  # between rows of what is wrapped, links swing out and go back to the left
-MOST_ACROSS = 2  # links that may go on in the next row: more would be a tangle
 MOST_LINES, MOST_LINES_OF_A_LINK = 60_000, 60  # places kept free: where more would be needed, links go straight on
 LEAST_GAIN = 1.2  # how much larger a picture must be seen when it is wrapped
 LABEL_ROOM = 34.0  # beside a label, for the link that it stands on and the arrowhead
@@ -42,10 +41,13 @@ class Canvas(NamedTuple):
 
     >>> SLIDE.width / SLIDE.height > 1.5
     True
+
+    across  how many links may go on in the next row where a picture is wrapped: more would be a tangle
     """
 
     width: float
     height: float
+    across: int = 2
 
 
 SLIDE = Canvas(1920.0, 1080.0)  # a slide: on one that a picture of this size fills, a point is a pixel
@@ -402,7 +404,7 @@ class _Arrangement:
         rows, start = [0], 0.0  # the first column of each row
         for rank in range(1, len(self.columns)):
             if ends[rank] - start > 1.06 * limit and (len(rows) > 2 or width - starts[rank] > LEAST_ROW * limit):
-                breaks = [r for r in range(rank, rows[-1], -1) if across[r - 1] <= MOST_ACROSS]
+                breaks = [r for r in range(rank, rows[-1], -1) if across[r - 1] <= self.canvas.across]
                 best = min(breaks, key=lambda r: (across[r - 1], -r), default=None) if breaks[:1] != [rank] else rank
                 if best and starts[best] - start > LEAST_ROW * limit:
                     rows.append(best)

@@ -9,6 +9,20 @@ function toggle(name) {
   document.querySelector(`[data-frame=${CSS.escape(name)}]`)?.focus();
 }
 
+// In the drawing, the arrows up and down go from card to card: a tab stop for each would be hundreds.
+function walk(event) {
+  const all = [...$("graph").querySelectorAll("[role=button]")], at = all.indexOf(document.activeElement);
+  const next = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+  if (next === undefined || !all[next]) return;
+  event.preventDefault();
+  all[next].focus();
+}
+
+function takeTabStop({ target }) {
+  for (const other of $("graph").querySelectorAll("[tabindex='0']")) other.setAttribute("tabindex", "-1");
+  target.setAttribute("tabindex", "0");
+}
+
 function redraw() {
   if (chosen) unchoose(false);
   draw();
@@ -29,7 +43,7 @@ function foldTo(depth) {
 function readableLevel() {
   const stage = $("stage"), most = [stage.clientWidth - 44, stage.clientHeight - document.querySelector(".legend").offsetHeight - 44];
   const fits = ({ width, height, nodes }) => nodes.length <= MOST_CARDS && Math.min(most[0] / width, most[1] / height) >= READABLE;
-  const level = story.levels.find(fits) ?? story.levels.at(-1);
+  const level = story.levels.find((candidate) => fits(laid(candidate))) ?? story.levels.at(-1);
   return level.depth || (level.sums ? "sums" : 0);
 }
 
@@ -107,6 +121,9 @@ function start() {
   bench();
   $("transcript").addEventListener("toggle", transcript);
   addEventListener("resize", () => { zoom(); });
+  phone.addEventListener("change", () => { redraw(); show(); });
+  $("graph").addEventListener("keydown", walk);
+  $("graph").addEventListener("focusin", takeTabStop);
   let before = null;
   addEventListener("beforeprint", () => {
     before = at;

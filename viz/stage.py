@@ -26,6 +26,9 @@ ROW, HEAD, FOOT, EDGE = 16, 21, 15, 7  # the heights of a row, and of a card's o
 LEAST_NUMBER = "−0.000"  # what a card has room for, whatever its number is: a reader may change it
 LONGEST_SUM = 400  # characters
 PAGE = Canvas(1000, 640)  # the stage of a page on a small laptop
+PHONE = Canvas(380, 600, across=8)
+BOX = ("X", "Y", "w", "h")
+MOST_ON_A_PHONE = 60  # cards: of a larger level one sees a part, however it is laid out
 
 
 @dataclass(eq=False)
@@ -212,6 +215,15 @@ class Stage:
         return str(self.story.names[value]) if value is self.story.root or value in self.story.numbered else ""
 
     def _level(self, name: str, depth: int, *, sums: bool) -> dict[str, Any]:
+        level = self._laid_out(depth, PAGE, sums=sums)
+        if level["width"] > PHONE.width and len(level["nodes"]) <= MOST_ON_A_PHONE:
+            small = self._laid_out(depth, PHONE, sums=sums)
+            boxes = {part: [[box[side] for side in BOX] for box in small[part]] for part in ("nodes", "frames")}
+            paths = [link["path"] for link in small["links"]]
+            level["phone"] = {"width": small["width"], "height": small["height"], **boxes, "paths": paths}
+        return {"name": name, "depth": depth, "sums": sums, **level}
+
+    def _laid_out(self, depth: int, canvas: Canvas, *, sums: bool) -> dict[str, Any]:
         nodes = self._nodes(depth, sums=sums)
         where = {value: node for node in nodes for value in node.members}
         frames: dict[Scope, Item] = {}
@@ -228,12 +240,9 @@ class Stage:
             inside.append(node.item)
         links = list(self._links(where, sums=sums))
         root = Item(0, 0, outermost)
-        lay_out(root, [link for link, *_ in links], PAGE)
+        lay_out(root, [link for link, *_ in links], canvas)
         place = {node: index for index, node in enumerate(nodes)}
         return {
-            "name": name,
-            "depth": depth,
-            "sums": sums,
             "width": round(root.width),
             "height": round(root.height),
             "nodes": [self._told(node) for node in nodes],
@@ -317,9 +326,9 @@ class Stage:
 
 
 def _box(item: Item) -> dict[str, float]:
-    return {"X": round(item.x, 1), "Y": round(item.y, 1), "w": round(item.width, 1), "h": round(item.height, 1)}
+    return dict(zip(BOX, map(round, (item.x, item.y, item.width, item.height)), strict=True))
 
 
 def _drawn(link: Link) -> str:
-    start, *others = [f"{x:.1f} {y:.1f}".replace(".0", "") for x, y in link.path]
+    start, *others = [f"{x:.0f} {y:.1f}".removesuffix(".0") for x, y in link.path]
     return f"M{start}C{' '.join(others)}"

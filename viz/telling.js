@@ -20,7 +20,7 @@ function tell(now, index) {
     if (step.shares?.length) lines.push(element("ul", { class: "shares" }, ...step.shares.map((share) => tellShare(share, step.value))));
     if (step.kind === "backward" && !step.shares.length) lines.push(part("p", "Only numbers: nothing to hand the gradient to."));
     if (step.words.length) lines.push(part("p", said(step)));
-    if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it.", "kept"));
+    if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it. In the drawing, ↑ and ↓ go from card to card.", "kept"));
     if (step.kind === "forward") lines.push(...tellSlopes(value));
     if (step.kind === "done") lines.push(...tellCheck(), tellParameters());
   }
@@ -86,7 +86,7 @@ function tellParameters() {
     const move = { positive: "smaller", negative: "larger", zero: "either" }[known?.sign] ?? "";
     body.push(element("tr", {}, element("th", { scope: "row" }, value.name), part("td", value.data), part("td", known?.total ?? "0", known?.sign), part("td", move)));
   }
-  const heads = ["", "value", "gradient", `for less ${values[story.root].name}`].map((text) => element("th", { scope: "col" }, text));
+  const heads = ["name", "value", "gradient", `for less ${values[story.root].name}`].map((text) => element("th", { scope: "col" }, text));
   return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body)));
 }
 
