@@ -19,7 +19,8 @@ from viz.cards import Cards
 from viz.dot import to_dot
 from viz.graph import Graph
 from viz.layers import Summary, rms
-from viz.levels import LEVELS, Detail, choose
+from viz.layout import CANVASES
+from viz.levels import LEVELS, CanvasName, Detail, choose
 from viz.paths import Paths, named
 from viz.text import operation
 from viz.theme import LIGHT
@@ -306,6 +307,18 @@ def test_auto_is_the_finest_that_is_read_on_a_slide():
 
 def test_every_level_is_declared_for_type_checkers():
     assert get_args(Detail) == ("auto", *LEVELS)
+    assert get_args(CanvasName) == tuple(CANVASES)
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_a_picture_is_made_for_its_canvas(canvas):
+    for root in (chain(40), network(), after_backward(nn.mse([nn.MLP(2, [3, 1])([1.0, 2.0])], [1.0])), moons(1)[1]):
+        picture = choose((root,), "auto", LIGHT, 3, canvas=canvas)
+        if isinstance(picture, Cards):
+            sheet = picture.sheet
+            assert 10 * min(CANVASES[canvas].width / sheet.width, CANVASES[canvas].height / sheet.height) >= 7
+    with pytest.raises(ValueError, match="canvas must be one of 'slide', 'page', 'notebook', 'phone', got 'wall'"):
+        to_dot(Value(1.0), canvas="wall")
 
 
 def test_the_title_says_the_level():

@@ -9,7 +9,7 @@ from scalargrad import Value
 from viz.graph import sign
 from viz.labels import font, table, widened
 from viz.layers import Block, Flow, Summary, rms
-from viz.layout import Item, Link
+from viz.layout import SLIDE, Canvas, Item, Link
 from viz.paths import Paths, Stop
 from viz.picture import ARROWHEAD, TYPE, Picture
 from viz.pinned import Sheet
@@ -33,8 +33,10 @@ class Blocks(Picture):
     'summary of 1 scalar'
     """
 
-    def __init__(self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None) -> None:
-        super().__init__(theme, digits, paths)
+    def __init__(
+        self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None, canvas: Canvas = SLIDE
+    ) -> None:
+        super().__init__(theme, digits, paths, canvas)
         self.summary = summary
         self.index = {block: index for index, block in enumerate(summary.blocks)}
         # One scale a picture: a map of its own scale would hide that the gradients of a layer have vanished.
@@ -68,6 +70,8 @@ class Blocks(Picture):
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
         colors = self.theme.edges
+        if not any(map(self.has_maps, self.summary.blocks)):
+            return
         words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
         scale = f"deeper = larger, √ scale, one for all maps: values to {number(self.largest[VALUE], self.digits)}"
         if self.summary.after_backward:
@@ -90,7 +94,7 @@ class Blocks(Picture):
             tail, head = items[flow.source], items[flow.target]
             size = parse(self.words_of(flow), ink).size
             links.append(Link(tail, head, tail.height / 2, head.height / 2, size))
-        sheet = Sheet(list(items.values()), links)
+        sheet = Sheet(list(items.values()), links, self.canvas)
         for block, item in items.items():
             style = self.theme.roles[block.role]
             attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width} {sheet.at(item)}'

@@ -11,7 +11,7 @@ from scalargrad import Value
 from viz import heading
 from viz.graph import Card, Edge, Graph, Scope
 from viz.labels import CARD_SPACING, Labels, font, table, widened
-from viz.layout import SLIDE, Item, Link
+from viz.layout import SLIDE, Canvas, Item, Link
 from viz.paths import Paths, Stop
 from viz.picture import ARROWHEAD, TYPE, Picture
 from viz.pinned import Sheet
@@ -19,7 +19,7 @@ from viz.tables import Box, Font, Table, parse
 from viz.text import called, number
 from viz.theme import Theme, faded
 
-LEAST_ZOOM = 0.7  # type of 10 points has 7 pixels then, on the slide
+LEAST_ZOOM = 0.7  # type of 10 points, the smallest, has 7 pixels then
 MOST_SCALARS, MOST_UNITS = 24, 400  # cards that are taken in at a glance; more units are not even tried
 
 
@@ -31,8 +31,10 @@ class Cards(Picture):
     'every scalar (1)'
     """
 
-    def __init__(self, graph: Graph, theme: Theme, digits: int, paths: Paths | None = None) -> None:
-        super().__init__(theme, digits, paths)
+    def __init__(
+        self, graph: Graph, theme: Theme, digits: int, paths: Paths | None = None, canvas: Canvas = SLIDE
+    ) -> None:
+        super().__init__(theme, digits, paths, canvas)
         self.graph = graph
         self.labels = Labels(graph, theme, digits)
         self.faint = Labels(graph, faded(theme), digits)
@@ -71,7 +73,7 @@ class Cards(Picture):
             leaves = ports[tail].get("own", ports[tail][""])
             enters = ports[head].get(self.graph.port(edge), ports[head][""])
             self.links.append(Link(self.items[tail], self.items[head], leaves, enters, size))
-        return Sheet(outermost, self.links)
+        return Sheet(outermost, self.links, self.canvas)
 
     @property
     def words(self) -> str:
@@ -99,7 +101,7 @@ class Cards(Picture):
 
     @property
     def is_readable(self) -> bool:
-        """Whether the cards are few, and their type large enough when the picture fills a slide.
+        """Whether the cards are few, and their type large enough when the picture fills its canvas.
 
         >>> from viz.theme import LIGHT
         >>> Cards(Graph(Value(3.0)), LIGHT, 3).is_readable
@@ -107,7 +109,7 @@ class Cards(Picture):
         """
         if len(self.graph.cards) > (MOST_UNITS if self.graph.units else MOST_SCALARS):
             return False
-        return min(SLIDE.width / self.sheet.width, SLIDE.height / self.sheet.height) >= LEAST_ZOOM
+        return min(self.canvas.width / self.sheet.width, self.canvas.height / self.sheet.height) >= LEAST_ZOOM
 
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""

@@ -36,6 +36,7 @@ def to_dot(
     force: bool = False,
     format: str = "dot",
     rankdir: str = "LR",
+    canvas: str = "slide",
 ) -> str:
     """Write the graph that one or several values were computed by as DOT, for the format it will be rendered to.
 
@@ -57,7 +58,7 @@ def to_dot(
     if highlight is not None:
         value = highlight if isinstance(highlight, Value) else named(highlight, topological_order(*roots))
         paths = Paths(value, roots)
-    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force)
+    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force, canvas=canvas)
     title = ", ".join(name(root.label) for root in roots if root.label) if title is None else title
     level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.words])
     lines = [*picture.legend()] if legend else []

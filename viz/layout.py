@@ -50,7 +50,13 @@ class Canvas(NamedTuple):
     across: int = 2
 
 
-SLIDE = Canvas(1920.0, 1080.0)  # a slide: on one that a picture of this size fills, a point is a pixel
+SLIDE = Canvas(1920.0, 1080.0)  # on a slide that a picture of this size fills, a point is a pixel
+CANVASES = {
+    "slide": SLIDE,
+    "page": Canvas(1040.0, 1470.0),  # upright A4, whose type of 7 pixels is as high as that of a footnote
+    "notebook": Canvas(960.0, 1080.0),  # a cell, below which one scrolls
+    "phone": Canvas(420.0, 840.0, across=8),
+}
 
 
 @dataclass(eq=False)
