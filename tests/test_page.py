@@ -564,6 +564,21 @@ def test_story_and_drawing_fit_the_screen(opened, assignment, size):
         assert max(wide, high) <= 1
 
 
+def test_what_a_card_depends_on_stands_out_and_cards_are_found_by_name(opened, assignment):
+    b = opened(assignment.loss)
+    b.run("document.querySelector('#search').focus()")
+    b.run("document.querySelector('#search').value = 'h1'")
+    b.press("Enter")
+    assert b.text("#details h3") == "h₁"
+    assert b.run(
+        "drawn.scale * drawn.where[values.find((v) => v.name === 'h₁').id].X - stage.scrollLeft < stage.clientWidth"
+    )
+    on = b.run("[...document.querySelectorAll('.card[data-on]')].map((e) => values[e.dataset.card].name)")
+    assert {"x₁", "z₁", "h₁", "loss"} <= set(on)
+    assert not {"h₂", "h₃"} & set(on)
+    assert b.run("document.querySelectorAll('.edge[data-on]').length") > 10
+
+
 def test_details_tell_no_gradient_before_the_backward_pass(opened, assignment):
     b = opened(assignment.loss, "#step=30")
     b.click(card(b, "h₁"))

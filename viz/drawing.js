@@ -46,6 +46,26 @@ function inReadingOrder() {
   return [...starts, ...places].sort(([a, p], [b, q]) => a - b || (p.depth ?? Infinity) - (q.depth ?? Infinity)).map(([, node]) => node);
 }
 
+// What a card depends on, and what depends on it, stands out while the card is pointed at.
+function trace(node) {
+  $("graph").classList.toggle("traced", Boolean(node));
+  const on = new Set(node ? [node] : []);
+  for (const [near, far] of [["to", "from"], ["from", "to"]]) {
+    const stack = node ? [node] : [];
+    while (stack.length) {
+      const place = stack.pop();
+      for (const link of drawn.links) {
+        if (link[near] !== place) continue;
+        on.add(link);
+        if (!on.has(link[far])) stack.push(link[far]);
+        on.add(link[far]);
+      }
+    }
+  }
+  for (const card of drawn.nodes) card.element.toggleAttribute("data-on", on.has(card));
+  for (const link of drawn.links) link.path.toggleAttribute("data-on", on.has(link));
+}
+
 function button(attributes, act, ...children) {
   const made = element("g", { role: "button", tabindex: "-1", ...attributes }, ...children);
   made.addEventListener("click", act);
@@ -100,6 +120,8 @@ function drawCard(node) {
   const act = node.folded ? () => toggle(node.key) : () => choose(node);
   const attributes = node.folded ? { "aria-expanded": "false", "data-frame": node.key } : { "data-card": own.id };
   node.element = button({ class: `card ${role}${node.folded ? " folded" : ""}`, ...attributes }, act, ...parts);
+  node.element.addEventListener("pointerenter", () => trace(node));
+  node.element.addEventListener("pointerleave", () => trace(null));
   return node.element;
 }
 

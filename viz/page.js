@@ -74,6 +74,34 @@ function follows() {
   show();
 }
 
+// Find a card by its name, as it is written or typed: w11 is w₁₁. The next one, if that is shown already.
+
+const plain = (name) => name.toLowerCase().replace(/[₀-₉]/g, (digit) => digit.charCodeAt(0) - 0x2080);
+function find(text) {
+  const names = (node) => (node.folded ? [node.title] : []).concat([node.own, ...node.rows.map((row) => row.id)].filter((id) => id !== null).map((id) => values[id].name));
+  const found = drawn.nodes.filter((node) => names(node).some((name) => plain(name).includes(plain(text))));
+  const node = text && (found[found.findIndex((other) => other.key === chosen?.key && other.own === chosen?.own) + 1] ?? found[0]);
+  if (!node) return;
+  if (node.folded) unchoose(false); else choose(node);
+  follow(node);
+  trace(node);
+}
+
+// Where the drawing is larger than its place, it can be dragged.
+function drag(event) {
+  const stage = $("stage"), { clientX, clientY } = event, { scrollLeft, scrollTop } = stage;
+  if (event.pointerType !== "mouse" || event.button || event.target.closest("[role=button]")) return;
+  const move = (next) => {
+    stage.classList.add("moved");
+    stage.scrollTo(scrollLeft + clientX - next.clientX, scrollTop + clientY - next.clientY);
+  };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", () => {
+    removeEventListener("pointermove", move);
+    stage.classList.remove("moved");
+  }, { once: true });
+}
+
 // The bench: steps of training, and the losses that they lead to.
 
 function bench() {
@@ -124,6 +152,9 @@ function start() {
   phone.addEventListener("change", () => { redraw(); show(); });
   $("graph").addEventListener("keydown", walk);
   $("graph").addEventListener("focusin", takeTabStop);
+  $("stage").addEventListener("pointerdown", drag);
+  $("search").addEventListener("keydown", (event) => { if (event.key === "Enter") find($("search").value); });
+  $("search").addEventListener("input", () => { if (!$("search").value) trace(null); });
   let before = null;
   addEventListener("beforeprint", () => {
     before = at;

@@ -39,6 +39,7 @@ SCRIPTS = ["base.js", "numbers.js", "story.js", "live.js", "folding.js", "drawin
 
 # What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
+    <input type="search" id="search" placeholder="Find" aria-label="Find a card by its name">
     <label>Show <select id="level"></select></label>
     <span role="group" aria-label="Size of the graph">
       <button type="button" id="smaller" aria-label="Smaller">−</button>

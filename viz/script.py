@@ -47,7 +47,7 @@ def literal(number: float) -> Script:
     >>> literal(-2.5), literal(float("inf"))
     ('-2.5', 'Infinity')
     """
-    text = repr(float(number)).replace("nan", "NaN").replace("inf", "Infinity")
+    text = repr(float(number)).removesuffix(".0").replace("nan", "NaN").replace("inf", "Infinity")
     return Script(text, SUM if text.startswith("-") else ATOM)
 
 
