@@ -787,6 +787,19 @@ def test_steps_of_training_are_those_of_the_optimizers(opened, name, make):
     assert "after 5 steps" in b.text("#trained")
 
 
+def test_the_plane_of_two_inputs_shows_what_the_model_makes_of_them(opened):
+    random.seed(2)
+    model = nn.MLP(2, [3, 1], activation="tanh")
+    b = opened(nn.mse([model([0.5, -1.0])], [1.0]))
+    assert b.run("values[plane.id].scope[0]") == "output layer"
+    wanted = [model([2.0 * (column - 2), 2.0 * (2 - row)]).data for row in range(5) for column in range(5)]
+    assert b.run("overPlane(5, 4)") == pytest.approx(wanted, rel=1e-12)
+    b.run("$('bench').open = true; drawPlane(); for (let i = 0; i < 3; i++) $('descend').click()")
+    assert "over x₁ (to the right) and x₂ (upwards)" in b.text("#plane figcaption")
+    assert b.run("[...sizes].map(([name, points]) => [name, points.length])") == [["output layer", 4], ["layer 1", 4]]
+    assert b.run("document.querySelectorAll('#sizes path.line').length") == 2
+
+
 def test_a_graph_made_by_hand_is_shown_but_not_computed_anew(opened):
     x = named(3.0, "x")
     by_hand = Value(9.0, (x,), "square")

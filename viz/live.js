@@ -103,6 +103,14 @@ function check(leaf) {
 const leaves = values.filter((value) => !value.parents.length && !value.constant && value.id !== story.root);
 const parameters = leaves.some(({ role }) => role === "parameter") ? leaves.filter(({ role }) => role === "parameter") : leaves;
 let history = [], memory = []; // the losses; of each parameter, the means that an optimizer keeps
+let sizes = new Map(); // by layer, the root mean square of the gradients at each step
+
+function remember() {
+  history.push(values[story.root].x);
+  const layers = new Map();
+  for (const { scope, slope } of parameters) layers.set(scope[0] ?? "", [...(layers.get(scope[0] ?? "") ?? []), slope]);
+  for (const [name, slopes] of layers) sizes.set(name, [...(sizes.get(name) ?? []), Math.hypot(...slopes) / Math.sqrt(slopes.length)]);
+}
 
 const OPTIMIZERS = {
   descent: (gradient, rate) => -rate * gradient,
@@ -115,12 +123,42 @@ const OPTIMIZERS = {
 };
 
 function descend(optimizer, rate) {
-  if (!history.length) history = [values[story.root].x];
+  if (!history.length) remember();
   change(parameters.map(({ id, x, slope }, i) => [id, x + OPTIMIZERS[optimizer](slope, rate, memory[i] ??= {}, history.length)]));
-  history.push(values[story.root].x);
+  remember();
 }
 
 function startOver() {
-  [history, memory] = [[], []];
+  [history, memory, sizes] = [[], [], new Map()];
   change(given.map((x, id) => [id, x]));
+}
+
+// What the model makes of two inputs: the last value that depends on two inputs only, and on no target, over their plane.
+
+const plane = (() => {
+  const from = []; // for each value, the inputs that it depends on; null where a target is among what it depends on
+  let found = null;
+  values.forEach(({ parents, role, constant }, id) => {
+    if (!parents.length) { from[id] = role === "target" ? null : new Set(role === "input" && !constant ? [id] : []); return; }
+    const all = parents.map((parent) => from[parent]);
+    from[id] = all.includes(null) ? null : new Set(all.flatMap((inputs) => [...inputs]));
+    if (from[id]?.size === 2) found = { id, inputs: [...from[id]].sort((a, b) => a - b) };
+  });
+  return found;
+})();
+
+function overPlane(side, reach) {
+  const needed = new Set([plane.id]); // of all that is computed, what leads to this value
+  for (let id = plane.id; id >= 0; id--) if (needed.has(id)) for (const parent of values[id].parents) needed.add(parent);
+  const computed = [...needed].filter((id) => values[id].parents.length).sort((a, b) => a - b);
+  const numbers = values.map(({ x }) => x), out = [];
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      numbers[plane.inputs[0]] = reach * (2 * column / (side - 1) - 1);
+      numbers[plane.inputs[1]] = reach * (1 - 2 * row / (side - 1));
+      for (const id of computed) numbers[id] = OPERATIONS[values[id].operation].value(...values[id].parents.map((parent) => numbers[parent]));
+      out.push(numbers[plane.id]);
+    }
+  }
+  return out;
 }

@@ -71,7 +71,34 @@ function follows() {
   $("why").hidden = true; // it speaks of the numbers before
   $("all").replaceChildren();
   if ($("transcript").open) transcript();
+  drawPlane();
   show();
+}
+
+const SIDE = 48; // points of the plane along each side
+function drawPlane() {
+  $("plane").hidden = !isLive || !plane;
+  if ($("plane").hidden || !$("bench").open) return;
+  const [across, up] = plane.inputs.map((id) => values[id]);
+  const reach = 1.5 * Math.max(1, ...plane.inputs.flatMap((id) => [Math.abs(given[id]), Math.abs(values[id].x)]));
+  const heights = overPlane(SIDE, reach), largest = Math.max(...heights.map(Math.abs).filter(Number.isFinite)) || 1;
+  const [positive, negative, ground, ink] = ["--positive", "--negative", "--raised", "--ink"]
+    .map((variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim())
+    .map((colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
+  const canvas = $("plane").querySelector("canvas"), context = canvas.getContext("2d");
+  const image = context.createImageData(SIDE, SIDE);
+  heights.forEach((height, i) => {
+    const share = Math.sqrt(Math.min(Math.abs(height) / largest, 1)) || 0, colour = height > 0 ? positive : negative;
+    image.data.set([...ground.map((from, k) => from + share * (colour[k] - from)), 255], 4 * i);
+  });
+  context.putImageData(image, 0, 0);
+  context.strokeStyle = `rgb(${ink})`;
+  context.beginPath();
+  context.arc(...[across, up].map(({ x }, i) => SIDE / 2 * (1 + (i ? -x : x) / reach)), 1.5, 0, 7);
+  context.stroke();
+  const words = `${values[plane.id].name} over ${across.name} (to the right) and ${up.name} (upwards), each from ${written(-reach, 1)} to ${written(reach, 1)}: orange where positive, blue where negative; the circle is where the inputs are`;
+  $("plane").querySelector("figcaption").textContent = words;
+  canvas.setAttribute("aria-label", words);
 }
 
 // Find a card by its name, as it is written or typed: w11 is w₁₁. The next one, if that is shown already.
@@ -111,10 +138,14 @@ function bench() {
   const tellLoss = () => {
     const root = values[story.root];
     $("trained").textContent = history.length ? `after ${history.length - 1} step${history.length === 2 ? "" : "s"}, ${root.name} = ${root.data}` : "";
-    const finite = history.filter(Number.isFinite), low = Math.min(...finite, 0), high = Math.max(...finite) || 1;
-    const points = history.map((y, i) => (Number.isFinite(y) ? `${(10 + 340 * i / Math.max(history.length - 1, 1)).toFixed(1)} ${(100 - 90 * (y - low) / (high - low || 1)).toFixed(1)}` : null));
-    $("curve").replaceChildren(element("path", { class: "loss", d: points.filter(Boolean).length > 1 ? `M${points.filter(Boolean).join("L")}` : "M0 0" }));
+    const end = history.length - 1;
+    for (const figure of document.querySelectorAll("#bench figure:not(#plane)")) figure.hidden = end < 1;
+    if (end < 1) return;
+    chart($("curve"), [{ name: "", points: history }])(end);
+    chart($("sizes"), [...sizes].map(([name, points]) => ({ name, points })))(end);
   };
+  drawPlane();
+  tellLoss();
   const step = () => {
     descend($("optimizer").value, rate());
     at = last;
@@ -132,6 +163,7 @@ function bench() {
   $("descend").addEventListener("click", () => { train(false); step(); });
   $("train").addEventListener("click", () => train(!clock));
   $("reset").addEventListener("click", () => { train(false); startOver(); follows(); tellLoss(); });
+  $("bench").addEventListener("toggle", drawPlane);
   $("optimizer").addEventListener("change", () => { memory = []; });
 }
 

@@ -35,7 +35,17 @@ from viz.typeset import Slot, Typeset, label
 
 MOST_SCALARS = 2000  # nobody follows a longer story to its end
 
-SCRIPTS = ["base.js", "numbers.js", "story.js", "live.js", "folding.js", "drawing.js", "telling.js", "page.js"]
+SCRIPTS = [
+    "base.js",
+    "numbers.js",
+    "story.js",
+    "live.js",
+    "charts.js",
+    "folding.js",
+    "drawing.js",
+    "telling.js",
+    "page.js",
+]
 
 # What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
@@ -64,7 +74,12 @@ AFTER = """\
         <button type="button" id="reset">Start over</button>
       </p>
       <output id="trained" aria-live="polite"></output>
-      <svg id="curve" viewBox="0 0 360 110" role="img" aria-label="The loss, step by step"></svg>
+      <div class="charts">
+        <figure><figcaption>loss</figcaption><svg id="curve" role="img" aria-label="The loss, step by step"></svg></figure>
+        <figure><figcaption>size of gradients, root mean square</figcaption>
+          <svg id="sizes" role="img" aria-label="The size of gradients, step by step"></svg></figure>
+        <figure id="plane" hidden><figcaption></figcaption><canvas width="48" height="48" role="img"></canvas></figure>
+      </div>
     </details>
     <div id="details" hidden aria-label="Details of a card" role="region"></div>
     <details id="transcript"><summary>All steps as text</summary><ol id="all" start="0"></ol></details>
@@ -153,7 +168,7 @@ def page(
         "after": AFTER,
         "stage": STAGE.format(legend=_legend(story), tips=_tips()),
     }
-    return filled(shown, theme, told, SCRIPTS, parts, program=operations)
+    return filled(shown, theme, told, SCRIPTS, parts, asset("charts.css"), program=operations)
 
 
 def filled(

@@ -52,7 +52,12 @@ def training(
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
     content = filled(
-        label(title, 120), theme, data, ["base.js", "numbers.js", "training.js"], parts, asset("training.css")
+        label(title, 120),
+        theme,
+        data,
+        ["base.js", "numbers.js", "charts.js", "training.js"],
+        parts,
+        asset("charts.css") + asset("training.css"),
     )
     return write(path, content)
 
