@@ -50,9 +50,9 @@ def module_name(path):
 
 
 VIZ_ORDER = """
-    theme metrics text units graph layers labels heading paths picture cards blocks levels formats dot
-    supervisor order renderers render digraph notebook tables wasm pygraphviz
-    typeset deck story page recording training plots animation __init__
+    theme metrics text typeset tables layout pinned units graph layers labels heading paths picture cards blocks levels formats dot
+    supervisor renderers render digraph notebook wasm pygraphviz
+    deck story stage script page recording training plots animation __init__
 """.split()
 
 

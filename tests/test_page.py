@@ -11,18 +11,21 @@ from math import exp, isclose, nan
 from pathlib import Path
 
 import pytest
-from browser import PROGRAM, Browser
-from hypothesis import given
+from browser import AXE, PROGRAM, Browser
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from points import POINTS
 
 import viz
-from scalargrad import Op, Value, log, maximum, nn, ops, scope, source_lines, topological_order, worked
+from scalargrad import Op, Value, ieee, log, maximum, nn, ops, optim, scope, source_lines, topological_order, worked
 from scalargrad.cli import main
 from scalargrad.worked.derivation import written
 from scalargrad.worked.explanation import explain
 from scalargrad.worked.writers import FORMATS, write
 from viz.page import embedded, page
+from viz.script import function
 from viz.story import Story
+from viz.text import number
 from viz.typeset import Typeset, _partial, label, local_derivative
 
 ROOT = Path(__file__).parent.parent
@@ -148,7 +151,8 @@ def test_dead_and_poisoned_gradients_are_told_as_they_are():
     assert "cuts the gradient off" in [s for s in Story(dead).steps if s.kind == "backward"][1].words
     poisoned = named(1.0, "x") * nan
     (share,) = [share for step in Story(poisoned).steps for share in step.shares]
-    assert (share.numbers, told(poisoned)["steps"][-2]["shares"][0]["amount"]) == (" = 1.000·nan = nan", None)
+    assert share.numbers == " = 1.000·nan = nan"
+    assert told(poisoned)["values"][-1]["x"] == "nan"
     blown = named(0.0, "x").sqrt()
     assert [share.numbers for step in Story(blown).steps for share in step.shares] == [" = 1.000·∞ = +∞"]
 
@@ -273,6 +277,7 @@ def test_hostile_labels_are_only_text():
 
 
 @given(st.lists(st.text(), min_size=2, max_size=6))
+@settings(deadline=None)  # the first call reads the font
 def test_any_label_is_only_text(labels):
     values = [named(1.5, text) for text in labels]
     root = values[0]
@@ -330,8 +335,11 @@ def opened(browser, tmp_path, monkeypatch):
     browser.resize(1400, 900)
     browser.prefer(prefers_color_scheme="light", prefers_reduced_motion="reduce")
 
-    def open_page(root, fragment="", **options):
+    def open_page(root, fragment="", *, level=0, **options):
         browser.open(viz.step_through(root, tmp_path / "page.html", **options), fragment)
+        if level is not None:
+            browser.run(f"foldTo({json.dumps(level)})")
+            browser.run(f"go({fragment.partition('=')[2] or 0})")
         return browser
 
     yield open_page
@@ -422,9 +430,10 @@ def test_a_click_or_enter_on_a_card_tells_everything_about_it(opened, assignment
     b.press("Escape")
     assert b.run("document.querySelector('#details').hidden")
     assert b.run(f"document.activeElement === document.querySelector({json.dumps(h)})")
-    b.press("Tab")
+    b.press("ArrowDown")
     assert b.run("document.activeElement.getAttribute('aria-label')") == "neuron 2: fold"
-    b.press("Tab")
+    assert b.run("document.querySelectorAll('#graph [tabindex=\"0\"]').length") == 1
+    b.press("ArrowDown")
     focused = b.run("document.activeElement.getAttribute('aria-label')")
     b.press("Enter")
     assert not b.run("document.querySelector('#details').hidden")
@@ -519,6 +528,64 @@ def test_a_screen_reader_finds_its_way(opened, assignment):
     assert order == sorted(order)
 
 
+SIZES = [(1366, 768), (820, 1180), (390, 844), (683, 384), (342, 192)]  # a laptop, a tablet, a phone, 200 % and 400 %
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-core is not installed")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_is_accessible(opened, assignment, theme):
+    b = opened(assignment.loss, "#step=60", theme=theme)
+    for size in (SIZES[0], SIZES[-1]):
+        b.resize(*size)
+        assert b.violations() == []
+        b.run(
+            "go(999); choose(drawn.nodes.find((node) => !node.folded)); $('bench').open = $('transcript').open = true; transcript()"
+        )
+        assert b.violations() == []
+        b.run("unchoose(false); go(60)")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_story_and_drawing_fit_the_screen(opened, assignment, size):
+    b = opened(assignment.loss)
+    b.resize(*size)
+    b = opened(assignment.loss, level=None)
+    assert b.run("document.documentElement.scrollWidth <= innerWidth")  # nothing but the drawing scrolls sideways
+    smallest = b.run(
+        "Math.min(...[...document.querySelectorAll('#graph text')].map((t) => parseFloat(getComputedStyle(t).fontSize)))"
+    )
+    assert smallest * b.run("drawn.scale") >= 8.9  # pixels
+    story = b.run("document.querySelector('#now').getBoundingClientRect().height")
+    assert story >= 150
+    if size[0] >= 820:
+        wide, high = b.run(
+            "[drawn.width * drawn.scale / stage.clientWidth, drawn.height * drawn.scale / stage.clientHeight]"
+        )
+        assert max(wide, high) <= 1
+
+
+def test_what_a_card_depends_on_stands_out_and_cards_are_found_by_name(opened, assignment):
+    b = opened(assignment.loss)
+    b.run("document.querySelector('#search').focus()")
+    b.run("document.querySelector('#search').value = 'h1'")
+    b.press("Enter")
+    assert b.text("#details h3") == "h₁"
+    assert b.run(
+        "drawn.scale * drawn.where[values.find((v) => v.name === 'h₁').id].X - stage.scrollLeft < stage.clientWidth"
+    )
+    on = b.run("[...document.querySelectorAll('.card[data-on]')].map((e) => values[e.dataset.card].name)")
+    assert {"x₁", "z₁", "h₁", "loss"} <= set(on)
+    assert not {"h₂", "h₃"} & set(on)
+    assert b.run("document.querySelectorAll('.edge[data-on]').length") > 10
+
+
+def test_details_tell_no_gradient_before_the_backward_pass(opened, assignment):
+    b = opened(assignment.loss, "#step=30")
+    b.click(card(b, "h₁"))
+    assert "not known yet: the backward pass has not come here" in b.text("#details")
+    assert "0.547" not in b.text("#details")
+
+
 def test_the_text_of_all_steps(opened, assignment):
     b = opened(assignment.loss)
     b.click("#transcript summary")
@@ -542,11 +609,11 @@ MISPLACED = """((edges) => {
     const nodes = drawn.nodes, bad = [];
     for (const p of nodes) {
         for (const q of nodes) if (p !== q && p.X < q.X + q.w && q.X < p.X + p.w && p.Y < q.Y + q.h && q.Y < p.Y + p.h) bad.push([spoken(p), spoken(q)]);
-        for (let f = p.parent; f.parent; f = f.parent) if (p.X < f.X || p.Y < f.Y || p.X + p.w > f.X + f.w || p.Y + p.h > f.Y + f.h) bad.push([spoken(p), f.title]);
+        for (const f of drawn.frames) if (prefixes(p.scope).includes(f.key) && (p.X < f.X || p.Y < f.Y || p.X + p.w > f.X + f.w || p.Y + p.h > f.Y + f.h)) bad.push([spoken(p), f.title]);
     }
     const inside = (x, y, n) => n.X + 1 < x && x < n.X + n.w - 1 && n.Y + 1 < y && y < n.Y + n.h - 1;
     for (const link of edges ? drawn.links : []) {
-        if (link.from.X + link.from.w >= link.to.X) bad.push(["backward", spoken(link.from), spoken(link.to)]);
+        if (link.from.X + link.from.w >= link.to.X && link.from.Y + link.from.h > link.to.Y) bad.push(["backward", spoken(link.from), spoken(link.to)]);
         const length = link.path.getTotalLength();
         for (let s = 0; s <= length; s += 5) {
             const { x, y } = link.path.getPointAtLength(s);
@@ -627,11 +694,119 @@ def test_a_large_graph_opens_folded(opened, tmp_path):
     model = nn.MLP(2, [16, 16, 1], activation="tanh")
     loss = nn.mse([model([0.5, -1.0])], [1.0])
     assert 900 < len(topological_order(loss)) <= 2000
-    b = opened(loss)
+    b = opened(loss, level=None)
     assert b.run("document.querySelectorAll('.folded').length") == 4  # three layers and the loss
     b.run("foldTo(0)")
     b.press("End")
     assert b.run("document.querySelectorAll('[data-card]').length") > 300
+
+
+# The computation itself, in the page
+
+
+@needs_chromium
+def test_the_page_computes_with_the_table_of_operations(browser, tmp_path):
+    browser.open(viz.step_through(named(1.0, "x") * 2, tmp_path / "page.html"))
+    for name, op in ops.TABLE.items():
+        rows = [tuple(map(float, row)) for row in POINTS.get(name, [])][:40]
+        rows += [(0.4, 0.7, 0.2)[: len(op.partials)], (-1.3, 2.6, 0.9)[: len(op.partials)]]
+        with ieee():
+            expected = [[op(*row), *(partial(op(*row), *row) for partial in op.partials)] for row in rows]
+        points = json.dumps([[str(x) for x in row] for row in rows])
+        got = browser.run(
+            f"""{points}.map((row) => {{ const op = {function(op)}; const xs = row.map(read); const out = op.value(...xs);
+            return [out, ...op.partials.map((partial) => partial(out, ...xs))].map(String); }})"""
+        )
+        for row, numbers, wanted in zip(rows, got, expected):
+            for text, x in zip(numbers, wanted):
+                found = float(text.replace("Infinity", "inf").replace("NaN", "nan"))
+                assert found == pytest.approx(x, rel=1e-12, abs=1e-300, nan_ok=True), (name, row)
+
+
+@needs_chromium
+def test_the_page_writes_numbers_as_pictures_do(browser, tmp_path):
+    browser.open(viz.step_through(named(1.0, "x") * 2, tmp_path / "page.html"))
+    generator = random.Random(1)
+    numbers = [generator.uniform(-2, 2) * 10.0 ** generator.randrange(-7, 9) for _ in range(2000)]
+    numbers += [k / 16 for k in range(-200, 200)] + [1.85, 0.0005, 0.00049, 1e5, 99999.9999, 0.5, 1.5, 2.5]
+    for digits in (0, 1, 3, 6):
+        for signed in (False, True):
+            got = browser.run(f"{json.dumps(numbers)}.map((x) => written(x, {digits}, {json.dumps(signed)}))")
+            assert got == [number(x, digits, signed=signed) for x in numbers]
+
+
+def test_a_number_that_is_changed_changes_all_that_follows(opened, assignment):
+    problem = assignment.problem
+    b = opened(assignment.loss, "#step=114")
+    weight = assignment.layers[0].neurons[1].w[2]
+    index = topological_order(assignment.loss).index(weight)
+    b.run(f"choose(drawn.where[{index}])")
+    b.run("""(() => { const typed = document.querySelector("#details input[aria-label^='w₂₃']");
+        typed.value = "-0.75"; typed.dispatchEvent(new Event("input")); })()""")
+    fresh = worked.solve(problem)
+    fresh.layers[0].neurons[1].w[2].data = -0.75
+    fresh.loss.forward()
+    for value in topological_order(fresh.loss):
+        value.grad = 0.0
+    fresh.loss.backward()
+    order = topological_order(fresh.loss)
+    assert b.run("values.map(({ x }) => x)") == pytest.approx([value.data for value in order], rel=1e-13)
+    slopes = b.run("values.map(({ slope }) => slope)")
+    assert slopes == pytest.approx([value.grad for value in order], rel=1e-12, abs=1e-15)
+    assert number(fresh.loss.data) in b.text("#graph")
+    story = Story(fresh.loss)
+    for step_index, told_step in enumerate(story.steps):
+        b.run(f"go({step_index})")
+        said = b.text("#now")
+        assert told_step.words in said
+        assert all(share.formula + share.numbers in said for share in told_step.shares)
+    b.run("document.querySelector('#reset').click()")
+    assert b.run("values.at(-1).x") == assignment.loss.data
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("descent", optim.SGD), ("momentum", lambda p, lr: optim.SGD(p, lr, momentum=0.9)), ("adam", optim.Adam)],
+)
+def test_steps_of_training_are_those_of_the_optimizers(opened, name, make):
+    random.seed(2)
+    model = nn.MLP(2, [3, 1], activation="tanh")
+    loss = nn.mse([model([0.5, -1.0])], [1.0])
+    b = opened(loss)
+    b.run(f"optimizer.value = {json.dumps(name)}; rate.value = 0.05")
+    optimizer = make(model.parameters(), 0.05)
+    losses = []
+    for _ in range(5):
+        b.run("document.querySelector('#descend').click()")
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.forward()
+        losses.append(loss.data)
+    assert b.run("history.slice(1)") == pytest.approx(losses, rel=1e-12)
+    assert "after 5 steps" in b.text("#trained")
+
+
+def test_the_plane_of_two_inputs_shows_what_the_model_makes_of_them(opened):
+    random.seed(2)
+    model = nn.MLP(2, [3, 1], activation="tanh")
+    b = opened(nn.mse([model([0.5, -1.0])], [1.0]))
+    assert b.run("values[plane.id].scope[0]") == "output layer"
+    wanted = [model([2.0 * (column - 2), 2.0 * (2 - row)]).data for row in range(5) for column in range(5)]
+    assert b.run("overPlane(5, 4)") == pytest.approx(wanted, rel=1e-12)
+    b.run("$('bench').open = true; drawPlane(); for (let i = 0; i < 3; i++) $('descend').click()")
+    assert "over x₁ (to the right) and x₂ (upwards)" in b.text("#plane figcaption")
+    assert b.run("[...sizes].map(([name, points]) => [name, points.length])") == [["output layer", 4], ["layer 1", 4]]
+    assert b.run("document.querySelectorAll('#sizes path.line').length") == 2
+
+
+def test_a_graph_made_by_hand_is_shown_but_not_computed_anew(opened):
+    x = named(3.0, "x")
+    by_hand = Value(9.0, (x,), "square")
+    by_hand._backward = lambda: setattr(x, "grad", x.grad + 6.0 * by_hand.grad)
+    b = opened(by_hand, "#step=4")
+    assert (b.run("isLive"), b.run("$('bench').hidden")) == (False, True)
+    assert "∂ +6.000" in b.text("#graph")
 
 
 # What runs on a page: its own script, and nothing that a label could smuggle in
@@ -710,7 +885,7 @@ def test_the_page_of_a_gradient_shows_the_operation_to_blame(opened, browser, tm
         loss = nn.mse([sum(layer(x))], [1.0])
     dead = layer.neurons[0].w[0]
     browser.open(viz.explain_gradient(dead, loss, tmp_path / "why.html"))
-    assert browser.text("#why .formula") == "d loss / d w11 = 0: zero"
+    assert browser.text("#why .formula") == "∂loss/∂w₁₁ = 0: zero"
     assert "relu(z1 = -2.9) kills it" in browser.text("#why li")
     assert "test_page.py:" in browser.text("#why li")
     culprit = browser.run("[...document.querySelectorAll('.culprit')].map((e) => e.getAttribute('aria-label'))")

@@ -24,7 +24,6 @@ from viz.dot import to_dot
 from viz.formats import FORMATS
 from viz.levels import LEVELS
 from viz.metrics import FONT_FOLDER, text_width
-from viz.order import upright
 from viz.render import available, render
 from viz.renderers import RENDERERS
 from viz.tables import Box, Font, Line, parse
@@ -217,7 +216,7 @@ def test_a_graph_may_run_downwards(renderer, detail):
         dot = to_dot(after_backward(network()), detail=detail, format="svg", rankdir=rankdir)
         assert "layer 1" in " ".join(texts(render(dot, "svg")))
     wide, high = (
-        size(render(to_dot(chain(30), detail="full", legend=False, format="png", rankdir=rankdir), "png"))
+        size(render(to_dot(chain(12), detail="full", legend=False, format="png", rankdir=rankdir), "png"))
         for rankdir in ("LR", "TB")
     )
     assert wide[0] > 3 * wide[1]
@@ -287,8 +286,7 @@ def stand_in(tmp_path, monkeypatch, script):
         ("echo no such layout >&2; exit 1", "no such layout"),
         ("kill -SEGV $$", "dot could not draw this graph: status -11"),
         ("exit 0", "dot could not draw this graph: status 0"),
-        ("echo graph 1 1 1; echo stop", "dot could not draw this graph: there is no picture"),
-        ("echo stop; echo; echo 'Warning: Not built with libexpat.' >&2", "Not built with libexpat"),
+        ("echo; echo 'Warning: Not built with libexpat.' >&2", "Not built with libexpat"),
         ("sleep 20", r"dot took more than 0\.5 s"),
     ],
 )
@@ -386,7 +384,7 @@ def test_a_damaged_cache_fails_no_picture(wasm, tmp_path, monkeypatch, part):
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for a program is a shell script")
 def test_an_interpreter_that_is_no_program_draws_by_a_program(monkeypatch, tmp_path):
-    stand_in(tmp_path, monkeypatch, "echo graph 1 1 1; echo stop; echo picture")
+    stand_in(tmp_path, monkeypatch, "echo picture")
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert set(available()) == {"dot"}
     assert render("digraph { 1 }", "png") == b"picture\n"
@@ -423,20 +421,6 @@ def test_bare_interpreter_draws(wasm, tmp_path):
 
 
 # Top down
-
-
-def test_frames_that_came_out_bottom_up_are_turned_round():
-    frames = ["  subgraph cluster_0 {", "  1 [a]", "  }", "  subgraph cluster_1 {", "  2 [b]", "  }"]
-    dot = "\n".join(["digraph {", *frames, "  3 [c]", "  1 -> 2", "}"])
-    turned = ["digraph {", "  3 [c]", *frames[3:], *frames[:3], "  1 -> 2", "}"]
-
-    def lay_out(text, first):
-        order = sorted("123", key=lambda name: text.index(f"{name} ["), reverse=first == "lowest")
-        return "\n".join(f"node {name} 1 {9 - order.index(name)} 1 1" for name in order)
-
-    assert upright(dot, lambda text: lay_out(text, "highest")) == dot
-    assert upright(dot, lambda text: lay_out(text, "lowest")).split("\n") == turned
-    assert upright(dot, lambda text: "node 1 1 5 1 1\nnode 2 1 9 1 1") == dot  # nothing helps
 
 
 def test_first_neurons_are_on_top(renderer):

@@ -10,9 +10,10 @@ PosixPath('square.png')
 `step_through` writes a page that tells the computation and its backward pass step by step. In a notebook, a Value shows
 its graph by itself once viz is imported.
 
-The files, as they build on one another: `graph`, `units` and `layers` say what of a graph is shown; `cards` and
-`blocks` write that as DOT, each a `picture.Picture`; `levels` chooses between them; `dot` adds a heading; `render`
-has a renderer draw it. `story` and `page` write the page of a computation, `recording` and `training` that of a
+The files, as they build on one another: `graph`, `units` and `layers` say what of a graph is shown; `layout` says where
+everything stands, in files and on pages; `cards` and `blocks` write that as DOT, each a `picture.Picture`, with the
+places `pinned`; `levels` chooses between them; `dot` adds a heading; `render` has a renderer draw it. `story`, `stage`
+and `script` say what a page tells, shows and computes, `page` writes it; `recording` and `training` write the page of a
 training run.
 """
 
@@ -29,7 +30,7 @@ from viz.digraph import digraph
 from viz.dot import to_dot
 from viz.formats import ending
 from viz.graph import Root
-from viz.levels import Detail
+from viz.levels import CanvasName, Detail
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import RendererError, RendererNotFound, write
@@ -66,6 +67,7 @@ def draw(
     digits: int = 3,
     theme: ThemeName = "light",
     force: bool = False,
+    canvas: CanvasName = "slide",
 ) -> Path:
     """Draw the graph that one or several values were computed by to a PNG, SVG, PDF or DOT file, and return its path.
 
@@ -78,7 +80,7 @@ def draw(
     detail     "full", a card for every scalar; "units", a card for every linear unit (a sum of products and a bias,
                however it was written), with a row for every parameter; "layers", a block for every layer, with heat
                maps of values and gradients, or for a graph without scopes, for every range of depths; or "auto", the
-               finest of them that can still be read on a slide: every scalar up to 40, linear units up to 400
+               finest of them that can still be read on its canvas: every scalar up to 24, linear units up to 400
     scope      show only what was made in this scope, and what comes in from outside: "layer 1", "layer 1/neuron 2"
     depth      show only so many cards back from the root
     highlight  a value, or its label: every path from it to the root stands out, and above the picture stands the
@@ -88,6 +90,8 @@ def draw(
     digits     decimals of a number
     theme      "light" or "dark"
     force      draw more than 2,000 cards
+    canvas     what the picture is for: "slide", "page" (upright A4), "notebook" (a cell) or "phone"; "auto" chooses a
+               level whose smallest type has 7 pixels or more there, and a graph that is too wide is wrapped
 
     Raises ValueError where an option does not fit, RendererNotFound where nothing is there to draw with, and
     RendererError where the renderer fails or takes more than a minute; with the latter two, the graph is written as a
@@ -106,6 +110,7 @@ def draw(
         theme=theme,
         force=force,
         format=format,
+        canvas=canvas,
     )
     write(dot, Path(path))
     return Path(path)

@@ -7,17 +7,21 @@ from math import isfinite, isnan, sqrt
 
 from scalargrad import Value
 from viz.graph import sign
-from viz.labels import font, table
+from viz.labels import font, table, widened
 from viz.layers import Block, Flow, Summary, rms
+from viz.layout import SLIDE, Canvas, Item, Link
 from viz.paths import Paths, Stop
-from viz.picture import Picture
-from viz.text import called, html, name, number, symbol
+from viz.picture import ARROWHEAD, TYPE, Picture
+from viz.pinned import Sheet
+from viz.tables import Font, parse
+from viz.text import by_number, called, html, name, number, symbol
 from viz.theme import Theme, blend
 
 MOST_LISTED_VALUES = 6  # so few values with a name are told one by one
 MANY_VALUES = 100  # so many values are worth a heat map even beside a list of those with a name
 MOST_SQUARES = 20  # of a heat map, along each side
 LONGEST_MAP_SIDE = 180  # points, of a heat map
+VALUE, GRADIENT = "value", "gradient"  # the titles of heat maps
 SLACK_CELL = '<TD COLSPAN="99"></TD>'
 
 
@@ -29,10 +33,18 @@ class Blocks(Picture):
     'summary of 1 scalar'
     """
 
-    def __init__(self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None) -> None:
-        super().__init__(theme, digits, paths)
+    def __init__(
+        self, summary: Summary, theme: Theme, digits: int, paths: Paths | None = None, canvas: Canvas = SLIDE
+    ) -> None:
+        super().__init__(theme, digits, paths, canvas)
         self.summary = summary
         self.index = {block: index for index, block in enumerate(summary.blocks)}
+        # One scale a picture: a map of its own scale would hide that the gradients of a layer have vanished.
+        shown = [value for block in summary.blocks if self.has_maps(block) for value in mapped(block)]
+        self.largest = {
+            VALUE: max((abs(value.data) for value in shown if isfinite(value.data)), default=0.0),
+            GRADIENT: max((abs(value.grad) for value in shown if isfinite(value.grad)), default=0.0),
+        }
 
     @property
     def words(self) -> str:
@@ -58,8 +70,13 @@ class Blocks(Picture):
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
         colors = self.theme.edges
+        if not any(map(self.has_maps, self.summary.blocks)):
+            return
         words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
-        yield font("   ".join(["square = value:", *words, "(deeper = larger, √ scale in each map)"]), 12)
+        scale = f"deeper = larger, √ scale, one for all maps: values to {number(self.largest[VALUE], self.digits)}"
+        if self.summary.after_backward:
+            scale += f", gradients to {number(self.largest[GRADIENT], self.digits)}"
+        yield font("   ".join(["square = value:", *words, f"({scale})"]), 12)
         words = ["values in the order of computation, row by row"]
         if any(block.parameters for block in self.summary.blocks):
             words = ["parameters: a row for each neuron, a column for each input, the bias last", "other " + words[0]]
@@ -69,32 +86,42 @@ class Blocks(Picture):
 
     def statements(self) -> Iterator[str]:
         """Write blocks and flows."""
-        for block in self.summary.blocks:
+        labels = {block: self.label(block) for block in self.summary.blocks}
+        ink = Font(TYPE, self.theme.ink)
+        items = {block: Item(*parse(label, ink).size) for block, label in labels.items()}
+        links = []
+        for flow in self.summary.flows:
+            tail, head = items[flow.source], items[flow.target]
+            size = parse(self.words_of(flow), ink).size
+            links.append(Link(tail, head, tail.height / 2, head.height / 2, size))
+        sheet = Sheet(list(items.values()), links, self.canvas)
+        for block, item in items.items():
             style = self.theme.roles[block.role]
-            attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
-            yield f"  {self.index[block]} [{attributes} label=<{self.label(block)}>]"
+            attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width} {sheet.at(item)}'
+            yield f"  {self.index[block]} [{attributes} label=<{widened(labels[block], item.width)}>]"
         flows = [flow.rms for flow in self.summary.flows if flow.rms is not None and isfinite(flow.rms)]
         largest = max(flows, default=0.0)
-        for flow in self.summary.flows:
-            yield self.flow(flow, largest)
+        for flow, link in zip(self.summary.flows, links, strict=True):
+            share = flow.rms / largest if flow.rms is not None and largest and isfinite(flow.rms) else 0.0
+            width = 1.0 if flow.rms is None else 0.8 + 3.8 * sqrt(min(share, 1.0))
+            yield (
+                f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
+                f"penwidth={width:.2f} {sheet.along(link, ARROWHEAD)} label=<{self.words_of(flow)}>]"
+            )
 
     def stop(self, value: Value) -> Stop:
         """Tell where a path stops: at the values with a name, as a block would tell too little."""
         return Stop(value if value.label else None, called(value))
 
-    def flow(self, flow: Flow, largest: float) -> str:
-        """Write the edge between two blocks: how many values go, and how large the gradients are that come back."""
+    def words_of(self, flow: Flow) -> str:
+        """Write how many values go from a block to another, and how large the gradients are that come back."""
         lines = [f"{flow.values:,} value{'s' * (flow.values != 1)}"]
-        width = 1.0
         if flow.rms is not None:
             lines.append(f"RMS ∂ {number(flow.rms, self.digits)}")
-            share = flow.rms / largest if largest and isfinite(flow.rms) else 0.0
-            width = 0.8 + 3.8 * sqrt(min(share, 1.0))
-        label = "\\n".join(f" {line} " for line in [*lines, ""])  # an empty line keeps the text clear of the edge
-        return (
-            f'  {self.index[flow.source]} -> {self.index[flow.target]} [color="{self.theme.chip}" '
-            f'penwidth={width:.2f} label="{label}" fontcolor="{self.theme.muted}"]'
+        cells = "".join(
+            f'<TR><TD BGCOLOR="{self.theme.background}">{font(line, 10, self.theme.muted)}</TD></TR>' for line in lines
         )
+        return table(cells, 1)
 
     def label(self, block: Block) -> str:
         """Write the label of a block: name, contents, values, and the size of the gradients."""
@@ -103,7 +130,7 @@ class Blocks(Picture):
         listed = self.listed(block)
         if listed:
             rows.append(self.table_of(listed))
-        if len(block.values) > MOST_LISTED_VALUES and (not listed or len(block.values) > MANY_VALUES):
+        if self.has_maps(block):
             rows.append(self.maps(block))
         if self.summary.after_backward and len(block.values) > 1:
             gradients = [abs(v.grad) for v in block.parameters or block.values if v.kind != "constant"]
@@ -113,11 +140,20 @@ class Blocks(Picture):
         cells = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows if row)
         return table(cells, 4)
 
+    def has_maps(self, block: Block) -> bool:
+        """Tell whether a block has heat maps: one of a few values has a list instead."""
+        count = len(block.values)
+        return count > MOST_LISTED_VALUES and (not self.listed(block) or count > MANY_VALUES)
+
     def contents(self, block: Block) -> Iterator[str]:
         """Say in a line or two what a block consists of."""
         scalars, parameters, neurons = len(block.values), len(block.parameters), block.neurons
         counts = [(neurons, "neuron"), (parameters, "parameter"), (scalars, "scalar")]
         yield " · ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in counts if n)
+        if not block.operations and len(block.values) > MOST_LISTED_VALUES:
+            names = [name(value.label) for value in in_order(block.values) if value.label]
+            if names:
+                yield names[0] + f" … {names[-1]}" * (len(names) > 1)
         operations = [] if block.parameters else block.operations
         if operations:
             more = ["…"] * (len(operations) > 3)
@@ -126,7 +162,7 @@ class Blocks(Picture):
     def listed(self, block: Block) -> list[Value]:
         """Return the few values that tell what a block comes to, if they are few."""
         if not any(value.parents for value in block.values):
-            named = block.values
+            named = in_order(block.values)
         else:
             named = [v for v in block.values if v.parents and (v.label or v in self.summary.roots)]
         return named if len(named) <= MOST_LISTED_VALUES and not block.parameters else []
@@ -146,9 +182,9 @@ class Blocks(Picture):
     def maps(self, block: Block) -> str:
         """Write the heat maps of values and gradients, side by side or one above the other."""
         cells = grid(block)
-        maps = [("value", [[v.data for v in row] for row in cells])]
+        maps = [(VALUE, [[v.data for v in row] for row in cells])]
         if self.summary.after_backward:
-            maps.append(("gradient", [[v.grad for v in row] for row in cells]))
+            maps.append((GRADIENT, [[v.grad for v in row] for row in cells]))
         drawn = [f'<TD ALIGN="LEFT" VALIGN="TOP">{self.heat_map(title, numbers)}</TD>' for title, numbers in maps]
         high = min(len(cells), MOST_SQUARES) > 2 * max(map(len, cells))
         # Graphviz gives the room that is left in a row to its last column: a heat map there would be pulled apart.
@@ -160,8 +196,7 @@ class Blocks(Picture):
         pool = (-(-len(numbers) // MOST_SQUARES), -(-max(map(len, numbers)) // MOST_SQUARES))
         squares = pooled(numbers, *pool)
         size = max(min(LONGEST_MAP_SIDE // max(len(squares), *map(len, squares)), 16), 6)
-        sizes = [abs(x) for row in squares for x in row if isfinite(x)]
-        largest = max(sizes, default=0.0)
+        largest = self.largest[title]
         fill = self.theme.roles["computed"].fill
 
         def square(x: float) -> str:
@@ -190,9 +225,28 @@ def grid(block: Block) -> list[list[Value]]:
         for parameter in block.parameters:
             by_scope.setdefault(parameter.scope, []).append(parameter)
         return [sorted(row, key=lambda value: str(value.label).startswith("b")) for row in by_scope.values()]
-    values = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
+    values = mapped(block)
     columns = min(max(round(sqrt(1.4 * len(values))), 1), MOST_SQUARES)
     return [list(values[i : i + columns]) for i in range(0, len(values), columns)]
+
+
+def mapped(block: Block) -> list[Value]:
+    """Return the values of a block's heat map.
+
+    >>> [value.label for value in mapped(Block("inputs", [Value(1.0, label="x2"), Value(2.0, label="x1")]))]
+    ['x1', 'x2']
+    """
+    shown = block.parameters or [value for value in block.values if value.kind != "constant"] or block.values
+    return shown if block.operations or block.parameters else in_order(shown)
+
+
+def in_order(leaves: Sequence[Value]) -> list[Value]:
+    """Put leaves that are called alike in the order of their numbers: they are used in any.
+
+    >>> [value.label for value in in_order([Value(1.0, label="x10"), Value(2.0, label="x9")])]
+    ['x9', 'x10']
+    """
+    return by_number(leaves, lambda value: (value.scope, str(value.label)))
 
 
 def pooled(numbers: list[list[float]], high: int, wide: int) -> list[list[float]]:

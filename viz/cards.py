@@ -4,23 +4,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 
 from scalargrad import Value
 from viz import heading
 from viz.graph import Card, Edge, Graph, Scope
-from viz.labels import Labels, font
+from viz.labels import CARD_SPACING, Labels, font, table, widened
+from viz.layout import SLIDE, Canvas, Item, Link
 from viz.paths import Paths, Stop
-from viz.picture import Picture
+from viz.picture import ARROWHEAD, TYPE, Picture
+from viz.pinned import Sheet
+from viz.tables import Box, Font, Table, parse
 from viz.text import called, number
 from viz.theme import Theme, faded
 
-# How many cards can be read on a slide, if each is a scalar, and if each is a linear unit with a row for every weight.
-MOST_READABLE_SCALARS, MOST_READABLE_UNITS = 40, 400
-
-# Points. A slide has 1920 by 1080 pixels; a card's type, which has 13 points, has 10 pixels there.
-SLIDE_WIDTH, SLIDE_HEIGHT = 2500, 1400
+LEAST_ZOOM = 0.7  # type of 10 points, the smallest, has 7 pixels then
+MOST_SCALARS, MOST_UNITS = 24, 400  # cards that are taken in at a glance; more units are not even tried
 
 
 class Cards(Picture):
@@ -31,23 +31,60 @@ class Cards(Picture):
     'every scalar (1)'
     """
 
-    def __init__(self, graph: Graph, theme: Theme, digits: int, paths: Paths | None = None) -> None:
-        super().__init__(theme, digits, paths)
+    def __init__(
+        self, graph: Graph, theme: Theme, digits: int, paths: Paths | None = None, canvas: Canvas = SLIDE
+    ) -> None:
+        super().__init__(theme, digits, paths, canvas)
         self.graph = graph
         self.labels = Labels(graph, theme, digits)
         self.faint = Labels(graph, faded(theme), digits)
         if graph.small:
             self.resolution = 144
+        self.items: dict[Value, Item] = {}
+        self.frames: dict[Scope, Item] = {}
+        self.links: list[Link] = []  # one for every edge, in their order
+        self.texts = {card.value: self._labels(card).card(card) for card in graph.cards}
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The layout: where every card, frame and edge lies."""
+        ink = Font(TYPE, self.theme.ink)
+        ports: dict[Value, dict[str, float]] = {}  # how far below a card's top its places for edges lie
+        for card in self.graph.cards:
+            label = parse(self.texts[card.value], ink)
+            width, height = label.size
+            self.items[card.value] = Item(width, height)
+            places = label.ports(Box(0, 0, width, height)) if card.rows and isinstance(label, Table) else ()
+            ports[card.value] = {name: box.y + box.height / 2 for name, box in places} | {"": height / 2}
+        outermost: list[Item] = []
+        for card in self.graph.cards:
+            inside = outermost
+            for depth in range(len(card.scope)):
+                frame = card.scope[: depth + 1]
+                if frame not in self.frames:
+                    title = parse(self.labels.frame(frame[-1], depth), ink)
+                    self.frames[frame] = Item(title.size[0] + 16, title.size[1] + 8, [])
+                    inside.append(self.frames[frame])
+                inside = self.frames[frame].inside
+            inside.append(self.items[card.value])
+        for edge in self.graph.edges:
+            tail, head = self.graph.card_of[edge.parent].value, self.graph.card_of[edge.child].value
+            size = parse(self.local(edge), ink).size if self.tells_local(edge) else None
+            leaves = ports[tail].get("own", ports[tail][""])
+            enters = ports[head].get(self.graph.port(edge), ports[head][""])
+            self.links.append(Link(self.items[tail], self.items[head], leaves, enters, size))
+        return Sheet(outermost, self.links, self.canvas)
 
     @property
     def words(self) -> str:
         """What the picture shows, in words."""
         graph = self.graph
-        if not graph.units:
+        if not graph.units or len(graph.cards) == graph.stands_for:
             level = f"every scalar ({len(graph.cards):,})"
         else:
             units = sum(card.is_linear_unit for card in graph.cards)
-            level = f"{units:,} linear unit{'s' * (units != 1)}, {len(graph.cards):,} cards for {graph.stands_for:,} scalars"
+            level = f"{units:,} linear unit{'s' * (units != 1)}, " * (units > 0)
+            level += f"{len(graph.cards):,} cards for {graph.stands_for:,} scalars"
         hidden = len(graph.order) - graph.stands_for
         return level + (f", of {len(graph.order):,} scalars" if hidden else "")
 
@@ -64,24 +101,15 @@ class Cards(Picture):
 
     @property
     def is_readable(self) -> bool:
-        """Whether the cards are few, and their type large enough when the picture fills a slide, by an estimate.
+        """Whether the cards are few, and their type large enough when the picture fills its canvas.
 
         >>> from viz.theme import LIGHT
         >>> Cards(Graph(Value(3.0)), LIGHT, 3).is_readable
         True
         """
-        graph = self.graph
-        if len(graph.cards) > (MOST_READABLE_UNITS if graph.units else MOST_READABLE_SCALARS):
+        if len(self.graph.cards) > (MOST_UNITS if self.graph.units else MOST_SCALARS):
             return False
-        rank: dict[Value, int] = {}
-        parents = defaultdict(list)
-        for edge in graph.edges:
-            parents[graph.card_of[edge.child].value].append(graph.card_of[edge.parent].value)
-        heights: dict[int, int] = defaultdict(int)
-        for card in sorted(graph.cards, key=lambda card: graph.index[card.value]):
-            rank[card.value] = 1 + max((rank.get(parent, 0) for parent in parents[card.value]), default=0)
-            heights[rank[card.value]] += 55 + 15 * len(card.rows)
-        return len(heights) * 145 <= SLIDE_WIDTH and max(heights.values()) <= SLIDE_HEIGHT
+        return min(self.canvas.width / self.sheet.width, self.canvas.height / self.sheet.height) >= LEAST_ZOOM
 
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
@@ -93,11 +121,11 @@ class Cards(Picture):
         if any(edge.kind for edge in graph.edges):
             yield heading.flows(graph, self.theme, self.digits)
         if graph.after_backward and any(len(graph.uses[leaf]) > 1 for leaf in leaves):
-            yield font("a parameter on several cards: ∂ is its share from there", 12)
+            yield font("∂ a of b: a leaf with several uses, what it gets by this one, and its whole gradient", 12)
 
     def statements(self) -> Iterator[str]:
         """Write frames, cards and edges."""
-        frames = 0
+        sheet, frames = self.sheet, 0
         inside: Scope = ()  # the frames that are open
         for card in self.graph.cards:
             while card.scope[: len(inside)] != inside:
@@ -106,12 +134,13 @@ class Cards(Picture):
             for depth in range(len(inside), len(card.scope)):
                 yield f"  subgraph cluster_{frames} {{"
                 yield f'  graph [style="rounded,filled" fillcolor="{self.theme.frames[depth % 2]}"'
-                yield f'    color="{self.theme.frame_border}" label=<{self.labels.frame(card.scope[depth], depth)}>]'
+                yield f'    color="{self.theme.frame_border}" {sheet.around(self.frames[card.scope[: depth + 1]])}'
+                yield f"    label=<{self.labels.frame(card.scope[depth], depth)}>]"
                 frames += 1
             inside = card.scope
             yield self.card(card)
         yield from ["  }"] * len(inside)
-        yield from map(self.edge, self.graph.edges)
+        yield from map(self.edge, self.graph.edges, self.links)
 
     def stop(self, value: Value) -> Stop:
         """Tell where a path stops: at the card that stands for the scalar, or at the leaf of a row."""
@@ -122,35 +151,55 @@ class Cards(Picture):
 
     def card(self, card: Card) -> str:
         """Write the node of a card."""
-        on_path = self.paths is None or self.paths.meets(card)
-        labels = self.labels if on_path else self.faint
-        style = labels.theme.roles[self.graph.role(card.value)]
+        theme = self._labels(card).theme
+        style = theme.roles[self.graph.role(card.value)]
         attributes = f'fillcolor="{style.fill}" color="{style.border}" penwidth={style.width}'
-        attributes += "" if on_path else f' fontcolor="{labels.theme.ink}"'
-        return f"  {self.graph.index[card.value]} [{attributes} label=<{labels.card(card)}>]"
+        attributes += "" if theme is self.theme else f' fontcolor="{theme.ink}"'
+        item = self.items[card.value]
+        text = widened(self.texts[card.value], item.width - 2 * CARD_SPACING)
+        return f"  {self.graph.index[card.value]} [{attributes} {self.sheet.at(item)} label=<{text}>]"
 
-    def edge(self, edge: Edge) -> str:
+    def edge(self, edge: Edge, link: Link) -> str:
         """Write an edge, in the colour and width of the gradient that flows back along it."""
         tail, card = self.graph.card_of[edge.parent].value, self.graph.card_of[edge.child]
         head = f"{self.graph.index[card.value]}"
         if card.rows:
             head += f":{self.graph.port(edge)}:w"
-        if edge.gradient is not None:
-            flow = f" [{self.flow(edge, edge.gradient)}]"
-        else:
-            flow = f' [color="{self.faint.theme.edges[""]}"]' if self.paths is not None else ""
-        return f"  {self.graph.index[tail]} -> {head}{flow}"
+        flow, size = self.flow(edge)
+        return f"  {self.graph.index[tail]} -> {head} [{flow}{self.sheet.along(link, size)}]"
 
-    def flow(self, edge: Edge, gradient: float) -> str:
-        """Write the attributes of an edge."""
-        on_path = self.paths is None or self.paths.contain(edge)
-        theme, share = (self.theme if on_path else self.faint.theme), self.labels.share(gradient)
-        attributes = [f'color="{theme.edges[edge.kind]}"']
-        if edge.kind == "zero":
-            attributes.append("style=dashed penwidth=.7")
-        else:
-            attributes.append(f"penwidth={0.7 + 3.8 * share:.2f} arrowsize={0.6 + 0.4 * share:.2f}")
-        if self.graph.small or (self.paths is not None and on_path and not self.graph.units):
-            local = number(edge.local, max(self.digits - 1, 0))
-            attributes.append(f'label=" ×{local} " fontcolor="{theme.signs[edge.kind]}"')
-        return " ".join(attributes)
+    def flow(self, edge: Edge) -> tuple[str, float]:
+        """Write the attributes of an edge, and return the size of its arrowhead."""
+        theme = self._theme(edge)
+        if edge.gradient is None:
+            return (f'color="{theme.edges[""]}" ' if self.paths is not None else ""), ARROWHEAD
+        share = self.labels.share(edge.gradient)
+        look, size = "style=dashed penwidth=.7", ARROWHEAD
+        if edge.kind != "zero":
+            size = 0.6 + 0.4 * share
+            look = f"penwidth={0.7 + 3.8 * share:.2f} arrowsize={size:.2f}"
+        label = f"label=<{self.local(edge)}> " if self.tells_local(edge) else ""
+        return f'color="{theme.edges[edge.kind]}" {look} {label}', size
+
+    def tells_local(self, edge: Edge) -> bool:
+        """Tell whether an edge has its local derivative as its label."""
+        if edge.gradient is None:
+            return False
+        return self.graph.small or (self.paths is not None and self.paths.contain(edge) and not self.graph.units)
+
+    def local(self, edge: Edge) -> str:
+        """Write the local derivative as it stands on an edge, on the ground of the frame that holds both cards."""
+        tail, head = self.graph.card_of[edge.parent], self.graph.card_of[edge.child]
+        depth = next(
+            (i for i, (a, b) in enumerate(zip(tail.scope, head.scope, strict=False)) if a != b),
+            min(len(tail.scope), len(head.scope)),
+        )
+        ground = self.theme.frames[(depth - 1) % 2] if depth else self.theme.background
+        text = font(f"×{number(edge.local, max(self.digits - 1, 0))}", 10, self._theme(edge).signs[edge.kind])
+        return table(f'<TR><TD BGCOLOR="{ground}">{text}</TD></TR>', 1)
+
+    def _theme(self, edge: Edge) -> Theme:
+        return self.theme if self.paths is None or self.paths.contain(edge) else self.faint.theme
+
+    def _labels(self, card: Card) -> Labels:
+        return self.labels if self.paths is None or self.paths.meets(card) else self.faint

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import files
-from viz.dot import CLOSING, NAME, OPENING
+from viz.dot import CLOSING, NAME, OPENING, PINNED
 from viz.formats import FORMATS
 from viz.render import render
 
@@ -24,11 +24,11 @@ def digraph(dot: str, format: str) -> Any:
 
     Raises ImportError where the package is missing.
     """
-    body = dot.removeprefix(OPENING).removesuffix(CLOSING)
-    return _class()(name=NAME, body=body.splitlines(keepends=True), format=format)
+    body = dot.removeprefix(OPENING).removesuffix(CLOSING).splitlines(keepends=True)
+    return _class(len(body))(name=NAME, body=body, format=format)
 
 
-def _class() -> Any:
+def _class(statements: int) -> Any:
     try:
         import graphviz
     except ImportError as error:
@@ -41,7 +41,7 @@ def _class() -> Any:
             format = format or self.format
             if self._is_for_the_program(format, arguments, others):
                 return super().pipe(format, *arguments, encoding=encoding, **others)
-            content = render(self.source, format)
+            content = render(self._drawn(), format)
             return content if encoding is None else content.decode(encoding)
 
         def save(
@@ -83,7 +83,7 @@ def _class() -> Any:
             if self._is_for_the_program(format, arguments, others):
                 options = {"view": view, "cleanup": cleanup, "format": format, "outfile": outfile}
                 return str(super().render(filename, directory, *arguments, quiet_view=quiet_view, **options, **others))
-            picture = render(self.source, format)
+            picture = render(self._drawn(), format)
             source = self.save(filename, directory=directory)
             drawn = str(files.write(f"{source}.{format}" if outfile is None else outfile, picture))
             if cleanup:
@@ -91,6 +91,10 @@ def _class() -> Any:
             if view or quiet_view:
                 graphviz.view(drawn, quiet=quiet_view)
             return drawn
+
+        def _drawn(self) -> str:
+            """Return the source; where a node was added, which has no place, without the places of all others."""
+            return self.source if len(self.body) == statements else self.source.replace(PINNED, "", 1)
 
         def _is_for_the_program(self, format: str, arguments: Any, options: dict[str, Any]) -> bool:
             chosen = any(arguments) or any(option for name, option in options.items() if name != "quiet")

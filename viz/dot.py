@@ -12,11 +12,13 @@ from viz.graph import Root, as_roots
 from viz.levels import choose
 from viz.metrics import FAMILY
 from viz.paths import Paths, named
+from viz.picture import ARROWHEAD, TYPE
 from viz.text import check_digits, name
 from viz.theme import THEMES
 
 NAME = "scalargrad"  # of every graph
 OPENING, CLOSING = f"digraph {NAME} {{\n", "}\n"
+PINNED = "layout=nop2 "  # of a graph whose nodes and edges have their places
 LONGEST_SIDE = 8000  # pixels: Cairo takes gigabytes for a larger picture, and silently rescales it
 
 
@@ -34,6 +36,7 @@ def to_dot(
     force: bool = False,
     format: str = "dot",
     rankdir: str = "LR",
+    canvas: str = "slide",
 ) -> str:
     """Write the graph that one or several values were computed by as DOT, for the format it will be rendered to.
 
@@ -55,7 +58,7 @@ def to_dot(
     if highlight is not None:
         value = highlight if isinstance(highlight, Value) else named(highlight, topological_order(*roots))
         paths = Paths(value, roots)
-    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force)
+    picture = choose(roots, detail, colors, digits, paths, scope=scope, depth=depth, force=force, canvas=canvas)
     title = ", ".join(name(root.label) for root in roots if root.label) if title is None else title
     level = ", ".join([part for part in (scope, None if depth is None else f"depth {depth}") if part] + [picture.words])
     lines = [*picture.legend()] if legend else []
@@ -65,13 +68,13 @@ def to_dot(
     side = f"{LONGEST_SIDE / (dpi or 72):.1f}"
     statements = [
         # Edges are drawn before the cards: a thick edge's point would stick into its card.
-        f'  graph [rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
+        f'  graph [{PINNED if rankdir == "LR" else ""}rankdir={rankdir} bgcolor="{colors.background}" pad=.25 nodesep=.16 ranksep=.55 splines=true',
         f'    newrank=true outputorder=edgesfirst {f"dpi={dpi} " if dpi else ""}size="{side},{side}"',
         f'    fontname="{FAMILY}" fontcolor="{colors.muted}"',
         f"    labelloc=t labeljust=l label=<{heading.heading(title, level, lines, colors)}>]",
-        f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize=13',
+        f'  node [shape=box style=filled margin=0 width=0 height=0 fontname="{FAMILY}" fontsize={TYPE}',
         f'    fontcolor="{colors.ink}"]',
-        f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize=.7 fontname="{FAMILY}" fontsize=10]',
+        f'  edge [color="{colors.edges[""]}" penwidth=.9 arrowsize={ARROWHEAD} fontname="{FAMILY}" fontsize=10]',
         *picture.statements(),
     ]
     return OPENING + "".join(f"{statement}\n" for statement in statements) + CLOSING

@@ -1,97 +1,6 @@
 "use strict";
 // The graph as it is drawn: which frames are folded, what stands on the cards, and what a step changes on them.
 
-const ROW = 16, HEAD = 21, FOOT = 15, EDGE = 7;
-const FONT = '"DejaVu Sans", Verdana, sans-serif';
-
-// Measures
-
-const canvas = document.createElement("canvas").getContext("2d");
-function width(text, size, bold = false) {
-  canvas.font = `${bold ? "bold " : ""}${size}px ${FONT}`;
-  return Math.ceil(canvas.measureText(text).width);
-}
-
-// The tree of frames and cards, and which of its frames are folded
-
-const folded = new Set(); // the keys of the folded frames
-const key = (scope) => JSON.stringify(scope);
-
-function tree() {
-  const root = { children: [], scope: [], members: [] };
-  const frames = new Map([[key([]), root]]);
-  const where = []; // for each value, the node that shows it
-  for (const card of story.cards) {
-    let frame = root, shown = null;
-    for (let depth = 1; depth <= card.scope.length && !shown; depth++) {
-      const scope = card.scope.slice(0, depth);
-      if (!frames.has(key(scope))) {
-        const made = { scope, key: key(scope), title: scope.at(-1), members: [] };
-        if (folded.has(made.key)) made.folded = true; else made.children = [];
-        frame.children.push(made);
-        frames.set(made.key, made);
-      }
-      frame = frames.get(key(scope));
-      if (frame.folded) shown = frame;
-    }
-    if (!shown) {
-      shown = { card, given: !values[card.value].parents.length };
-      frame.children.push(shown);
-    }
-    (shown.members ??= []).push(...card.rows, card.value);
-    for (const id of [...card.rows, card.value]) where[id] = shown;
-  }
-  return { root, where };
-}
-
-function allFrames(depth) {
-  const found = new Map();
-  for (const card of story.cards) if (card.scope.length >= depth) found.set(key(card.scope.slice(0, depth)), card.scope[depth - 1]);
-  return found;
-}
-const deepest = Math.max(0, ...story.cards.map((card) => card.scope.length));
-
-// Cards: a row of text for every scalar that is folded into the card, then the card's own scalar
-
-function widest(id) { // the width of the longest text that a scalar's gradient has at any step
-  return Math.max(0, ...values[id].received.map(({ total }) => width(`∂ ${total}`, 10.5, true)));
-}
-
-function rows(node) {
-  if (node.folded) {
-    const out = node.members.filter((id) => values[id].children.some((child) => !node.members.includes(child)) || id === story.root);
-    return out.map((id) => ({ id, title: values[id].name }));
-  }
-  return node.card.rows.map((id) => ({ id, title: values[id].row, role: values[id].role }));
-}
-
-function size(node) {
-  node.rows = rows(node);
-  const columns = [0, 0, 0];
-  for (const row of node.rows) {
-    [width(row.title, 10.5, true), width(values[row.id].data, 10.5), widest(row.id)].forEach((w, i) => { columns[i] = Math.max(columns[i], w); });
-  }
-  const inRows = node.rows.length ? columns.reduce((a, b) => a + b) + 4 * EDGE : 0;
-  if (node.folded) {
-    node.w = Math.max(inRows, width(`▸ ${node.title}`, 12, true) + 2 * EDGE, 60);
-    node.h = HEAD + node.rows.length * ROW + 4;
-  } else {
-    const value = values[node.card.value];
-    node.chip = value.symbol ? width(value.symbol, 12, true) + 12 : 0;
-    const own = node.chip + (value.label ? width(value.label, 13, true) + 8 : 0) + width(value.data, 13) + 2 * EDGE;
-    node.own = node.rows.length * ROW + (node.rows.length ? 2 : 0);
-    node.w = Math.max(inRows, own, widest(value.id) + 2 * EDGE, 44);
-    node.h = node.own + HEAD + (value.constant ? 2 : FOOT);
-  }
-  node.columns = columns;
-}
-
-function rowAt(node, id) { // the height at which an edge reaches a scalar
-  const index = node.rows.findIndex((row) => row.id === id);
-  if (index >= 0) return (node.folded ? HEAD : 0) + (index + 0.5) * ROW;
-  return node.folded ? node.h / 2 : node.own + HEAD / 2 + 3;
-}
-
 // Drawing
 
 let drawn; // the nodes, the edges, and the texts that change from step to step
@@ -100,59 +9,65 @@ let group = []; // the steps that are shown as one, by first and last
 let chosen = null; // the card whose details are shown
 
 function draw() {
-  const { root, where } = tree();
-  const nodes = [...new Set(where)];
-  nodes.forEach(size);
-  const frames = [];
-  (function collect(frame) {
-    for (const child of frame.children) {
-      if (!child.children) continue;
-      child.titleWidth = width(`▾ ${child.title}`, 12, true) + 24;
-      frames.push(child);
-      collect(child);
-    }
-  })(root);
-  const links = [];
-  const into = new Map(); // a scalar enters a folded frame by one edge, wherever it is used inside
-  for (const child of values) {
-    child.parents.forEach((parent, slot) => {
-      const [from, to] = [where[parent], where[child.id]];
-      if (from === to) return;
-      const entry = to.folded ? `${parent} ${to.key}` : null;
-      if (into.has(entry)) { into.get(entry).ends.push({ child: child.id, slot }); return; }
-      const twice = child.parents.indexOf(parent) !== child.parents.lastIndexOf(parent) && !entry;
-      const link = { from, to, parent, ends: [{ child: child.id, slot }], fromY: rowAt(from, parent), toY: rowAt(to, child.id) + (twice ? (slot ? 4 : -4) : 0) };
-      if (entry) into.set(entry, link);
-      links.push(link);
-    });
-  }
-  layOut(root, links);
-  drawn = { root, where, nodes, links, texts: [] };
-  const svg = $("graph");
-  const margin = 10;
-  svg.setAttribute("viewBox", `${-margin} ${-margin} ${root.w + 2 * margin} ${root.h + 2 * margin}`);
-  drawn.width = root.w + 2 * margin;
-  drawn.height = root.h + 2 * margin;
+  drawn = { ...arranged(), where: [], texts: [] };
+  for (const node of drawn.nodes) for (const id of node.members) drawn.where[id] ??= node;
+  for (const frame of drawn.frames) frame.titleWidth = 14 + 8 * frame.title.length;
+  const svg = $("graph"), margin = 10;
+  svg.setAttribute("viewBox", `${-margin} ${-margin} ${drawn.width + 2 * margin} ${drawn.height + 2 * margin}`);
+  drawn.width += 2 * margin;
+  drawn.height += 2 * margin;
   svg.replaceChildren(
-    element("g", { "aria-hidden": "true" }, ...frames.map((frame) => element("rect", {
+    element("g", { "aria-hidden": "true" }, ...drawn.frames.map((frame) => element("rect", {
       class: `frame ${frame.depth % 2 ? "odd" : "even"}`, x: frame.X, y: frame.Y, width: frame.w, height: frame.h, rx: 8,
     }))),
-    element("g", { "aria-hidden": "true" }, ...links.map(drawEdge)),
-    element("g", {}, ...inReadingOrder([...nodes, ...frames]).map((node) => (node.children ? drawTitle(node) : drawCard(node)))),
+    element("g", { "aria-hidden": "true" }, ...drawn.links.map(drawEdge)),
+    element("g", {}, ...inReadingOrder().map((node) => (node.members ? drawCard(node) : drawTitle(node)))),
     element("g", { "aria-hidden": "true", id: "notes" }),
   );
+  for (const text of svg.querySelectorAll("[data-room]")) fit(text, text.dataset.room);
+  svg.querySelector("[role=button]")?.setAttribute("tabindex", "0");
   group = groups();
   zoom();
 }
 
+// A text that got wider than the room that Python measured for it, in another font or with another number, is narrowed.
+function fit(text, room) {
+  text.removeAttribute("textLength");
+  if (text.textContent.length * 7 < room || text.getComputedTextLength() <= room) return;
+  text.setAttribute("textLength", room);
+  text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+}
+
 // In the order of computation, a frame's title before its cards: so the keyboard walks, and a screen reader reads.
-function inReadingOrder(nodes) {
-  const first = (node) => (node.children ? Math.min(...node.children.map(first)) : node.folded ? Math.min(...node.members.map((id) => values[id].forward || Infinity)) : values[node.card.value].forward);
-  return nodes.map((node) => [first(node), node]).sort(([a, p], [b, q]) => a - b || p.depth - q.depth).map(([, node]) => node);
+function inReadingOrder() {
+  const first = (node) => (node.folded || node.unit ? Math.min(...node.members.map((id) => values[id].forward || Infinity)) : values[node.own].forward);
+  const places = drawn.nodes.map((node) => [first(node), node]);
+  const starts = drawn.frames.map((frame) => [Math.min(...places.filter(([, node]) => prefixes(node.scope).includes(frame.key)).map(([place]) => place)), frame]);
+  return [...starts, ...places].sort(([a, p], [b, q]) => a - b || (p.depth ?? Infinity) - (q.depth ?? Infinity)).map(([, node]) => node);
+}
+
+// What a card depends on, and what depends on it, stands out while the card is pointed at.
+function trace(node) {
+  $("graph").classList.toggle("traced", Boolean(node));
+  const on = new Set(node ? [node] : []);
+  for (const [near, far] of [["to", "from"], ["from", "to"]]) {
+    const stack = node ? [node] : [];
+    while (stack.length) {
+      const place = stack.pop();
+      for (const link of drawn.links) {
+        if (link[near] !== place) continue;
+        on.add(link);
+        if (!on.has(link[far])) stack.push(link[far]);
+        on.add(link[far]);
+      }
+    }
+  }
+  for (const card of drawn.nodes) card.element.toggleAttribute("data-on", on.has(card));
+  for (const link of drawn.links) link.path.toggleAttribute("data-on", on.has(link));
 }
 
 function button(attributes, act, ...children) {
-  const made = element("g", { role: "button", tabindex: "0", ...attributes }, ...children);
+  const made = element("g", { role: "button", tabindex: "-1", ...attributes }, ...children);
   made.addEventListener("click", act);
   made.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
@@ -170,53 +85,56 @@ function drawTitle(frame) {
 }
 
 function drawEdge(link) {
-  link.path = element("path", { class: "edge", d: curve(link.points) });
+  link.path = element("path", { class: "edge", d: link.path });
   return link.path;
 }
 
 function drawCard(node) {
   const { X, Y, w, h } = node;
-  const own = node.folded ? null : values[node.card.value];
+  const own = node.folded ? null : values[node.own];
   const parts = [element("rect", { class: "box", x: X, y: Y, width: w, height: h, rx: node.folded ? 6 : 2 })];
-  const put = (id, text, gradient, row) => drawn.texts.push({ id, text, gradient, row });
+  const put = (id, text, gradient, row, rooms) => drawn.texts.push({ id, text, gradient, row, rooms });
   let y = Y + (node.folded ? HEAD : 0);
-  if (node.folded) parts.push(element("text", { class: "fold", x: X + EDGE, y: Y + 15 }, `▸ ${node.title}`));
+  if (node.folded) parts.push(element("text", { "aria-hidden": "true", class: "fold", x: X + EDGE, y: Y + 15 }, `▸ ${node.title}`));
   for (const row of node.rows) {
     const strip = element("rect", { class: `strip ${row.role ?? ""}`, x: X + 1.5, y: y + 1, width: w - 3, height: ROW - 1 });
-    const data = element("text", { class: "small end", x: X + w - EDGE - node.columns[2] - (node.columns[2] ? 6 : 0), y: y + 12 });
-    const gradient = element("text", { class: "small end", x: X + w - EDGE, y: y + 12 });
-    parts.push(strip, element("text", { class: "small name", x: X + EDGE, y: y + 12 }, row.title), data, gradient);
-    put(row.id, data, gradient, strip);
+    const data = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE - node.columns[2] - (node.columns[2] ? 6 : 0), y: y + 12 });
+    const gradient = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE, y: y + 12 });
+    parts.push(strip, element("text", { "aria-hidden": "true", class: "small name", x: X + EDGE, y: y + 12, "data-room": node.columns[0] }, row.title), data, gradient);
+    put(row.id, data, gradient, strip, node.columns.slice(1));
     y += ROW;
   }
   if (own) {
-    y = Y + node.own;
-    const data = element("text", { class: "end", x: X + w - EDGE, y: y + 16 });
-    const gradient = element("text", { class: "small end", x: X + w - EDGE, y: y + HEAD + 9 });
+    y = Y + node.head;
+    const data = element("text", { "aria-hidden": "true", class: "end", x: X + w - EDGE, y: y + 16 });
+    const gradient = element("text", { "aria-hidden": "true", class: "small end", x: X + w - EDGE, y: y + HEAD + 9 });
     if (node.chip) {
       parts.push(element("rect", { class: "chip", x: X + 3, y: y + 3, width: node.chip, height: 17 }),
-        element("text", { class: "symbol", x: X + 3 + node.chip / 2, y: y + 16 }, own.symbol));
+        element("text", { "aria-hidden": "true", class: "symbol", x: X + 3 + node.chip / 2, y: y + 16 }, node.symbol));
     }
-    if (own.label) parts.push(element("text", { class: "name", x: X + EDGE + (node.chip ? node.chip + 1 : 0), y: y + 16 }, own.label));
+    if (own.label) parts.push(element("text", { "aria-hidden": "true", class: "name", x: X + EDGE + (node.chip ? node.chip + 1 : 0), y: y + 16 }, own.label));
     parts.push(data, gradient);
-    put(own.id, data, gradient, null);
+    put(own.id, data, gradient, null, [w - 2 * EDGE - node.chip - (own.label ? 8 * own.label.length : 0), w - 2 * EDGE]);
   }
   const role = own ? (own.id === story.root ? "output" : own.role) : "computed";
   const act = node.folded ? () => toggle(node.key) : () => choose(node);
   const attributes = node.folded ? { "aria-expanded": "false", "data-frame": node.key } : { "data-card": own.id };
   node.element = button({ class: `card ${role}${node.folded ? " folded" : ""}`, ...attributes }, act, ...parts);
+  node.element.addEventListener("pointerenter", () => trace(node));
+  node.element.addEventListener("pointerleave", () => trace(null));
   return node.element;
 }
 
-// Steps: those that follow on one another inside one folded frame are shown as one
+// Steps: those that follow on one another inside one folded frame, or one sum, are shown as one
 
 function groups() {
   const found = [];
   steps.forEach((step, index) => {
-    const node = step.kind === "forward" || step.kind === "backward" ? drawn.where[step.value] : null;
+    const at = step.kind === "forward" || step.kind === "backward" ? drawn.where[step.value] : null;
+    const node = at?.folded || at?.unit ? at : null;
     const before = found.at(-1);
-    if (node?.folded && before?.node === node && before.kind === step.kind) before.last = index;
-    else found.push({ first: index, last: index, node: node?.folded ? node : null, kind: step.kind });
+    if (node && before?.node === node && before.kind === step.kind) before.last = index;
+    else found.push({ first: index, last: index, node, kind: step.kind });
   });
   return found;
 }
@@ -237,20 +155,22 @@ function latest(id) {
 function show() {
   const now = group[place()];
   const busy = (index) => now.first <= index && index <= now.last;
-  for (const { id, text, gradient, row } of drawn.texts) {
+  for (const { id, text, gradient, row, rooms } of drawn.texts) {
     const value = values[id], known = latest(id);
     text.textContent = value.forward <= at ? value.data : "";
     gradient.textContent = known ? `∂ ${known.total}` : "";
     gradient.setAttribute("class", `small end ${known ? known.sign : ""}${known && busy(known.at) ? " fresh" : ""}`);
+    fit(text, rooms[0]);
+    fit(gradient, rooms[1]);
     row?.setAttribute("class", `strip ${row.dataset.role ??= row.getAttribute("class").slice(6)}${busy(value.forward) && value.parents.length || busy(value.backward) ? " busy" : ""}`);
   }
   for (const node of drawn.nodes) {
-    const ids = node.folded ? node.rows.map((row) => row.id) : [node.card.value];
+    const ids = node.folded ? node.rows.map((row) => row.id) : [node.own];
     const active = node.members.some((id) => values[id].parents.length && (busy(values[id].forward) || busy(values[id].backward)))
       || (["turn", "done"].includes(now.kind) && node.members.includes(story.root));
     node.element.classList.toggle("waiting", ids.some((id) => values[id].forward > at));
     node.element.classList.toggle("active", active);
-    node.element.classList.toggle("chosen", node === chosen);
+    node.element.classList.toggle("chosen", node.key === chosen?.key && node.own === chosen?.own);
     node.element.classList.toggle("aside", Boolean(story.why) && !node.members.some((id) => story.why.way.includes(id)));
     node.element.classList.toggle("culprit", Boolean(story.why) && story.why.findings.some(({ value }) => node.members.includes(value)));
     if (active) node.element.setAttribute("aria-current", "step"); else node.element.removeAttribute("aria-current");
@@ -278,11 +198,11 @@ function paint(link, busy) {
   const kind = shares.length ? flow : link.ends.some(({ child }) => values[child].forward <= at) ? "quiet" : "waiting";
   const aside = story.why && !(story.why.way.includes(link.parent) && link.ends.some(({ child }) => story.why.way.includes(child)));
   link.path.setAttribute("class", `edge ${kind}${aside ? " aside" : ""}${active ? " active" : ""}${computing ? " computing" : ""}`);
-  link.path.style.strokeWidth = amount ? 0.7 + 3.8 * Math.sqrt(Math.min(Math.abs(amount) / story.largest, 1)) : "";
+  link.path.style.strokeWidth = amount ? 0.7 + 3.8 * Math.sqrt(Math.min(Math.abs(amount) / largest, 1)) : "";
   link.path.setAttribute("marker-end", `url(#${computing ? "tip-computing" : `tip-${kind}`})`);
-  if (active && !link.to.folded) {
+  if (active && !link.to.folded && !link.to.unit) {
     const length = link.path.getTotalLength();
-    const spot = link.path.getPointAtLength(Math.max(length - NEAREST / 2, length / 2));
+    const spot = link.path.getPointAtLength(Math.max(length - COLUMN_GAP / 2, length / 2));
     $("notes").append(element("text", { class: `note ${kind}`, x: spot.x, y: spot.y - 4 }, `×${shares[0].slope.replace(/\.0+$/, "")}`));
   }
 }
@@ -295,8 +215,8 @@ function spoken(node) {
   };
   if (node.folded) node.rows.forEach((row) => say(row.id));
   else {
-    say(node.card.value);
-    node.card.rows.forEach(say);
+    say(node.own);
+    node.rows.forEach((row) => say(row.id));
   }
   return parts.join("; ");
 }

@@ -9,6 +9,7 @@ from math import isfinite, isnan
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from scalargrad import Value, topological_order
+from viz.text import by_number
 from viz.units import PRODUCTS, Row, folded_leaves, linear_units, uses_of
 
 MOST_NESTED_FRAMES = 8  # more frames within frames would be nothing but lines beside lines
@@ -74,6 +75,9 @@ def as_roots(root: object) -> tuple[Value, ...]:
     """
     if isinstance(root, SupportsToValues):
         root = root.to_values()
+        for index, value in enumerate(root, 1):
+            if value.parents and not value.label:  # which are made for the picture, and nobody else's
+                value.label = "out" if len(root) == 1 else f"out{index}"
     roots = tuple(root) if isinstance(root, (list, tuple)) else (root,)
     if not roots or not all(isinstance(value, Value) for value in roots):
         raise TypeError(f"root must be a Value or several, got {root!r}")
@@ -92,6 +96,7 @@ class Card:
     rows: list[Row] = field(default_factory=list)
     inside: list[Value] = field(default_factory=list)  # scalars that need no card: partial sums, products with a leaf
     running_sum: bool = False  # whether the card is a sum of several terms
+    alike: dict[str, int] = field(default_factory=dict)  # of a sum, the terms that are told by their form and number
     scope: Scope = ()
     cut: bool = False  # whether a parent of the scalar is not shown
 
@@ -202,7 +207,9 @@ class Graph:
 
     def _units(self) -> Iterator[Card]:
         units = linear_units(self.order, self.uses, self.roots)
-        cards = {unit.value: Card(unit.value, unit.rows, unit.inside, running_sum=True) for unit in units}
+        cards = {
+            unit.value: Card(unit.value, unit.rows, unit.inside, running_sum=True, alike=unit.alike) for unit in units
+        }
         hidden = folded_leaves(units, self.uses)
         hidden.update(*(unit.inside for unit in units))
         for value in self.order:
@@ -302,9 +309,12 @@ def _framed(cards: list[Card]) -> list[Card]:
     number = {card.value: index for index, card in enumerate(cards)}
     for card in sorted(cards, key=lambda card: not card.value.parents):
         card.scope = max((f for f in _frames(card.value.scope) if inside[f] > 1), key=len, default=())
-        for frame in _frames(card.scope):
+        for frame in _frames(card.value.scope):
             first.setdefault(frame, number[card.value])
-    return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.scope)), number[card.value]))
+    frames = sorted(first, key=first.__getitem__)
+    ordered = by_number(frames, lambda frame: (frame[:-1], str(frame[-1])))
+    first = {frame: first[before] for frame, before in zip(ordered, frames, strict=True)}
+    return sorted(cards, key=lambda card: (*(first[frame] for frame in _frames(card.value.scope)), number[card.value]))
 
 
 def _frames(scope: Scope) -> list[Scope]:

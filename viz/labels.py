@@ -14,6 +14,9 @@ from viz.units import Row
 
 # Graphviz shares the room that is left in a row out by columns: a cell that spans so many takes most of the room.
 SLACK_COLUMNS = 8
+CARD_SPACING = 1  # points around what stands on a card
+# Renderers differ in how high a line of text is: so every line has the height that the highest takes.
+LINE, SMALL_LINE, ROW_LINE = ('HEIGHT="22"', 'HEIGHT="18"', 'HEIGHT="16"')
 
 # Where the order of two operands matters, the row of a second operand begins with a sign: the card of x - t has "− t".
 SECOND_SIGNS = {"-": "− ", "/": "÷ ", "^": "^ "}
@@ -41,9 +44,13 @@ class Labels:
         own = self._own(card)
         port = ' PORT="own"' if card.rows else ""
         rows = "".join(self._row(i, row, card) for i, row in enumerate(card.rows))
+        for form, count in card.alike.items():
+            text = font(html(f"{count:,} terms {form}"), 10, self.theme.muted)
+            rows += f'<TR><TD ALIGN="LEFT" COLSPAN="{SLACK_COLUMNS}">{text}</TD></TR>'
         rows = f"<TR><TD>{table(rows, 2)}</TD></TR>" if rows else ""
         # The spacing keeps tints off the card's border: they would cover the inner half of the line.
-        return f'<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="0"><TR><TD{port}>{own}</TD></TR>{rows}</TABLE>'
+        spacing = f'CELLSPACING="{CARD_SPACING}"'
+        return f'<TABLE BORDER="0" {spacing} CELLPADDING="0"><TR><TD{port}>{own}</TD></TR>{rows}</TABLE>'
 
     def _own(self, card: Card) -> str:
         value = card.value
@@ -57,10 +64,10 @@ class Labels:
         if value.label:
             cells += f'<TD ALIGN="LEFT"><B>{html(name(value.label))}</B></TD>'
             columns += 1
-        cells += f'<TD ALIGN="RIGHT" COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
+        cells += f'<TD ALIGN="RIGHT" {LINE} COLSPAN="{SLACK_COLUMNS}">{number(value.data, self.digits)}</TD>'
         rows = f"<TR>{cells}</TR>"
         if self._has_gradient(value):
-            rows += f'<TR><TD COLSPAN="{columns}" ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
+            rows += f'<TR><TD COLSPAN="{columns}" {SMALL_LINE} ALIGN="RIGHT">{self._gradient(value.grad)}</TD></TR>'
         return table(rows, 3)
 
     def _row(self, index: int, row: Row, card: Card) -> str:
@@ -71,12 +78,20 @@ class Labels:
             title = SECOND_SIGNS.get(operation(card.value), "") + title
         gradient = self._has_gradient(leaf)
         columns = 1 if gradient or not self.graph.after_backward else 2
-        cells = f'<TD PORT="r{index}" ALIGN="LEFT" BGCOLOR="{fill}">' + font(f"<B>{html(title)}</B>", 10) + "</TD>"
+        cells = (
+            f'<TD PORT="r{index}" {ROW_LINE} ALIGN="LEFT" BGCOLOR="{fill}">'
+            + font(f"<B>{html(title)}</B>", 10)
+            + "</TD>"
+        )
         cells += f'<TD ALIGN="RIGHT" COLSPAN="{columns}" BGCOLOR="{fill}">'
         cells += font(number(leaf.data, self.digits), 10) + "</TD>"
         if gradient:
             share = self.graph.gradient(row)
-            cells += f'<TD ALIGN="RIGHT" BGCOLOR="{self._heat(share)}">{self._gradient(share)}</TD>'
+            text = self._gradient(share)
+            if len(self.graph.uses[leaf]) > 1:
+                total = number(leaf.grad, self.digits, signed=True)
+                text += font(" of ", 10) + font(total, 10, self.theme.signs[sign(leaf.grad)])
+            cells += f'<TD ALIGN="RIGHT" BGCOLOR="{self._heat(share)}">{text}</TD>'
         return f"<TR>{cells}</TR>"
 
     def _has_gradient(self, value: Value) -> bool:
@@ -118,6 +133,15 @@ def table(rows: str, padding: int, spacing: int = 0) -> str:
     '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"></TABLE>'
     """
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}">{rows}</TABLE>'
+
+
+def widened(label: str, width: float) -> str:
+    """Give the first cell of a table a least width: Graphviz would not share out a width of the table to the cells.
+
+    >>> widened("<TABLE><TR><TD></TD></TR></TABLE>", 12.3)
+    '<TABLE><TR><TD WIDTH="12"></TD></TR></TABLE>'
+    """
+    return label.replace("<TD", f'<TD WIDTH="{width:.0f}"', 1)
 
 
 def font(text: str, size: int, color: str = "") -> str:

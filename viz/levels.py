@@ -11,6 +11,7 @@ from viz.blocks import Blocks
 from viz.cards import Cards
 from viz.graph import Graph
 from viz.layers import Summary
+from viz.layout import CANVASES
 from viz.paths import Paths
 from viz.picture import Picture
 from viz.theme import Theme
@@ -26,7 +27,7 @@ class Level(NamedTuple):
     'Cards'
 
     content  makes of a graph what is shown: called with the roots, `scope` and `depth` as in `viz.draw`
-    picture  draws that: called with the content, a theme, the decimals of a number, and the paths that stand out
+    picture  draws that: called with the content, a theme, the decimals of a number, the paths that stand out, and a canvas
     """
 
     content: Callable[..., Any]
@@ -34,6 +35,7 @@ class Level(NamedTuple):
 
 
 Detail = Literal["auto", "full", "units", "layers"]
+CanvasName = Literal["slide", "page", "notebook", "phone"]
 
 LEVELS = {  # the finest first; the last can be read whatever the size of the graph
     "full": Level(Graph, Cards),
@@ -52,6 +54,7 @@ def choose(
     scope: str | None = None,
     depth: int | None = None,
     force: bool = False,
+    canvas: str = "slide",
 ) -> Picture:
     """Return the picture of a graph at a level of detail.
 
@@ -63,9 +66,11 @@ def choose(
     """
     if detail not in ("auto", *LEVELS):
         raise ValueError(f"detail must be one of {', '.join(map(repr, ('auto', *LEVELS)))}, got {detail!r}")
+    if canvas not in CANVASES:
+        raise ValueError(f"canvas must be one of {', '.join(map(repr, CANVASES))}, got {canvas!r}")
 
     def picture_at(level: Level) -> Picture:
-        return level.picture(level.content(*roots, scope=scope, depth=depth), theme, digits, paths)
+        return level.picture(level.content(*roots, scope=scope, depth=depth), theme, digits, paths, CANVASES[canvas])
 
     if detail == "auto":
         *finer, coarsest = LEVELS.values()

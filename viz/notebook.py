@@ -25,7 +25,7 @@ def mimebundle(value: Value, include: Container[str] | None = None, exclude: Con
     for kind, format in MEDIA_TYPES.items():
         if value.parents and (include is None or kind in include) and kind not in (exclude or ()):
             try:
-                content = render(to_dot(value, format=format), format)
+                content = render(to_dot(value, format=format, canvas="notebook"), format)
             except Exception:  # noqa: BLE001 - whatever went wrong, the text is shown
                 break
             bundle[kind] = content.decode() if format == "svg" else content

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -23,20 +23,33 @@ from typing import Any
 from scalargrad import Value, topological_order
 from scalargrad.diagnosis import Explanation, explain
 from scalargrad.files import encodable, write
+from scalargrad.node import rule_of
+from scalargrad.op import Op
 from viz import text
-from viz.deck import deck, role
-from viz.graph import sign
-from viz.story import Story
+from viz.deck import role
+from viz.script import program
+from viz.stage import Stage
+from viz.story import RELU, TURN, Share, Step, Story, applied
 from viz.theme import LIGHT, THEMES, Theme
-from viz.typeset import label
+from viz.typeset import Slot, Typeset, label
 
 MOST_SCALARS = 2000  # nobody follows a longer story to its end
-MOST_UNFOLDED_SCALARS = 120  # in a larger graph the outer frames are folded at first, so that it can be seen at once
 
-SCRIPTS = ["base.js", "story.js", "layout.js", "drawing.js", "telling.js", "page.js"]
+SCRIPTS = [
+    "base.js",
+    "numbers.js",
+    "story.js",
+    "live.js",
+    "charts.js",
+    "folding.js",
+    "drawing.js",
+    "telling.js",
+    "page.js",
+]
 
 # What fills the places that the template of all pages leaves open, on the page of one computation.
 TOOLS = """\
+    <input type="search" id="search" placeholder="Find" aria-label="Find a card by its name">
     <label>Show <select id="level"></select></label>
     <span role="group" aria-label="Size of the graph">
       <button type="button" id="smaller" aria-label="Smaller">−</button>
@@ -48,6 +61,26 @@ BEFORE = """\
     <div id="why" hidden aria-label="Why this gradient" role="region"></div>
 """
 AFTER = """\
+    <details id="bench" hidden><summary>Change a number, or train</summary>
+      <p class="kept">A click on a card that is given lets you change its number, and all follow.</p>
+      <p class="fields">
+        <label>learning rate <input type="number" id="rate" value="0.1" min="0" step="any"></label>
+        <label>by <select id="optimizer"><option value="descent">gradient descent</option>
+          <option value="momentum">momentum</option><option value="adam">Adam</option></select></label>
+      </p>
+      <p class="fields">
+        <button type="button" id="descend">One step</button>
+        <button type="button" id="train" aria-pressed="false">Train</button>
+        <button type="button" id="reset">Start over</button>
+      </p>
+      <output id="trained" aria-live="polite"></output>
+      <div class="charts">
+        <figure><figcaption>loss</figcaption><svg id="curve" role="img" aria-label="The loss, step by step"></svg></figure>
+        <figure><figcaption>size of gradients, root mean square</figcaption>
+          <svg id="sizes" role="img" aria-label="The size of gradients, step by step"></svg></figure>
+        <figure id="plane" hidden><figcaption></figcaption><canvas width="48" height="48" role="img"></canvas></figure>
+      </div>
+    </details>
     <div id="details" hidden aria-label="Details of a card" role="region"></div>
     <details id="transcript"><summary>All steps as text</summary><ol id="all" start="0"></ol></details>
 """
@@ -127,17 +160,20 @@ def page(
         )
     story = Story(root, digits)
     shown = label(title, 120) if title is not None else f"{story.names[root]}, step by step"
-    told = _told(story) | (_explained(why, story) if why else {})
+    operations, place = program(story.order)
+    told = _told(story, place) | (_explained(why, story) if why else {})
     parts = {
         "tools": TOOLS,
         "before": BEFORE,
         "after": AFTER,
         "stage": STAGE.format(legend=_legend(story), tips=_tips()),
     }
-    return filled(shown, theme, told, SCRIPTS, parts)
+    return filled(shown, theme, told, SCRIPTS, parts, asset("charts.css"), program=operations)
 
 
-def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[str, str], css: str = "") -> str:
+def filled(
+    title: str, theme: str, data: Any, scripts: list[str], parts: dict[str, str], css: str = "", program: str = ""
+) -> str:
     """Fill the template that all pages share.
 
     >>> filled("a < b", "dark", [], [], dict.fromkeys(["tools", "before", "after", "stage"], "")).splitlines()[6]
@@ -145,7 +181,7 @@ def filled(title: str, theme: str, data: Any, scripts: list[str], parts: dict[st
     """
     if theme not in ("auto", *THEMES):
         raise ValueError(f"theme must be one of {', '.join(map(repr, ('auto', *THEMES)))}, got {theme!r}")
-    script = "".join(map(asset, scripts))
+    script = program + "".join(map(asset, scripts))
     content = Template(asset("page.html")).substitute(
         parts,
         title=escape(title),
@@ -240,55 +276,50 @@ def _tip(kind: str) -> str:
     return f'<marker id="tip-{kind}" {size}>{shape}</marker>'
 
 
-def _told(story: Story) -> dict[str, Any]:
+def _told(story: Story, place: dict[Op, int]) -> dict[str, Any]:
     number = {value: index for index, value in enumerate(story.order)}
-    amounts = [abs(share.amount) for step in story.steps for share in step.shares if isfinite(share.amount)]
-    largest = max(amounts, default=0.0) or 1.0
-    depth = max((len(value.scope) for value in story.order), default=0)
+    # All that is told in numbers has slots for them, which the page fills: a reader may change a number.
+    slots = {value: Slot(index) for value, index in number.items()}
 
-    def share_told(share: Any) -> dict[str, Any]:
+    def operand(value: Value) -> Typeset:
+        return story.names[value] if value.kind == "constant" and not value.label else slots[value]
+
+    def line(step: Step) -> tuple[str, str]:
+        value = step.value
+        if step.kind != "forward":
+            return step.line[0], f"= {slots[value]}" if step.kind == "done" else step.line[1]
+        return step.line[0], f"= {applied(value, list(map(operand, value.parents)))} = {slots[value]}"
+
+    def share_told(value: Value, share: Share) -> dict[str, Any]:
+        formula = next(formula for index, formula, _ in story.locals(value) if index == share.slot)
         return {
             "parent": number[share.parent],
             "slot": share.slot,
             "formula": share.formula,
-            "numbers": share.numbers,
-            "slope": story.number(share.local),
-            "kind": sign(share.amount),
-            "amount": float(f"{share.amount:.6g}") if isfinite(share.amount) else None,
-            "total": story.number(share.total, signed=True),
-            "sign": sign(share.total),
+            "unit": formula if formula in ("1", "−1") else "",
             "used": story.use_count[share.parent],
         }
 
-    # Cards stand in the order of their computation, and one that is given just before its first use: if those stood
-    # before all others, the frame of a layer's parameters would stand before the layer that feeds it.
-    order = {step.value: float(index) for index, step in enumerate(story.steps) if step.kind == "forward"}
-    for value in reversed(story.order):
-        for parent in value.parents:
-            if not parent.parents:
-                order[parent] = min(order.get(parent, inf), order[value] - 0.5)
-    cards = sorted(deck(story.order), key=lambda card: order.get(card.value, 0))
+    def words(step: Step) -> str | list[str]:
+        if step.kind == "turn":
+            return TURN.format(root=story.names[story.root], value=slots[story.root])
+        either = [words for words in RELU.values() if step.words.startswith(words)]
+        if either:  # what a relu does depends on the number: first where it cuts off, then where it lets through
+            return [step.words.replace(either[0], RELU[through], 1) for through in (False, True)]
+        return step.words
+
     return {
         "root": number[story.root],
-        "largest": largest,
-        "one": story.number(1.0, signed=True),
-        "fold": 1 if len(story.order) > MOST_UNFOLDED_SCALARS and depth else 0,
-        "cards": [
-            {
-                "value": number[card.value],
-                "rows": [number[v] for v in card.rows],
-                "scope": [label(s) for s in card.scope],
-            }
-            for card in cards
-        ],
-        "values": list(_values(story, number, {card.value for card in cards if card.is_sum})),
+        "digits": story.digits,
+        "levels": list(Stage(story, operand).levels()),
+        "values": list(_values(story, number, place)),
         "steps": [
             {
                 "kind": step.kind,
                 "value": number[step.value],
-                "line": step.line,
-                "words": step.words,
-                "shares": [share_told(share) for share in step.shares],
+                "line": line(step),
+                "words": words(step),
+                "shares": [share_told(step.value, share) for share in step.shares],
             }
             for step in story.steps
         ],
@@ -303,7 +334,7 @@ def _explained(why: Explanation, story: Story) -> dict[str, Any]:
     ]
     return {
         "why": {
-            "headline": why.headline,
+            "headline": f"{story.derivative(why.value)} = {why.headline.partition(' = ')[2]}",
             "value": number.get(why.value),
             "findings": findings,
             "way": [number[value] for value in why.on_way],
@@ -311,30 +342,32 @@ def _explained(why: Explanation, story: Story) -> dict[str, Any]:
     }
 
 
-def _values(story: Story, number: dict[Value, int], sums: set[Value]) -> Iterator[dict[str, Any]]:
+def _values(story: Story, number: dict[Value, int], place: dict[Op, int]) -> Iterator[dict[str, Any]]:
     for value in story.order:
         named = label(value.label) if value.label else ""
+        op = rule_of(value) if value.parents else None
         yield {
             "name": story.names[value],
             "label": named or (story.names[value] if value is story.root or value in story.numbered else ""),
-            "row": named or text.symbol(text.operation(value)),
-            "data": story.number(value.data),
+            "x": _number(value.data),
+            "slopes": list(map(_number, value.local_gradients)),
+            "operation": place.get(op) if op is not None else None,
             "role": role(value),
             "constant": value.kind == "constant",
-            "symbol": ("Σ" if value in sums else text.symbol(text.operation(value))) if value.parents else "",
             "scope": [label(s) for s in value.scope],
             "formula": story.formulas.get(value, ""),
             "gradient": story.derivative(value),
             "parents": [number[parent] for parent in value.parents],
             "locals": [
-                [story.names[value.parents[index]], formula if _says_more(formula) else "", story.number(local)]
-                for index, formula, local in story.locals(value)
+                [story.names[value.parents[index]], formula if _says_more(formula) else "", index]
+                for index, formula, _ in story.locals(value)
             ],
-            "check": ""
-            if value.parents or value.kind == "constant" or len(story.order) > MOST_UNFOLDED_SCALARS
-            else story.check(value),
             "made": _place(getattr(value, "made_at", "")),
         }
+
+
+def _number(x: float) -> float | str:
+    return x if isfinite(x) else str(x)  # JSON has no inf and no nan
 
 
 def _says_more(formula: str | None) -> bool:

@@ -1,12 +1,11 @@
 """The chain rule, seen: every path from a value to the root, and the product of the local derivatives along it."""
 
-# ruff: noqa: RUF001 - symbols are written as mathematics writes them
-
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
-from math import isnan
+from math import fsum, isnan
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
@@ -123,11 +122,19 @@ class Paths:
         value = name(self.value.label) or f"({number(self.value.data, digits)})"
         title = font(f"<B>∂{html(root)}/∂{html(value)} = </B>", 13, theme.ink)
         yield title + total + font(f" : {words}", 12)
-        for path in self.largest():
-            yield _line(path, stop_at, theme, digits)
+        told = [_line(path, stop_at, theme, digits) for path in self.largest()]
+        for line, times in Counter(line for line, _ in told).items():
+            yield line + (font(f", by {times} paths alike", 12) if times > 1 else "")
+        rest = self.count - len(told)
+        if rest:
+            left = self.derivative - fsum(product for _, product in told)
+            amount = font(number(left, digits, signed=True), 12, theme.signs[sign(left)])
+            yield font(f"the other {_count(rest)} path{'s' * (rest > 1)} together: ", 12) + amount
 
 
-def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], theme: Theme, digits: int) -> str:
+def _line(
+    path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], theme: Theme, digits: int
+) -> tuple[str, float]:
     stops: list[tuple[str, float]] = []  # what each is called, and the product of local derivatives since the last
     last: object = None
     product = through = 1.0
@@ -147,9 +154,9 @@ def _line(path: list[tuple[Value, float]], stop_at: Callable[[Value], Stop], the
         if stop is None:
             text += font(" → ⋯", 11)
         else:
-            arrow = f" ×{number(stop[1], max(digits - 1, 0))}→ " if i else ""
+            arrow = f" →{number(stop[1], max(digits - 1, 0))}→ " if i else ""
             text += font(arrow, 11) * (i > 0) + font(f"<B>{html(stop[0])}</B>", 12, theme.ink)
-    return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)])
+    return text + font(f" = {number(product, digits, signed=True)}", 12, theme.signs[sign(product)]), product
 
 
 def _steps(child: Value) -> Iterator[tuple[Value, float]]:

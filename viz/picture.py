@@ -6,8 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from scalargrad import Value
+from viz.layout import SLIDE, Canvas
 from viz.paths import Paths, Stop
 from viz.theme import Theme
+
+TYPE = 13  # points: the type of a card
+ARROWHEAD = 0.7  # the size of an arrowhead, of Graphviz's own, where no gradient makes it larger
 
 
 class Picture(ABC):
@@ -16,12 +20,13 @@ class Picture(ABC):
     theme   the colours
     digits  decimals of a number
     paths   the paths that stand out, where a value is highlighted
+    canvas  what the picture is made for
     """
 
     resolution = 110  # dots an inch, in a format of pixels
 
-    def __init__(self, theme: Theme, digits: int, paths: Paths | None = None) -> None:
-        self.theme, self.digits, self.paths = theme, digits, paths
+    def __init__(self, theme: Theme, digits: int, paths: Paths | None = None, canvas: Canvas = SLIDE) -> None:
+        self.theme, self.digits, self.paths, self.canvas = theme, digits, paths, canvas
 
     @property
     @abstractmethod
@@ -41,7 +46,7 @@ class Picture(ABC):
     @property
     @abstractmethod
     def is_readable(self) -> bool:
-        """Whether the picture can be read on a slide: "auto" takes the finest level that can."""
+        """Whether the picture can be read on its canvas: "auto" takes the finest level that can."""
 
     @abstractmethod
     def legend(self) -> Iterator[str]:

@@ -15,7 +15,6 @@ from scalargrad import files
 from viz import supervisor
 from viz.formats import ending, known
 from viz.metrics import FONT_FOLDER
-from viz.order import upright
 from viz.renderers import RENDERERS, interpreter
 
 TIME_LIMIT = 60  # seconds for a picture
@@ -53,19 +52,7 @@ def render(dot: str, format: str) -> bytes:
     renderer = RENDERERS[name]
     if missing := renderer.missing(format):
         raise RendererNotFound(missing)
-    commands = renderer.commands(format)
-    if not renderer.lays_out_first:
-        return _run(name, commands, dot)
-    pictures = {}
-
-    def lay_out(text: str) -> str:
-        layout, end, picture = _run(name, commands, text).partition(b"\nstop\n")
-        if not picture:
-            raise RendererError(f"{name} could not draw this graph: there is no picture")
-        pictures[text] = picture
-        return (layout + end).decode()
-
-    return pictures[upright(dot, lay_out)]
+    return _run(name, renderer.commands(format), dot)
 
 
 def available() -> list[str]:

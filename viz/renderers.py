@@ -19,20 +19,18 @@ from viz.formats import FORMATS
 class Renderer(NamedTuple):
     """A renderer.
 
-    >>> [name for name, renderer in RENDERERS.items() if renderer.lays_out_first]
-    ['dot']
+    >>> list(RENDERERS)
+    ['dot', 'pygraphviz', 'wasm']
 
-    is_there        whether the renderer can be run here
-    commands        the commands for a format: the second is run where the first fails
-    lays_out_first  whether the command writes a layout before the picture: Graphviz's format "plain", to a line "stop"
-    missing         for a format, what this renderer would need besides, in words; nothing where it has all
-    remedy          how to install the renderer, told where none is there
-    warning         what is said where the first command failed, for a reason that is filled in, and the second drew
+    is_there  whether the renderer can be run here
+    commands  the commands for a format: the second is run where the first fails
+    missing   for a format, what this renderer would need besides, in words; nothing where it has all
+    remedy    how to install the renderer, told where none is there
+    warning   what is said where the first command failed, for a reason that is filled in, and the second drew
     """
 
     is_there: Callable[[], bool]
     commands: Callable[[str], list[list[str]]]
-    lays_out_first: bool = False
     missing: Callable[[str], str] = lambda _: ""
     remedy: str = ""
     warning: str = ""
@@ -54,7 +52,7 @@ def _have(*modules: str) -> bool:
 
 
 def _of_program(format: str) -> list[list[str]]:
-    return [[str(shutil.which("dot")), "-Tplain", f"-T{format}"]]
+    return [[str(shutil.which("dot")), f"-T{format}"]]
 
 
 def _of_module(name: str, format: str) -> list[list[str]]:
@@ -86,7 +84,6 @@ RENDERERS = {
     "dot": Renderer(
         lambda: shutil.which("dot") is not None,
         _of_program,
-        lays_out_first=True,
         remedy="install Graphviz ('apt-get install graphviz', 'brew install graphviz' or 'winget install graphviz')",
     ),
     "pygraphviz": Renderer(lambda: _have("pygraphviz"), partial(_of_module, "pygraphviz")),

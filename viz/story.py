@@ -142,7 +142,7 @@ class Story:
 
     def _name(self, value: Value, index: int) -> None:
         if value.parents:
-            self.formulas[value] = _applied(value, [self.names[parent] for parent in value.parents])
+            self.formulas[value] = applied(value, [self.names[parent] for parent in value.parents])
         if value.label:
             name = Typeset(label(value.label))
         elif value is self.root:
@@ -173,7 +173,8 @@ class Story:
         >>> story.derivative(x), story.derivative(story.root.parents[0])
         ('∂y/∂x', '∂y/∂(x·2)')
         """
-        return Typeset(f"∂{self.names[self.root]:4}/∂{self.names[value]:4}", ATOM)
+        name = self.names[value] if value in self.names else Typeset(label(value.label or "it"))  # where it has no part
+        return Typeset(f"∂{self.names[self.root]:4}/∂{name:4}", ATOM)
 
     def equation(self, value: Value) -> str:
         """Write `h₁ = relu(z₁)`, or the name alone where the formula is the name, or there is none.
@@ -244,10 +245,16 @@ class Story:
         yield Step("done", root, (name, f"= {self.number(root.data)}"), DONE.format(root=name))
 
     def _line(self, value: Value) -> tuple[str, str]:
-        numbers = _applied(value, [self._operand(parent) for parent in value.parents])
+        numbers = applied(value, [self.operand(parent) for parent in value.parents])
         return self.equation(value), f"= {numbers} = {self.number(value.data)}"
 
-    def _operand(self, value: Value) -> Typeset:
+    def operand(self, value: Value) -> Typeset:
+        """Write a value's number as an operand.
+
+        >>> story = Story(y := Value(-3.0, label="x") * 2)
+        >>> [story.operand(value) for value in y.parents]
+        ['−3.000', '2']
+        """
         return self.names[value] if value.kind == "constant" and not value.label else rounded(value.data, self.digits)
 
     def _shares(self, value: Value) -> Iterator[Share]:
@@ -281,7 +288,12 @@ class Story:
         return " ".join(words)
 
 
-def _applied(value: Value, operands: list[Typeset]) -> Typeset:
+def applied(value: Value, operands: list[Typeset]) -> Typeset:
+    """Typeset the operation that computed a value, applied to what its operands are called.
+
+    >>> applied(Value(3.0) * 2, [Typeset("x"), Typeset("2")])
+    'x·2'
+    """
     op = value.operation
     if isinstance(op, Op):
         typeset: Typeset = op(*operands)

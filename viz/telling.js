@@ -6,6 +6,8 @@
 const PHASES = { given: "Given", forward: "Forward", turn: "The turning point", backward: "Backward", done: "Done" };
 const part = (name, text, ...more) => element(name, { class: more[0] ?? null }, text);
 
+const said = (step) => fill(typeof step.words === "string" ? step.words : step.words[Number(values[values[step.value].parents[0]].x > 0)]);
+
 function tell(now, index) {
   const step = steps[now.last];
   const value = values[step.value];
@@ -14,11 +16,11 @@ function tell(now, index) {
   if (now.node) lines.push(...tellTogether(now));
   else {
     if (step.kind === "backward") lines.push(part("p", `${value.gradient} = ${latest(step.value).total} is complete. It goes on to what ${value.name} was computed from:`));
-    else lines.push(element("p", { class: "formula" }, part("b", step.line[0]), ` ${step.line[1]}`));
+    else lines.push(element("p", { class: "formula" }, part("b", step.line[0]), ` ${fill(step.line[1])}`));
     if (step.shares?.length) lines.push(element("ul", { class: "shares" }, ...step.shares.map((share) => tellShare(share, step.value))));
     if (step.kind === "backward" && !step.shares.length) lines.push(part("p", "Only numbers: nothing to hand the gradient to."));
-    if (step.words) lines.push(part("p", step.words));
-    if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it.", "kept"));
+    if (step.words.length) lines.push(part("p", said(step)));
+    if (step.kind === "given") lines.push(part("p", "Press → or Play. A click on a card tells all about it; a click on a frame's title folds it. In the drawing, ↑ and ↓ go from card to card.", "kept"));
     if (step.kind === "forward") lines.push(...tellSlopes(value));
     if (step.kind === "done") lines.push(...tellCheck(), tellParameters());
   }
@@ -36,14 +38,19 @@ function tellShare(share, child) {
 
 function tellSlopes(value) {
   if (!value.locals.length) return [];
-  const terms = value.locals.map(([name, formula, number]) => element("li", {}, part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number));
+  const terms = value.locals.map(([name, formula, , number]) => element("li", {}, part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number));
   if (value.locals.some(([, formula]) => formula.includes("["))) terms.push(element("li", {}, "[…] is 1 where that is true, else 0"));
   return [element("p", { class: "kept" }, `Kept for the way back, how fast ${value.name} grows`), element("ul", { class: "kept" }, ...terms)];
 }
 
 function tellTogether({ first, last: end, node, kind }) {
   const range = steps.slice(first, end + 1);
-  const lines = [part("p", `${range.length} operation${range.length > 1 ? "s" : ""}, folded. Click ▸ ${node.title} to see each.`)];
+  const lines = [];
+  if (node.unit && kind === "forward") {
+    return [element("p", { class: "formula" }, part("b", node.line[0]), ` ${fill(node.line[1])}`), part("p", `${range.length} operations, shown as one sum.`, "kept")];
+  }
+  if (node.unit) lines.push(part("p", `${values[node.own].gradient} = ${latest(node.own).total} is complete. A sum hands it on to each term, and a product to each factor, times the other factor.`));
+  else lines.push(part("p", `${range.length} operation${range.length > 1 ? "s" : ""}, folded. Click ▸ ${node.title} to see each.`));
   if (kind === "forward") {
     const outputs = range.filter((step) => node.rows.some((row) => row.id === step.value));
     for (const step of outputs) lines.push(element("p", { class: "formula" }, part("b", step.line[0]), ` = ${values[step.value].data}`));
@@ -54,7 +61,7 @@ function tellTogether({ first, last: end, node, kind }) {
     }
     const entries = [...reached].map(([id, share]) => element("li", {}, part("b", values[id].gradient), element("span", { class: share.sign }, ` = ${share.total}`),
       values[id].received.at(-1).at > end ? element("span", { class: "total" }, "so far") : null));
-    lines.push(part("p", "The gradient has gone back through them, and reached:"), element("ul", { class: "shares" }, ...entries));
+    lines.push(part("p", node.unit ? "It reaches:" : "The gradient has gone back through them, and reached:"), element("ul", { class: "shares" }, ...entries));
   }
   return lines;
 }
@@ -62,18 +69,15 @@ function tellTogether({ first, last: end, node, kind }) {
 const firstUse = (value) => Math.min(...value.children.map((child) => values[child].forward));
 
 function tellCheck() {
-  const checked = values.filter((value) => value.check && (value.role === "parameter" || !values.some(({ role }) => role === "parameter")));
-  if (!checked.length) return [];
-  const first = checked.sort((a, b) => firstUse(a) - firstUse(b))[0];
-  return [element("p", {}, part("b", "Is it true? "), `Computed again ${first.check}.`)];
+  const first = parameters.find(({ id }) => id === story.why?.value) ?? [...parameters].sort((a, b) => firstUse(a) - firstUse(b))[0];
+  const found = first ? check(first) : "";
+  return found ? [element("p", {}, part("b", "Is it true? "), `Computed again ${found}.`)] : [];
 }
 
 function tellParameters() {
-  const leaves = values.filter((value) => !value.parents.length && !value.constant && value.id !== story.root);
-  const shown = leaves.some((value) => value.role === "parameter") ? leaves.filter((value) => value.role === "parameter") : leaves;
   const body = [];
   let scope = "";
-  for (const value of shown.sort((a, b) => firstUse(a) - firstUse(b))) {
+  for (const value of [...parameters].sort((a, b) => firstUse(a) - firstUse(b))) {
     const known = value.received.at(-1);
     if (value.scope.join(" › ") !== scope) {
       scope = value.scope.join(" › ");
@@ -82,7 +86,7 @@ function tellParameters() {
     const move = { positive: "smaller", negative: "larger", zero: "either" }[known?.sign] ?? "";
     body.push(element("tr", {}, element("th", { scope: "row" }, value.name), part("td", value.data), part("td", known?.total ?? "0", known?.sign), part("td", move)));
   }
-  const heads = ["", "value", "gradient", `for less ${values[story.root].name}`].map((text) => element("th", { scope: "col" }, text));
+  const heads = ["name", "value", "gradient", `for less ${values[story.root].name}`].map((text) => element("th", { scope: "col" }, text));
   return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body)));
 }
 
@@ -92,7 +96,7 @@ function choose(node) {
   chosen = node;
   const close = element("button", { type: "button", "aria-label": "Close the details" }, "×");
   close.addEventListener("click", () => unchoose(true));
-  const blocks = [node.card.value, ...node.card.rows].flatMap((id, i) => details(values[id], i > 0));
+  const blocks = [node.own, ...node.rows.map((row) => row.id)].flatMap((id, i) => details(values[id], i > 0));
   $("details").replaceChildren(close, ...blocks);
   $("details").hidden = false;
   show();
@@ -108,23 +112,43 @@ function unchoose(focus) {
   if (focus) node.element.focus();
 }
 
+// A number that is given can be typed, or moved.
+function field(value) {
+  const typed = element("input", { type: "number", step: "any", value: value.x, "aria-label": `${value.name}, its number` });
+  const reach = 2 * Math.max(1, Math.abs(given[value.id]));
+  const moved = element("input", { type: "range", min: -reach, max: reach, step: reach / 200, value: value.x, "aria-label": `${value.name}, moved` });
+  for (const [input, other] of [[typed, moved], [moved, typed]]) {
+    input.addEventListener("input", () => {
+      if (input.value === "" || !Number.isFinite(Number(input.value))) return;
+      other.value = input.value;
+      change([[value.id, Number(input.value)]]);
+      follows();
+    });
+  }
+  return element("span", { class: "field" }, typed, moved);
+}
+
 function details(value, inner) {
   const made = [element(inner ? "h4" : "h3", {}, value.name === value.formula ? value.formula : value.name)];
   const fact = (title, ...body) => made.push(element("dl", {}, element("dt", {}, title), ...body.map((b) => element("dd", {}, ...[b].flat()))));
   const step = steps[value.forward];
-  if (value.parents.length) fact("computed as", `${step.line[0]} ${step.line[1]}`);
-  else fact(value.role === "computed" ? "given" : value.role, value.data);
-  if (value.locals.length) {
-    fact("local derivatives: how fast it grows", ...value.locals.map(([name, formula, number]) => [part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number]));
+  if (value.parents.length && value.forward > at) fact("computed", "not yet");
+  else if (value.parents.length) fact("computed as", `${step.line[0]} ${fill(step.line[1])}`);
+  else fact(value.role === "computed" ? "given" : value.role, isLive && !value.constant ? field(value) : value.data);
+  if (value.locals.length && value.forward <= at) {
+    fact("local derivatives: how fast it grows", ...value.locals.map(([name, formula, , number]) => [part("b", `with ${name}: `), formula ? `${formula} = ${number}` : number]));
   }
-  const sum = value.received.filter((entry) => entry.child !== undefined);
-  const total = value.received.at(-1);
+  const sum = value.received.filter((entry) => entry.child !== undefined && entry.at <= at);
+  const total = latest(value.id);
   if (total) {
     const terms = sum.map((entry) => [part("b", `from ${values[entry.child].name}: `), `${entry.formula.split(/ \+?= /)[1]}`, part("span", entry.numbers, entry.kind)]);
     if (value.id === story.root) terms.push("the start: it grows as fast as itself");
-    fact(`gradient ${value.gradient} = ${total.total}${sum.length > 1 ? `, a sum over ${sum.length} uses` : ""}`, ...terms);
+    const all = sum.length === value.received.filter((entry) => entry.child !== undefined).length;
+    fact(`gradient ${value.gradient} = ${total.total}${sum.length > 1 ? `, a sum over ${sum.length} uses` : ""}${all ? "" : ", so far"}`, ...terms);
   } else if (value.constant) fact("gradient", "a number takes none");
-  if (value.check) fact("is it true?", value.check);
+  else fact("gradient", "not known yet: the backward pass has not come here");
+  const found = at === last ? check(value) : "";
+  if (found) fact("is it true?", found);
   if (value.made) fact("made at", value.made);
   return made;
 }
@@ -158,11 +182,11 @@ function transcript() {
     const value = values[step.value];
     const here = ["forward", "backward"].includes(step.kind) ? `${PHASES[step.kind]}, ${value.scope.join(" › ")}`.replace(/, $/, "") : PHASES[step.kind];
     const heading = here === scope ? null : part("h3", scope = here);
-    const line = step.kind === "backward" ? [part("b", value.gradient), ` = ${value.received.at(-1).total}`] : [part("b", step.line[0]), ` ${step.line[1]}`];
+    const line = step.kind === "backward" ? [part("b", value.gradient), ` = ${value.received.at(-1).total}`] : [part("b", step.line[0]), ` ${fill(step.line[1])}`];
     const jump = element("button", { type: "button" }, `${index}`);
     jump.addEventListener("click", () => { go(group.findIndex(({ last: end }) => end >= index)); });
     const body = [...(heading ? [heading] : []), jump, ...line];
-    if (["given", "turn", "done"].includes(step.kind)) body.push(part("p", step.words));
+    if (["given", "turn", "done"].includes(step.kind)) body.push(part("p", said(step)));
     if (step.shares?.length) body.push(element("ul", {}, ...step.shares.map((share) => element("li", {}, `${share.formula}${share.numbers}`))));
     return element("li", {}, ...body);
   }));

@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from html import escape
 from math import isinf, isnan
+from typing import TypeVar
 
 from scalargrad import Op, Value
 
+T = TypeVar("T")
+
+_NUMBER = re.compile("[0-9]+")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _INDEXED = re.compile(r"([^\W\d_]+)([0-9]+(?:,[0-9]+)*)")
 _SYMBOLS = {"*": "×", "-": "−", "/": "÷", "^": "xʸ"}
@@ -62,6 +67,26 @@ def name(label: str) -> str:
     text = str(label)  # a label may be anything
     match = _INDEXED.fullmatch(text)
     return match[1] + match[2].translate(_SUBSCRIPTS) if match else text
+
+
+def by_number(items: Sequence[T], names: Callable[[T], tuple[object, str]]) -> list[T]:
+    """Put the items whose names differ only in numbers in the order of the numbers, into the places that these have.
+
+    >>> by_number(["x10", "y", "x9"], lambda name: ("", name))
+    ['x9', 'y', 'x10']
+
+    A graph may use what belongs together in any order. `names` returns where an item belongs, and its name there.
+    """
+    groups: dict[object, list[tuple[list[int], int]]] = {}
+    for place, item in enumerate(items):
+        around, name = names(item)
+        numbers = [int(digits[:18]) for digits in _NUMBER.findall(name)]
+        groups.setdefault((around, _NUMBER.sub("0", name)), []).append((numbers, place))
+    ordered = list(items)
+    for group in groups.values():
+        for (_, place), (_, source) in zip(group, sorted(group), strict=True):
+            ordered[place] = items[source]
+    return ordered
 
 
 def symbol(op: str) -> str:

@@ -41,7 +41,7 @@ LIGHT = Theme(
     roles={
         "input": Style("#DDEEFB", "#1F6FB2"),
         "parameter": Style("#FFF1CC", "#9A6700"),
-        "target": Style("#ECEEF0", "#57606A"),
+        "target": Style("#DDF2E3", "#2F7D4F"),
         "constant": Style("#ECEEF0", "#57606A"),
         "computed": Style("#FFFFFF", "#57606A"),
         "output": Style("#F3E3F1", "#8E3C86", 2.2),
@@ -61,7 +61,7 @@ DARK = Theme(
     roles={
         "input": Style("#12304A", "#4FA3E3"),
         "parameter": Style("#3B2C05", "#C99A2E"),
-        "target": Style("#2A323B", "#8D99A6"),
+        "target": Style("#14352A", "#58B586"),
         "constant": Style("#2A323B", "#8D99A6"),
         "computed": Style("#1C232B", "#8D99A6"),
         "output": Style("#3D1D3A", "#E58FDB", 2.2),

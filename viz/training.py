@@ -16,7 +16,7 @@ from viz.typeset import label
 MOST_NUMBERS = 250_000  # parameters and gradients on a page, about 2 MB: of a longer run, some steps are shown
 
 STAGE = """\
-  <section id="stage" aria-label="Training run" tabindex="-1">
+  <section id="stage" aria-label="Training run" tabindex="0">
     <div class="charts">
       <figure><figcaption>loss</figcaption><svg id="loss"></svg></figure>
       <figure><figcaption>size of gradients by layer, root mean square</figcaption><svg id="sizes"></svg></figure>
@@ -51,7 +51,14 @@ def training(
         raise ValueError("recording has no steps: call record(loss) in the training loop")
     data = _told(recording, digits)
     parts = {"tools": "", "before": "", "after": "", "stage": STAGE}
-    content = filled(label(title, 120), theme, data, ["base.js", "training.js"], parts, asset("training.css"))
+    content = filled(
+        label(title, 120),
+        theme,
+        data,
+        ["base.js", "numbers.js", "charts.js", "training.js"],
+        parts,
+        asset("charts.css") + asset("training.css"),
+    )
     return write(path, content)
 
 

@@ -59,6 +59,27 @@ class Typeset(Text, Operand):
         return Typeset(TEMPLATES.get(op, op.text).format(*texts), op.precedence)
 
 
+class Slot(Typeset):
+    """The place of a number in a text that a page fills in: a value by its index, and what precedence is asked for there.
+
+    >>> from scalargrad import mul
+    >>> [hex(ord(sign)) for sign in mul(Slot(3), Slot(4))][:5]
+    ['0xe000', '0x33', '0x3a', '0x32', '0xe001']
+
+    The signs around it are of Unicode's private use, which no label has.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: int) -> Slot:  # noqa: PYI034 - Self is for Python 3.11
+        slot = super().__new__(cls, f"\ue000{value}:0\ue001")
+        assert isinstance(slot, Slot)  # noqa: S101
+        return slot
+
+    def __format__(self, minimum: str) -> str:
+        return str(self).replace(":0", f":{minimum or 0}")
+
+
 def constant(x: float) -> Typeset:
     """Typeset a number of a formula, an exponent or a factor, with up to five digits.
 

@@ -11,7 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scalargrad import Value, ops
+from scalargrad import Op, Value, ops
+from viz.typeset import Typeset, constant
+
+MANY_TERMS = 6  # so many leaves that only a sum uses are rows on its card
+FEWEST_ALIKE, MOST_IN_A_TERM = 3, 12  # terms of one form that are told by their number, and the scalars in each
 
 SUMS, PRODUCTS = (ops.add, "+"), (ops.mul, "*")  # from the table of operations, or made by hand under this name
 
@@ -39,6 +43,8 @@ class Unit:
     value: Value
     rows: list[Row] = field(default_factory=list)  # weights, then biases
     inside: list[Value] = field(default_factory=list)  # partial sums, products with a row's leaf, a sum's first 0
+    terms: list[Value] = field(default_factory=list)  # all else that is added
+    alike: dict[str, int] = field(default_factory=dict)  # terms that need no card: how they are written, and how many
 
 
 Uses = dict[Value, list[Value]]
@@ -69,7 +75,9 @@ def linear_units(order: Sequence[Value], uses: Uses, roots: Sequence[Value]) -> 
     >>> [[row.leaf.label for row in unit.rows] for unit in linear_units(order, uses_of(order), [z])]
     [['w', 'b']]
     """
-    return list(_Finder(order, uses, roots).units())
+    units = list(_Finder(order, uses, roots).units())
+    _fold_alike(units, uses, set(roots))
+    return units
 
 
 class _Finder:
@@ -88,7 +96,7 @@ class _Finder:
                     yield unit
 
     def unit(self, head: Value) -> Unit | None:
-        sums, weights, leaves, zeros = [], [], [], []
+        sums, weights, leaves, zeros, single, others = [], [], [], [], [], []
         stack = [(head, head)]
         while stack:
             node, child = stack.pop()
@@ -101,11 +109,17 @@ class _Finder:
                 zeros.append(node)  # the 0 that `sum` starts from
             elif not node.parents and (node.role in ("parameter", "target", "constant") or self.is_bias(node)):
                 leaves.append(Row(node, child))
+            elif not node.parents and len(self.uses[node]) == 1:
+                single.append(Row(node, child))
+            else:
+                others.append(node)
         if not weights:
             leaves = [row for row in leaves if row.leaf.role]
+        if len(single) >= MANY_TERMS:  # a column of so many cards would be nothing but a list
+            leaves += single
         if len(sums) < 2 and (not weights or len(weights) + len(leaves) < 2):
             return None  # an addition of two operands is no unit
-        return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros])
+        return Unit(head, weights + leaves, [*sums[1:], *(row.into for row in weights), *zeros], others)
 
     def is_partial_sum(self, node: Value, head: Value) -> bool:
         if node.operation not in SUMS or len(node.parents) != 2 or len(self.uses[node]) != 1 or node in self.roots:
@@ -144,6 +158,48 @@ def _called_x(leaf: Value) -> bool:
     return str(leaf.label).lower().startswith("x")
 
 
+def _fold_alike(units: Sequence[Unit], uses: Uses, roots: set[Value]) -> None:
+    """Take in the terms of one form, such as the squares of a penalty, that are computed from leaves with rows elsewhere.
+
+    With a card for each, and edges from all layers, they would be the largest part of a picture, and tell the least.
+    """
+    shown = {row.leaf for unit in units for row in unit.rows}
+    for unit in units:
+        forms: dict[str, list[list[Value]]] = {}
+        for term in unit.terms:
+            inside = [] if term in roots else _closed(term, uses, shown)
+            if inside:
+                forms.setdefault(str(_form(term)), []).append(inside)
+        for form, together in forms.items():
+            if len(together) >= FEWEST_ALIKE:
+                unit.alike[form] = len(together)
+                unit.inside += [value for inside in together for value in inside]
+
+
+def _closed(term: Value, uses: Uses, shown: set[Value]) -> list[Value]:
+    """Return a term, and what else only the term is computed with; nothing where it takes what has no row."""
+    inside: list[Value] = []
+    stack = [term]
+    while stack and len(inside) <= MOST_IN_A_TERM:
+        value = stack.pop()
+        if value.parents and len(uses[value]) == 1:
+            inside.append(value)
+            stack += dict.fromkeys(value.parents)
+        elif value.kind == "constant" and len(uses[value]) == 1:
+            inside.append(value)
+        elif value not in shown:
+            return []
+    return inside if len(inside) <= MOST_IN_A_TERM else []
+
+
+def _form(value: Value) -> Typeset:
+    if not value.parents:
+        return constant(value.data) if value.kind == "constant" else Typeset("p")
+    operands = [_form(parent) for parent in value.parents]
+    op = value.operation
+    return op(*operands) if isinstance(op, Op) else Typeset(f"{op}({', '.join(operands)})")
+
+
 def folded_leaves(units: Sequence[Unit], uses: Uses) -> set[Value]:
     """Return the leaves that need no card: each of their uses is a row, and no unit has two rows for one leaf.
 
@@ -152,4 +208,9 @@ def folded_leaves(units: Sequence[Unit], uses: Uses) -> set[Value]:
     """
     rows = Counter(row.leaf for unit in units for row in unit.rows)
     twice = {leaf for unit in units for leaf, n in Counter(row.leaf for row in unit.rows).items() if n > 1}
-    return {leaf for leaf, n in rows.items() if n == len(uses[leaf]) and leaf not in twice}
+    hidden = {value for unit in units if unit.alike for value in unit.inside}
+    return {
+        leaf
+        for leaf, n in rows.items()
+        if leaf not in twice and n + sum(use in hidden for use in uses[leaf]) >= len(uses[leaf])
+    }

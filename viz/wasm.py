@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 from viz.formats import FORMATS
 from viz.metrics import FAMILY
-from viz.order import upright
 from viz.tables import Box, Font, Label, Line, Table, parse
 
 MEASURED_FAMILY = "Verdana"  # of the fonts whose widths this Graphviz knows, the most like DejaVu Sans
 STACK_SIZE = 2 << 20  # bytes: as much as wasmtime allows, enough for a chain of thousands of cards
 MARGIN = 18.0  # points around a picture, as other renderers leave for pad=.25
+EDGE_TYPE = 10  # points: the type on an edge
 PORT_DISTANCE = 5.0  # points between the places on a card where edges can end
 
 
@@ -90,7 +90,6 @@ def draw(dot: str) -> Drawing:
     plain = re.sub(r'\b(dpi=\d+|size="[^"]*") ?', "", plain).replace(
         f'fontname="{FAMILY}"', f'fontname="{MEASURED_FAMILY}"'
     )
-    plain = upright(plain, lambda text: render(text, format="plain").decode())
     return _drawn(render(plain).decode(), labels, dot)
 
 
@@ -110,10 +109,17 @@ def _without_labels(dot: str, labels: dict[str, Label]) -> Iterator[str]:
         if statement == "graph":  # the label is that of a cluster, or of the whole graph
             opened = dot.rfind("subgraph ", 0, start)
             name = "" if opened < 0 else dot[opened:start].split()[1]
+        is_edge = " -> " in dot[start : dot.find("[", start)]
+        if is_edge:
+            name = f"label{len(labels)}"
         own = re.search(r'fontcolor="(#\w+)"', dot[start : match.start()])
         color = own or (muted if statement == "graph" else ink)
         labels[name] = label = parse(dot[match.end() : end - 1], Font(13, color[1] if color else "#000000"))
-        yield _sized(label, from_left=from_left) if statement != "graph" else _titled(label, name)
+        if is_edge:
+            lines = "\\n".join(".." for _ in label.rows) if isinstance(label, Table) else ".."
+            yield f'id={name} label="{lines}"'
+        else:
+            yield _sized(label, from_left=from_left) if statement != "graph" else _titled(label, name)
     yield dot[end:]
 
 
@@ -149,6 +155,8 @@ def _titled(label: Label, name: str) -> str:
 
 
 GROUP = re.compile(r'<g id="\w+" class="(node|cluster)">\n<title>([^<]*)</title>\n(.*?)</g>\n', flags=re.DOTALL)
+EDGE = re.compile(r'<g id="(label\d+)" class="edge">\n<title>([^<]*)</title>\n(.*?)</g>\n', flags=re.DOTALL)
+TEXT = re.compile(r'<text[^>]* x="([-\d.]+)" y="([-\d.]+)"[^>]*>[^<]*</text>\n?')
 CANVAS = re.compile(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)".*?translate\(([-\d.]+) ([-\d.]+)\)[^\n]*\n', re.DOTALL)
 POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
@@ -173,7 +181,18 @@ def _drawn(svg: str, labels: dict[str, Label], dot: str) -> Drawing:
         box = title if kind == "cluster" else whole
         return f'<g class="{kind}">\n<title>{name}</title>\n{shape}{"".join(label.draw(box))}\n</g>\n'
 
-    body = GROUP.sub(filled, body).replace(f'font-family="{MEASURED_FAMILY}"', f'font-family="{FAMILY}"')
+    def labelled(group: re.Match[str]) -> str:
+        name, title, drawn = group.groups()
+        label = labels[name]
+        width, height = label.size
+        xs, ys = zip(*((float(x), float(y)) for x, y in TEXT.findall(drawn)), strict=True)
+        box = Box(xs[0] - width / 2, sum(ys) / len(ys) - 0.35 * EDGE_TYPE - height / 2, width, height)
+        line = TEXT.sub("", drawn)
+        return f'<g class="edge">\n<title>{title}</title>\n{line}{"".join(label.draw(box))}\n</g>\n'
+
+    body = EDGE.sub(labelled, GROUP.sub(filled, body)).replace(
+        f'font-family="{MEASURED_FAMILY}"', f'font-family="{FAMILY}"'
+    )
     heading = labels.get("")
     above, title = 0.0, ""
     if heading is not None:
