@@ -1,0 +1,636 @@
+"""Special functions as polynomials and recurrences, written over operations.
+
+The same lines compute on floats, are the C twin's functions (see generate.py), and are compiled. Each function is reduced
+to intervals on which a polynomial of least error stands for it (`benchmarks/special.py` prints the coefficients). Numbers
+that rounding would lose are kept where they matter, by sums that are exact.
+
+Sources of the formulas: F. W. J. Olver et al., "NIST Digital Library of Mathematical Functions", chapters 5 (gamma), 7
+(error functions), 10 (Bessel functions), 25.11 (Hurwitz's zeta function); M. M. Shepherd, J. G. Laframboise, "Chebyshev
+approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", 1981, for the variable that takes all x >= 0 to a short interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import e, inf, isnan, nan, pi
+from math import sqrt as root
+from typing import Any
+
+from scalargrad.op import TABLE
+from scalargrad.ops import abs, cos, equal, exp, greater, log, log1p, maximum, minimum, pow, sin, sqrt, tan, where
+
+# fmt: off
+ERFCX = (  # (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)
+    1.2375126308378275, -0.14024059858554702, 0.0035854154854644345, 0.08227673849015119, -0.10880393014174919,
+    0.09230432116019434, -0.058693398589629124, 0.02836227742156144, -0.009746579558115092, 0.0017556258321371082,
+    0.00029371366614057583, -0.0002901539782521776, 5.1649096715116255e-05, 2.2383909776367356e-05,
+    -1.1444140648426156e-05, -9.728468476419693e-07, 1.7516281976189676e-06, -5.8263896126253025e-08,
+    -2.586580527525478e-07, 2.4288172143040804e-08, 3.8668056470140235e-08, -4.386741776539364e-09,
+    -5.171097576907265e-09, 5.442719043530964e-10, 4.246466561845999e-10, -3.7223449485837614e-11,
+)
+ERFC_INTEGRAL = (  # (1 + 2*x)**2*(1/sqrt(pi) - x*erfcx(x)) = P(u)
+    1.3169823033696375, -0.16300281594714544, -0.1960998552054066, 0.3649170356281475, -0.3214018428006403,
+    0.1648046115626649, -0.018159122054821338, -0.05358460603963728, 0.056935618704848825, -0.03159014262142614,
+    0.00934089891188759, 0.000205829691631812, -0.0014136735213836045, 0.00042055738985600637, 0.00010155562932451912,
+    -8.825078455656769e-05, -2.669252231569765e-07, 1.4632565131655897e-05, -1.5807346479514992e-06,
+    -2.418061206071361e-06, 4.0504130679679405e-07, 4.223230978909378e-07, -7.4995033648414e-08, -7.379417481899478e-08,
+    1.0975079938240859e-08, 1.07570255716251e-08, -1.1311995788603223e-09, -8.9553087767549e-10, 5.7905383120233036e-11,
+)
+ERFINV = (  # erfinv(x) = x*P(z), z = x*x
+    0.886226925452758, 0.2320136665346541, 0.12755617530571112, 0.08655212922840011, 0.0649596185441712,
+    0.05173125282194194, 0.04283741352547746, 0.036454686055273945, 0.03181721953032967, 0.02693881281701691,
+    0.031057309858803072, -0.0019510253452977903, 0.08829679156608393, -0.09779257965355705, 0.1208210723617777,
+)
+ERFC_TAIL = (  # erfcinv(exp(-t*t)) = t*P(u), u = (t - 3)/(t + 3)
+    0.9049203326464283, 0.27366457722620224, -0.33896931095555366, 0.27865891226921125, -0.17848352926752195,
+    0.06947038103806302, 0.02013781482906145, -0.07776356893632685, 0.09887980369516301, -0.08865633313772846,
+    0.056830432175249516, -0.016221553771472216, -0.021356515481796106, 0.04674428909059691, -0.05555811806838693,
+    0.04799577325459814, -0.028398329380212, 0.0037745003379812637, 0.017931211036894407, -0.03287207611936138,
+    0.04202645915029726, -0.03666970014989381, 0.0013509528663916879, 0.027981486663784607, 0.017349087468747647,
+    -0.06001804799607569, -0.06611897797318085, 0.2071963671420365, -0.03254162082482568, -0.24969132400525704,
+    0.15559562515393288, 0.13921284038719828, -0.15443148197370288, -0.01840645834240503, 0.06797175544201056,
+    -0.021532065569185018,
+)
+LOG_GAMMA = (  # gammaln(2 + s) = s*P(s)
+    0.42278433509846713, 0.32246703342411326, -0.06735230105319831, 0.02058080842778057, -0.0073855510286497195,
+    0.0028905103310236644, -0.0011927539127579454, 0.0005096695156779519, -0.00022315473517576124,
+    9.945767000786267e-05, -4.49265310033762e-05, 2.0505617599086894e-05, -9.437237655937786e-06, 4.384588806948848e-06,
+    -2.0497504716027807e-06, 9.203169473088635e-07, -4.200516085879293e-07, 2.78492238062839e-07,
+    -1.4328723248356947e-07,
+)
+STIRLING = (  # x*(gammaln(x) - (x - 1/2)*log(x) + x - log(2*pi)/2) = P(z), z = 1/x**2
+    0.08333333333333333, -0.002777777777776251, 0.0007936507928780584, -0.0005952379399874628, 0.0008417343396336206,
+    -0.0019164532945730008, 0.006363508570859784, -0.02809955747630729, 0.14579596805527675, -0.7659931117306633,
+    3.5573125257989666, -13.087158520297612, 34.45161287702583, -56.649383943544805, 43.29959246148212,
+)
+DIGAMMA = (  # digamma(1 + s) = (1 + s - root)*P(s - 1/2)
+    0.9510558760318328, -0.42362742128146047, 0.24054248424078678, -0.1484049230539176, 0.09498872445294335,
+    -0.061922133271663134, 0.040760833936001266, -0.02697579684375682, 0.017907248534820144, -0.01190821519391549,
+    0.007927016219631454, -0.005280017339916455, 0.0035181952333150452, -0.002344656572055484, 0.0015624563365203843,
+    -0.0010422068263901386, 0.0006971264277741238, -0.0004602535075548597, 0.00029640608909209425,
+    -0.00021692043920974293, 0.00017361787046925472, -6.288224840367663e-05, -4.3427587139674385e-06,
+    -8.0191832293749e-05, 8.567709552843748e-05,
+)
+DIGAMMA_FAR = (  # x*x*(log(x) - 1/(2*x) - digamma(x)) = P(z), z = 1/x**2
+    0.08333333333333333, -0.00833333333332202, 0.003968253962244283, -0.004166665392904654, 0.007575613477774735,
+    -0.021082692458779223, 0.08285142138934559, -0.4265472172516447, 2.608794015472823, -16.8531520461245,
+    103.38371268248207, -557.2937951370587, 2504.344746023432, -9020.179062740604, 25107.391919114685,
+    -51705.73072157855, 73873.83498671335, -65201.57846926544, 26728.884592954946,
+)
+J0 = (  # j0(x) = P(u), u = x*x/32 - 1
+    0.045829664859813754, 0.9303012472958572, -0.6484692830871821, -0.8080888076696873, 1.0383794611436883,
+    -0.507468045847099, 0.14598884856785535, -0.028472718610887047, 0.0040580789881088306, -0.0004435459224189237,
+    3.8473200057931154e-05, -2.717749239638137e-06, 1.5955848865773824e-07, -7.915312412126399e-09,
+    3.3794624687717114e-10, -1.2435857292557963e-11,
+)
+J1 = (  # j1(x) = x*P(u)
+    -0.05814382795599107, 0.08105866038589758, 0.15151665143806642, -0.2595948652859166, 0.15858376432721782,
+    -0.05474581821299506, 0.012456814392266848, -0.0020290394938666215, 0.00024949458134980435, -2.404575038048405e-05,
+    1.8684526182726945e-06, -1.1966856604078003e-07, 6.431179593782388e-09, -2.958031148551448e-10,
+    1.1661996254635679e-11,
+)
+J0_P = (  # Hankel's P of order 0, in z = 1/x**2
+    1.0, -0.07031249999998458, 0.1121520995401899, -0.5725012979621297, 6.073926677606229, -109.9512824357718,
+    3013.076000895736, -112115.18721095278, 4905546.538583039, -212934484.46808583, 7849426449.734517,
+    -214696341198.27496, 3732278700688.78, -30387915472077.777,
+)
+J0_Q = (  # Hankel's x*Q of order 0, in z = 1/x**2
+    -0.125, 0.07324218749985888, -0.22710800107308743, 1.7277263669615224, -24.379459402455698, 550.7205414733776,
+    -18021.896750832177, 768646.4130584595, -36952548.531242244, 1701044993.5651429, -64962686374.61247,
+    1815872859187.0635, -32011586919243.566, 263117008493676.84,
+)
+J1_P = (  # Hankel's P of order 1, in z = 1/x**2
+    1.0, 0.11718749999998375, -0.14419555656769234, 0.6765924587603528, -6.883792726325865, 121.52849887978046,
+    -3275.9241765288616, 120563.34188379283, -5239038.946694337, 226505170.25592774, -8330857279.583136,
+    227565530317.64594, -3952824024383.322, 32166929437131.84,
+)
+J1_Q = (  # Hankel's x*Q of order 1, in z = 1/x**2
+    0.375, -0.10253906249985158, 0.2775764458643715, -1.9935305393046912, 27.247701647014306, -603.1969912622164,
+    19470.426688176965, -822826.0659907873, 39332250.708596006, -1804647530.4735682, 68791141217.57742,
+    -1920809284621.5742, 33839223985163.797, -278022734362854.75,
+)
+I0 = (  # i0(x) = P(z), z = x*x/64
+    1.0, 16.0, 63.99999999999991, 113.7777777777823, 113.777777777669, 72.81777777929695, 32.36345677663462,
+    10.567659440568248, 2.6419145048459627, 0.5218607159434252, 0.0834954286455903, 0.011044278625443636,
+    0.0012231744848189736, 0.00011888432695169019, 8.122438432661756e-06, 1.0605431107764204e-06,
+)
+I1 = (  # i1(x) = x*P(z)
+    0.5, 4.0, 10.666666666666668, 14.22222222222215, 11.377777777779357, 6.068148148127382, 2.3116754851844252,
+    0.6604787089932332, 0.14677305075196545, 0.026092974171997053, 0.0037953686929044785, 0.0004600024749647236,
+    4.7227707367467024e-05, 4.113026450116936e-06, 3.3501599699192166e-07, 1.4586874038508665e-08,
+    2.4182737724404237e-09,
+)
+I0_FAR = (  # sqrt(x)*exp(-x)*i0(x) = P(v), v = 16/x - 1
+    0.4021765094450081, 0.003360551983667701, 0.00013621607439265082, 1.114303381432016e-05, 1.4838475217147467e-06,
+    2.9735885925729896e-07, 8.872326884397201e-08, 3.934563722644186e-08, 2.1534714467101085e-08, 7.334041885177793e-09,
+    -6.6427147497238395e-09, -1.187049437805918e-08, -5.929507124424583e-09, 4.099541144086518e-10,
+    9.219221806411122e-09, 1.943062232420159e-08, -1.021970074601795e-08, -5.050871183149021e-08,
+    1.0830959786803672e-08, 8.34165628690358e-08, -1.0156700456028755e-08, -9.573482542636947e-08, 7.43748669127844e-09,
+    7.563135018869977e-08, -3.802287279269446e-09, -3.923203804052767e-08, 1.1839948085568441e-09,
+    1.2031301416829324e-08, -1.6764521762838472e-10, -1.6531610260164607e-09,
+)
+I1_FAR = (  # sqrt(x)*exp(-x)*i1(x) = P(v), v = 16/x - 1
+    0.38939845902587233, -0.009749577193235505, -0.00021923576383460063, -1.5038547233842395e-05,
+    -1.8349100888918219e-06, -3.48384169637031e-07, -1.0001395291345213e-07, -4.315679892542332e-08,
+    -2.336019944954778e-08, -8.121783089141978e-09, 6.628299042823231e-09, 1.1911168159781305e-08, 6.50923238224107e-09,
+    2.1773694695850513e-09, -9.725845817651915e-09, -2.8013075595358655e-08, 1.0661515936597082e-08,
+    6.970816246949227e-08, -1.1309023637844244e-08, -1.1410253830189969e-07, 1.0682283164217894e-08,
+    1.305345176511656e-07, -7.896706435919223e-09, -1.029533866189494e-07, 4.076493964849364e-09, 5.334810535240436e-08,
+    -1.281260317624861e-09, -1.6347609071138062e-08, 1.8300729088418036e-10, 2.244866843119747e-09,
+)
+# fmt: on
+
+BERNOULLI = (  # B(2j)/(2j)!, for j from 1
+    *(1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600),
+    *(-3617 / 10670622842880000, 43867 / 5109094217170944000, -174611 / 802857662698291200000),
+)
+DIGAMMA_ROOT = (1.4616321446374059, 3.309564689176888e-10)  # in parts, of which the first has 30 bits after its point
+E = (2.718281828459045, 1.4456468917292502e-16)  # Euler's number in parts
+HALF_LOG_2PI = 0.9189385332046728
+WHOLE = 2.0**52  # added and taken away, it leaves the nearest whole number
+SPLIT = 1.5 * 2.0**32  # the nearest multiple of 2**-20
+
+
+def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) -> Any:
+    """Compute one of two expressions, by a condition; both, where it is not known yet.
+
+    >>> choose(greater(1.0, 0.0), lambda: "chosen", lambda: 1 / 0.0)
+    'chosen'
+    """
+    known = condition if condition.__class__ is float else getattr(condition, "known", None)
+    if known is None:
+        return where(condition, chosen(), other())
+    return nan if isnan(known) else chosen() if known else other()
+
+
+def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
+    """By pairs, and Horner's rule for x*x: half the steps that wait for each other.
+
+    >>> polynomial(2.0, (1.0, 0.0, 3.0))
+    13.0
+    """
+    square = x * x
+    pairs = [low + high * x for low, high in zip(coefficients[::2], coefficients[1::2], strict=False)]
+    total: Any = coefficients[-1] if len(coefficients) % 2 else pairs.pop()
+    for pair in reversed(pairs):
+        total = total * square + pair
+    return total
+
+
+def nearest_whole(x: Any) -> Any:
+    """Of x >= 0.
+
+    >>> nearest_whole(2.75)
+    3.0
+    """
+    return where(greater(WHOLE, x), (x + WHOLE) - WHOLE, x)
+
+
+def is_odd(n: Any) -> Any:
+    """1 where a whole n >= 0 is odd, else 0.
+
+    >>> is_odd(3.0), is_odd(6.0)
+    (1.0, 0.0)
+    """
+    return abs(n - 2 * nearest_whole(n / 2))
+
+
+# The error function's family.
+
+
+def _exp_of_square(x: Any, factor: float) -> Any:
+    # The rounding of x*x alone would cost up to x*x ulps: split x so that the large square is exact.
+    high = (x + SPLIT) - SPLIT
+    return exp(factor * high * high) * exp(factor * (x - high) * (x + high))
+
+
+def _erfcx_above(x: Any) -> Any:
+    return polynomial(1 - 7.5 / (x + 3.75), ERFCX) / (1 + 2 * x)  # of x >= 0
+
+
+def erfcx(x: Any) -> Any:
+    """exp(x*x)*erfc(x)."""
+    above = _erfcx_above(abs(x))
+    return choose(greater(0.0, x), lambda: 2 * _exp_of_square(minimum(-x, 64.0), 1.0) - above, lambda: above)
+
+
+def erfc_integral(n: Any, x: Any) -> Any:
+    """exp(x*x) times the n-th integral of erfc from x to infinity.
+
+    All of them are positive, and the derivative of each is -2*(n + 1) times the next. By the recurrence where that loses
+    little, else by the continued fraction of the quotient of two of them.
+    """
+    itself = TABLE["erfc_integral"]
+
+    def quotient() -> Any:
+        size = minimum(abs(x), 1e150)
+        total = 1 / (size + sqrt(size * size + 2 * (n + 40)))
+        for k in range(39, -1, -1):
+            total = 1 / (2 * size + 2 * (n + 1 + k) * total)
+        return total
+
+    def first() -> Any:
+        scale = 1 + 2 * maximum(x, 0.0)
+        above = polynomial(1 - 7.5 / (abs(x) + 3.75), ERFC_INTEGRAL) / scale / scale
+        return choose(greater(0.0, x), lambda: 1 / root(pi) - x * TABLE["erfcx"](x), lambda: above)
+
+    def further() -> Any:
+        return choose(
+            greater(x, 1.5),
+            lambda: itself(n - 1, x) * quotient(),
+            lambda: (itself(n - 2, x) - 2 * x * itself(n - 1, x)) / (2 * n),
+        )
+
+    return choose(equal(n, 0.0), lambda: TABLE["erfcx"](x), lambda: choose(equal(n, 1.0), first, further))
+
+
+def _erfc_tail(q: Any) -> Any:
+    t = sqrt(-log(q))  # for 0 < q <= 1/2
+    return t * polynomial(1 - 6 / (t + 3), ERFC_TAIL)
+
+
+def erfinv(x: Any) -> Any:
+    """The number whose erf is x."""
+
+    def outer() -> Any:
+        tail = _erfc_tail(1 - abs(x))
+        return where(greater(0.0, x), -tail, tail)
+
+    return choose(greater(abs(x), 0.5), outer, lambda: x * polynomial(x * x, ERFINV))
+
+
+def erfcinv(q: Any) -> Any:
+    """The number whose erfc is q."""
+
+    def outer() -> Any:
+        tail = _erfc_tail(minimum(q, 2 - q))
+        return where(greater(q, 1.0), -tail, tail)
+
+    return choose(greater(abs(1 - q), 0.5), outer, lambda: (1 - q) * polynomial((1 - q) * (1 - q), ERFINV))
+
+
+def ndtri(p: Any) -> Any:
+    """The number below which a normal variable is with probability p."""
+    return -root(2) * erfcinv(2 * p)
+
+
+def _ndtr_below(z: Any) -> Any:
+    return 0.5 * _erfcx_above(z * root(0.5)) * _exp_of_square(minimum(z, 64.0), -0.5)  # ndtr(-z), for z >= 0
+
+
+def ndtr(x: Any) -> Any:
+    """The probability that a normal variable is below x."""
+    below = _ndtr_below(abs(x))
+    return choose(greater(0.0, x), lambda: below, lambda: 1 - below)
+
+
+def log_ndtr(x: Any) -> Any:
+    """The logarithm of ndtr(x)."""
+    size = abs(x)
+    return choose(
+        greater(0.0, x),
+        lambda: log(0.5 * _erfcx_above(minimum(size, 1e160) * root(0.5))) - x * x / 2,
+        lambda: log1p(-_ndtr_below(size)),
+    )
+
+
+def ndtr_slope(x: Any) -> Any:
+    """The normal density at x."""
+    return _exp_of_square(minimum(abs(x), 64.0), -0.5) / root(2 * pi)
+
+
+def log_ndtr_slope(x: Any) -> Any:
+    """The normal density at x by ndtr(x)."""
+    size = abs(x)
+    return choose(
+        greater(0.0, x),
+        lambda: root(2 / pi) / _erfcx_above(size * root(0.5)),
+        lambda: ndtr_slope(size) / (1 - _ndtr_below(size)),
+    )
+
+
+# The gamma function's family.
+
+
+def _near(x: Any) -> tuple[Any, Any]:
+    # For -1/2 < x <= 5/2: s, which is x less 0, 1 or 2, and exact; the logarithm of gamma(2 + s).
+    s = x - greater(x, 0.5) - greater(x, 1.5)
+    return s, s * polynomial(s, LOG_GAMMA)
+
+
+def _stirling(x: Any) -> Any:
+    return polynomial(1 / (x * x), STIRLING) / x  # what Stirling's formula lacks, for x >= 5/2
+
+
+def _log_gamma_near(x: Any) -> Any:
+    s, base = _near(x)
+    first = choose(greater(x, 0.5), lambda: log1p(s), lambda: log(abs(x) * (1 + x)))
+    return base - choose(greater(x, 1.5), lambda: 0.0, lambda: first)
+
+
+def _log_gamma_far(x: Any) -> Any:
+    log_less_one = log1p(((x - E[0]) - E[1]) / e)
+    return (x - 0.5) * log_less_one + (HALF_LOG_2PI - 0.5) + _stirling(x)
+
+
+def _below_whole(x: Any) -> tuple[Any, Any]:
+    # Of x < 0: |x|, no more than what makes it whole, and by how much it exceeds a whole number.
+    size = minimum(abs(x), 2 * WHOLE)
+    return size, size - nearest_whole(size)
+
+
+def gammaln(x: Any) -> Any:
+    """The logarithm of |gamma(x)|."""
+    size, rest = _below_whole(x)
+    y = where(greater(x, -0.5), x, size)
+    positive = choose(greater(y, 2.5), lambda: _log_gamma_far(y), lambda: _log_gamma_near(y))
+    mirrored = choose(greater(x, -0.5), lambda: positive, lambda: log(pi / (size * abs(sin(pi * rest)))) - positive)
+    return mirrored
+
+
+def _gamma_near(x: Any) -> Any:
+    _, base = _near(x)
+    divisor = where(greater(x, 1.5), 1.0, where(greater(x, 0.5), x, x * (1 + x)))
+    return exp(base) / divisor
+
+
+def _gamma_far(x: Any) -> Any:
+    power = pow(x, 0.5 * x - 0.25)
+    return (power * exp(-x)) * power * (root(2 * pi) * exp(_stirling(x)))
+
+
+def gamma(x: Any) -> Any:
+    """Gamma(x)."""
+    size, rest = _below_whole(x)
+    y = where(greater(x, -0.5), x, minimum(size, 200.0))
+    positive = choose(greater(y, 2.5), lambda: _gamma_far(minimum(y, 200.0)), lambda: _gamma_near(y))
+    sign = 2 * is_odd(nearest_whole(size)) - 1
+    return choose(
+        greater(x, -0.5),
+        lambda: positive,
+        lambda: where(equal(rest, 0.0), nan, sign * pi / (size * sin(pi * rest)) / positive),
+    )
+
+
+def _digamma_far(x: Any) -> Any:
+    square = 1 / (x * x)
+    return log(x) - 0.5 / x - square * polynomial(square, DIGAMMA_FAR)
+
+
+def _digamma_near(x: Any) -> Any:
+    above = greater(x, 1.0)
+    s = x - above
+    base = ((s - (DIGAMMA_ROOT[0] - 1)) - DIGAMMA_ROOT[1]) * polynomial(s - 0.5, DIGAMMA)
+    return base - choose(above, lambda: 0.0, lambda: 1 / x)
+
+
+def digamma(x: Any) -> Any:
+    """The derivative of gammaln(x)."""
+    _, rest = _below_whole(x)
+    y = where(greater(0.0, x), 1 - x, x)
+    positive = choose(greater(y, 2.0), lambda: _digamma_far(y), lambda: _digamma_near(y))
+    return choose(
+        greater(0.0, x),
+        lambda: choose(equal(rest, 0.0), lambda: nan, lambda: positive + pi / tan(pi * rest)),
+        lambda: positive,
+    )
+
+
+def digamma_step(x: Any, y: Any) -> Any:
+    """digamma(x + y) - digamma(x), for x > 0 and y > 0: a sum of what is positive."""
+
+    def far(x: Any) -> Any:
+        up = x + y
+        share = y / up
+        a, b = 1 / (x * x), 1 / (up * up)
+        total, quotient = DIGAMMA_FAR[-1], 0.0  # the polynomial at a, and its difference by that of a and b
+        for coefficient in reversed(DIGAMMA_FAR[:-1]):
+            quotient, total = quotient * b + total, total * a + coefficient
+        # x*x*(log(x) - 1/(2*x) - digamma(x)) = total, so what is subtracted is a*P(a) - b*P(b) = (a - b)*(P(a) + b*P[a, b]).
+        return log1p(y / x) + share / (2 * x) + share * ((x + up) / up) * a * (total + b * quotient)
+
+    def near() -> Any:
+        return far(x + 2) + y / (x + y) / x + y / (x + 1 + y) / (x + 1)
+
+    return choose(greater(x, 2.0), lambda: far(x), near)
+
+
+def _hurwitz(s: Any, q: Any) -> Any:
+    # The sum of (q + k)**-s for all whole k >= 0, for q > 0: some terms, and for all others Euler and Maclaurin's formula.
+    def term(k: float) -> Any:
+        moved = q + k
+        power = pow(moved, -s)
+        return power - s * power * ((q - (moved - k)) / moved)  # what is lost of q by adding k is not lost here
+
+    def tail(w: Any, lost: Any) -> Any:
+        square, factor, total = 1 / (w * w), s / w, 0.5
+        for j, coefficient in enumerate(BERNOULLI):
+            total = total + coefficient * factor
+            factor = factor * (s + (2 * j + 1)) * (s + (2 * j + 2)) * square
+        power = pow(w, 1 - s) * (1 / (s - 1) + total / w)
+        return power - (s - 1) * power * (lost / w)
+
+    def near() -> Any:
+        total = pow(q, -s)
+        for k in range(1, 10):
+            total = total + term(float(k))
+        return total + tail(q + 10, q - ((q + 10) - 10))
+
+    return choose(greater(10.0, q), near, lambda: tail(q, 0.0))
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    """The n-th derivative of digamma(x)."""
+    s = n + 1
+    sign = pow(-1.0, s)
+    size, rest = _below_whole(x)
+
+    def below() -> Any:
+        # The sum over all whole k, less what is above x.
+        around = pow(-rest, -s) + _hurwitz(s, 1 - rest) + sign * _hurwitz(s, 1 + rest)
+        total = around - sign * _hurwitz(s, 1 + size)
+        return where(equal(rest, 0.0), where(is_odd(n), inf, nan), total)
+
+    def derivative() -> Any:
+        total = choose(greater(x, 0.0), lambda: _hurwitz(s, x), below)
+        return sign * exp(gammaln(s)) * total
+
+    return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
+
+
+def _log_beta_balanced(x: Any, y: Any) -> Any:
+    # For x >= 5/2 and y >= 5/2.
+    up = x + y
+    powers = (x - 0.5) * log1p(y / x) + (y - 0.5) * log1p(x / y)
+    return HALF_LOG_2PI - 0.5 * log(up) - powers + (_stirling(x) + _stirling(y) - _stirling(up))
+
+
+def _log_gamma_quotient(x: Any, y: Any) -> Any:
+    # gammaln(y) - gammaln(x + y), for y >= 5/2.
+    up = x + y
+    return (x - (y - 0.5) * log1p(x / y)) - x * log(up) + (_stirling(y) - _stirling(up))
+
+
+def _rise(x: Any, y: Any) -> Any:
+    return (x + y) / y * ((x + y + 1) / (y + 1)) * ((x + y + 2) / (y + 2))
+
+
+def betaln(x: Any, y: Any) -> Any:
+    """The logarithm of beta(x, y), for x > 0 and y > 0."""
+    low, high = minimum(x, y), maximum(x, y)
+
+    def unbalanced() -> Any:
+        quotient = choose(
+            greater(high, 2.5),
+            lambda: _log_gamma_quotient(low, high),
+            lambda: _log_gamma_quotient(low, high + 3) + log(_rise(low, high)),
+        )
+        return _log_gamma_near(low) + quotient
+
+    return choose(greater(low, 2.5), lambda: _log_beta_balanced(low, high), unbalanced)
+
+
+def beta(x: Any, y: Any) -> Any:
+    """gamma(x)*gamma(y)/gamma(x + y), for x > 0 and y > 0."""
+    low, high = minimum(x, y), maximum(x, y)
+
+    def unbalanced() -> Any:
+        quotient = choose(
+            greater(high, 2.5),
+            lambda: exp(_log_gamma_quotient(low, high)),
+            lambda: exp(_log_gamma_quotient(low, high + 3)) * _rise(low, high),
+        )
+        return _gamma_near(low) * quotient
+
+    return choose(greater(low, 2.5), lambda: exp(_log_beta_balanced(low, high)), unbalanced)
+
+
+# Bessel functions.
+
+
+def _hankel(x: Any, n: int) -> Any:
+    # For x > 8, by their phase and amplitude; 0 at infinity.
+    inverse = 1 / x
+    p = polynomial(inverse * inverse, (J0_P, J1_P)[n])
+    q = polynomial(inverse * inverse, (J0_Q, J1_Q)[n]) * inverse
+    s, c = sin(x), cos(x)
+    wave = p * (s - c) + q * (s + c) if n else p * (s + c) - q * (s - c)
+    return wave / (root(pi) * sqrt(x))
+
+
+def j0(x: Any) -> Any:
+    """The Bessel function of the first kind and order 0."""
+    size = abs(x)
+    far = choose(greater(inf, size), lambda: _hankel(size, 0), lambda: 0.0)
+    return choose(greater(size, 8.0), lambda: far, lambda: polynomial(x * x / 32 - 1, J0))
+
+
+def j1(x: Any) -> Any:
+    """The Bessel function of the first kind and order 1."""
+    size = abs(x)
+
+    def far() -> Any:
+        out = choose(greater(inf, size), lambda: _hankel(size, 1), lambda: 0.0)
+        return where(greater(0.0, x), -out, out)
+
+    return choose(greater(size, 8.0), far, lambda: x * polynomial(x * x / 32 - 1, J1))
+
+
+def _growing(x: Any, coefficients: Sequence[float]) -> Any:
+    half = exp(0.5 * x)  # for x > 8
+    return half * polynomial(16 / x - 1, coefficients) / sqrt(x) * half
+
+
+def i0(x: Any) -> Any:
+    """The modified Bessel function of the first kind and order 0."""
+    size = abs(x)
+    return choose(greater(size, 8.0), lambda: _growing(size, I0_FAR), lambda: polynomial(x * x / 64, I0))
+
+
+def i1(x: Any) -> Any:
+    """The modified Bessel function of the first kind and order 1."""
+    size = abs(x)
+
+    def far() -> Any:
+        out = _growing(size, I1_FAR)
+        return where(greater(0.0, x), -out, out)
+
+    return choose(greater(size, 8.0), far, lambda: x * polynomial(x * x / 64, I1))
+
+
+def bessel(n: Any, x: Any, sign: float) -> Any:
+    """The Bessel function of the first kind and a whole order, the modified one where the sign is 1.
+
+    By the recurrence where that loses little, else by the series.
+    """
+    itself, zeroth, first = (TABLE[name] for name in (("jv", "j0", "j1") if sign < 0 else ("iv", "i0", "i1")))
+    order, size = abs(n), abs(x)
+
+    def series() -> Any:
+        square, total = sign * (size / 2) * (size / 2), 1.0
+        for k in range(32, 0, -1):
+            total = 1 + total * (square / (k * (order + k)))
+        return pow(size / 2, order) * exp(-gammaln(order + 1)) * total
+
+    def recurrence() -> Any:
+        return sign * (itself(order - 2, size) - (2 * (order - 1) / size) * itself(order - 1, size))
+
+    def further() -> Any:
+        out = choose(greater(size, order), recurrence, series)
+        return where(is_odd(order) * greater(0.0, x), -out, out)
+
+    out = choose(equal(order, 0.0), lambda: zeroth(x), lambda: choose(equal(order, 1.0), lambda: first(x), further))
+    return where(is_odd(order) * greater(0.0, n), sign * out, out)
+
+
+# Waves.
+
+
+def _sin_of_turns(x: Any) -> tuple[Any, Any]:
+    # sin(pi*x) and cos(pi*x), of which no digit is lost however large x is.
+    size = abs(x)
+    whole = nearest_whole(size)
+    turned, rest = 1 - 2 * is_odd(whole), size - whole
+    sine = turned * sin(pi * rest)
+    return where(greater(0.0, x), -sine, sine), turned * cos(pi * rest)
+
+
+def sinc(x: Any) -> Any:
+    """sin(pi*x)/(pi*x)."""
+    sine, _ = _sin_of_turns(x)
+    return choose(equal(x, 0.0), lambda: 1.0, lambda: sine / (pi * x))
+
+
+def sinc_slope(n: Any, x: Any) -> Any:
+    """The n-th derivative of sinc(x)."""
+    z = pi * x
+
+    def recurrence() -> Any:
+        # n times the product rule on x*sinc(x)*pi = sin(pi*x)
+        sine, cosine = _sin_of_turns(x)
+        odd, half = is_odd(n), nearest_whole((n - is_odd(n)) / 2)
+        turned = (1 - 2 * is_odd(half)) * where(odd, cosine, sine)
+        return (pow(pi, n - 1) * turned - n * TABLE["sinc_slope"](n - 1, x)) / x
+
+    def series() -> Any:
+        odd, half = is_odd(n), nearest_whole((n + is_odd(n)) / 2)
+
+        def terms(first: int) -> Any:
+            total: Any = 0.0
+            for k in range(30 + first, -1, -2):
+                total = 1 / (n + (k + 1)) - total * (z * z) / ((k + 1) * (k + 2))
+            return total
+
+        total = where(odd, z * terms(1), terms(0))
+        return pow(pi, n) * (1 - 2 * is_odd(half)) * total
+
+    def further() -> Any:
+        return choose(greater(abs(z), 0.75 * n), recurrence, series)
+
+    return choose(equal(n, 0.0), lambda: TABLE["sinc"](x), further)
+
+
+def logit(p: Any) -> Any:
+    """The logarithm of p/(1 - p)."""
+    near = choose(greater(0.25, abs(p - 0.5)), lambda: log1p((2 * p - 1) / (1 - p)), lambda: log(p / (1 - p)))
+    return near
