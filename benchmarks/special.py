@@ -45,6 +45,11 @@ def stirling(x: Any) -> Any:
     return mp.loggamma(x) - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2
 
 
+def over_power(n: int, x: Any) -> Any:
+    """Return j(n, x)/x**n."""
+    return mp.besselj(n, x) / x**n if x else mpf(1) / 2**n
+
+
 def hankel(n: int, x: Any) -> tuple[Any, Any]:
     """Return P and Q of Hankel's expansion of the Bessel function of order n."""
     size, turn = mp.sqrt(mp.pi * x / 2), x - (2 * n + 1) * mp.pi / 4
@@ -77,7 +82,6 @@ def table() -> dict[str, tuple[Real, Any, Any, int]]:
     """Return what is approximated, over which interval, and by how many coefficients."""
     lowest, highest = (((t - TAIL_CENTRE) / (t + TAIL_CENTRE)) for t in (mpf("0.832"), mpf("27.3")))
     tail = at(lambda u: TAIL_CENTRE * (1 + u) / (1 - u), lambda t: erfcinv(mp.exp(-t * t)) / t)
-    shifted = at(lambda u: mp.sqrt(32 * (1 + u)) if u > -1 else mpf(10) ** -12, lambda x: x)
     near = at(lambda v: 16 / (1 + v) if v > -1 else mpf(10) ** 25, lambda x: x)
     return {
         "ERFCX: (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)": (
@@ -88,7 +92,7 @@ def table() -> dict[str, tuple[Real, Any, Any, int]]:
             at(mp.sqrt, lambda x: mp.erfinv(x) / x), mpf(0), mpf(1) / 4, 15),
         "ERFC_TAIL: erfcinv(exp(-t*t)) = t*P(u), u = (t - 3)/(t + 3)": (tail, lowest, highest, 36),
         "LOG_GAMMA: gammaln(2 + s) = s*P(s)": (
-            at(lambda s: s, lambda s: mp.loggamma(2 + s) / s), -mpf(1) / 2, mpf(1) / 2, 19),
+            at(lambda s: s, lambda s: mp.loggamma(2 + s) / s), -mpf(3) / 4, mpf(1) / 2, 23),
         "STIRLING: x*(gammaln(x) - (x - 1/2)*log(x) + x - log(2*pi)/2) = P(z), z = 1/x**2": (
             at(inverse_root, lambda x: x * stirling(x) if x < 10**5 else 1 / mpf(12) - 1 / (360 * x * x)),
             mpf(0), mpf(4) / 25, 15),
@@ -97,8 +101,14 @@ def table() -> dict[str, tuple[Real, Any, Any, int]]:
         "DIGAMMA_FAR: x*x*(log(x) - 1/(2*x) - digamma(x)) = P(z), z = 1/x**2": (
             at(inverse_root, lambda x: x * x * (mp.log(x) - 1 / (2 * x) - mp.digamma(x))
                if x < 10**5 else 1 / mpf(12) - 1 / (120 * x * x)), mpf(0), mpf(1) / 4, 19),
-        "J0: j0(x) = P(u), u = x*x/32 - 1": (lambda u: mp.besselj(0, shifted(u)), mpf(-1), mpf(1), 16),
-        "J1: j1(x) = x*P(u)": (lambda u: mp.besselj(1, shifted(u)) / shifted(u), mpf(-1), mpf(1), 15),
+        **{
+            f"J{n}{name}: j{n}(x) = {'x*' * n}P(u), u = {variable}": (
+                lambda u, n=n, low=low, high=high: over_power(n, mp.sqrt(((high - low) * u + high + low) / 2)),
+                mpf(-1), mpf(1), count)
+            for name, variable, low, high, count in (("", "x*x/8 - 1", mpf(0), mpf(16), 12),
+                                                     ("_MIDDLE", "(x*x - 40)/24", mpf(16), mpf(64), 15))
+            for n in (0, 1)
+        },
         **{
             f"J{n}_{'PQ'[i]}: Hankel's {'P' if i == 0 else 'x*Q'} of order {n}, in z = 1/x**2": (
                 at(inverse_root, lambda x, n=n, i=i: hankel(n, x)[i] * x**i), mpf(10) ** -12, mpf(1) / 64, (14, 14)[i])
@@ -120,7 +130,7 @@ def main() -> None:
     mp.dps = 50
     for title, (function, low, high, count) in table().items():
         print(title, flush=True)
-        scale = (lambda _: mpf(1)) if title.startswith(("J0:", "J1:")) else lambda x, f=function: abs(1 / f(x))
+        scale = (lambda _: mpf(1)) if title.startswith(("J0:", "J1:", "J0_M", "J1_M")) else lambda x, f=function: abs(1 / f(x))
         coefficients, error = remez(function, scale, low, high, count - 1)
         print(f"# {title}, within 2**{mp.nstr(mp.log(error, 2), 3)}")
         print(f"{title.partition(':')[0]} = (\n    " + ", ".join(repr(float(c)) for c in coefficients) + ",\n)")

@@ -52,11 +52,12 @@ ERFC_TAIL = (  # erfcinv(exp(-t*t)) = t*P(u), u = (t - 3)/(t + 3)
     -0.021532065569185018,
 )
 LOG_GAMMA = (  # gammaln(2 + s) = s*P(s)
-    0.42278433509846713, 0.32246703342411326, -0.06735230105319831, 0.02058080842778057, -0.0073855510286497195,
-    0.0028905103310236644, -0.0011927539127579454, 0.0005096695156779519, -0.00022315473517576124,
-    9.945767000786267e-05, -4.49265310033762e-05, 2.0505617599086894e-05, -9.437237655937786e-06, 4.384588806948848e-06,
-    -2.0497504716027807e-06, 9.203169473088635e-07, -4.200516085879293e-07, 2.78492238062839e-07,
-    -1.4328723248356947e-07,
+    0.42278433509846713, 0.3224670334241132, -0.06735230105319802, 0.020580808427783703, -0.0073855510286832075,
+    0.0028905103307914244, -0.0011927539112612038, 0.0005096695234983663, -0.00022315476935271195,
+    9.945752699551344e-05, -4.492608178608822e-05, 2.0507164066248772e-05, -9.440820390776398e-06,
+    4.374341459984719e-06, -2.032294581238416e-06, 9.618277679902485e-07, -4.696205838250238e-07,
+    1.8036882483878392e-07, -7.409664874380131e-08, 1.193402510136955e-07, -1.429441231020946e-08,
+    -5.2279397015673066e-08, -4.71010201800807e-08,
 )
 STIRLING = (  # x*(gammaln(x) - (x - 1/2)*log(x) + x - log(2*pi)/2) = P(z), z = 1/x**2
     0.08333333333333333, -0.002777777777776251, 0.0007936507928780584, -0.0005952379399874628, 0.0008417343396336206,
@@ -77,17 +78,27 @@ DIGAMMA_FAR = (  # x*x*(log(x) - 1/(2*x) - digamma(x)) = P(z), z = 1/x**2
     103.38371268248207, -557.2937951370587, 2504.344746023432, -9020.179062740604, 25107.391919114685,
     -51705.73072157855, 73873.83498671335, -65201.57846926544, 26728.884592954946,
 )
-J0 = (  # j0(x) = P(u), u = x*x/32 - 1
-    0.045829664859813754, 0.9303012472958572, -0.6484692830871821, -0.8080888076696873, 1.0383794611436883,
-    -0.507468045847099, 0.14598884856785535, -0.028472718610887047, 0.0040580789881088306, -0.0004435459224189237,
-    3.8473200057931154e-05, -2.717749239638137e-06, 1.5955848865773824e-07, -7.915312412126399e-09,
-    3.3794624687717114e-10, -1.2435857292557963e-11,
+J0 = (  # j0(x) = P(u), u = x*x/8 - 1
+    -0.1965480952704682, -0.565959973761085, 0.4795280821510112, -0.1310320635136455, 0.018352700610059374,
+    -0.0015789541366877876, 9.22817399290403e-05, -3.910341979278858e-06, 1.2577275465639937e-07, -3.1774386440936e-09,
+    6.479020198698663e-11, -1.0874781148784628e-12,
 )
-J1 = (  # j1(x) = x*P(u)
-    -0.05814382795599107, 0.08105866038589758, 0.15151665143806642, -0.2595948652859166, 0.15858376432721782,
-    -0.05474581821299506, 0.012456814392266848, -0.0020290394938666215, 0.00024949458134980435, -2.404575038048405e-05,
-    1.8684526182726945e-06, -1.1966856604078003e-07, 6.431179593782388e-09, -2.958031148551448e-10,
-    1.1661996254635679e-11,
+J1 = (  # j1(x) = x*P(u), u = x*x/8 - 1
+    0.14148999344027124, -0.23976404107550536, 0.09827404763523412, -0.01835270061006565, 0.0019736926708597224,
+    -0.0001384226098533946, 6.843098463778067e-06, -2.5154561259550595e-07, 7.1492368977002024e-09,
+    -1.6186074726836747e-10, 2.9905877087215238e-12, -4.5902796717271475e-14,
+)
+J0_MIDDLE = (  # j0(x) = P(u), u = (x*x - 40)/24
+    0.22884381861489356, 0.3827593885164605, -0.5267466900617466, -0.018956957085172758, 0.1665546377068535,
+    -0.0765339738240117, 0.01828043038715983, -0.0028413092996565506, 0.00031651685755345276, -2.6743526331922105e-05,
+    1.7808296023903329e-06, -9.61181096108621e-08, 4.297305293017319e-09, -1.6247731802504324e-10,
+    5.231819346070449e-12,
+)
+J1_MIDDLE = (  # j1(x) = x*P(u), u = (x*x - 40)/24
+    -0.031896615709705055, 0.0877911150102911, 0.004739239271294435, -0.05551821256895116, 0.03188915575998245,
+    -0.009140215193579987, 0.0016574304249491502, -0.00021101123836869055, 2.0057644279113524e-05,
+    -1.484024669168072e-06, 8.810901884733749e-08, -4.297304848463682e-09, 1.754248567507657e-10,
+    -6.103937402679945e-12, 1.82223342860494e-13,
 )
 J0_P = (  # Hankel's P of order 0, in z = 1/x**2
     1.0, -0.07031249999998458, 0.1121520995401899, -0.5725012979621297, 6.073926677606229, -109.9512824357718,
@@ -201,7 +212,8 @@ def is_odd(n: Any) -> Any:
 def _exp_of_square(x: Any, factor: float) -> Any:
     # The rounding of x*x alone would cost up to x*x ulps: split x so that the large square is exact.
     high = (x + SPLIT) - SPLIT
-    return exp(factor * high * high) * exp(factor * (x - high) * (x + high))
+    power, rest = exp(factor * high * high), factor * (x - high) * (x + high)
+    return power + power * (rest * (1 + rest * (0.5 + rest / 6)))  # rest is less than 2**-13
 
 
 def _erfcx_above(x: Any) -> Any:
@@ -210,8 +222,12 @@ def _erfcx_above(x: Any) -> Any:
 
 def erfcx(x: Any) -> Any:
     """exp(x*x)*erfc(x)."""
-    above = _erfcx_above(abs(x))
-    return choose(greater(0.0, x), lambda: 2 * _exp_of_square(minimum(-x, 64.0), 1.0) - above, lambda: above)
+
+    def outer() -> Any:
+        above = _erfcx_above(abs(x))
+        return choose(greater(0.0, x), lambda: 2 * _exp_of_square(minimum(-x, 64.0), 1.0) - above, lambda: above)
+
+    return choose(greater(abs(x), 1.0), outer, lambda: exp(x * x) * TABLE["erfc"](x))
 
 
 def erfc_integral(n: Any, x: Any) -> Any:
@@ -224,19 +240,19 @@ def erfc_integral(n: Any, x: Any) -> Any:
 
     def quotient() -> Any:
         size = minimum(abs(x), 1e150)
-        total = 1 / (size + sqrt(size * size + 2 * (n + 40)))
-        for k in range(39, -1, -1):
+        total = 1 / (size + sqrt(size * size + 2 * (n + 50)))
+        for k in range(49, -1, -1):
             total = 1 / (2 * size + 2 * (n + 1 + k) * total)
         return total
 
     def first() -> Any:
-        scale = 1 + 2 * maximum(x, 0.0)
-        above = polynomial(1 - 7.5 / (abs(x) + 3.75), ERFC_INTEGRAL) / scale / scale
-        return choose(greater(0.0, x), lambda: 1 / root(pi) - x * TABLE["erfcx"](x), lambda: above)
+        scale = 1 + 2 * abs(x)
+        above = polynomial(1 - 7.5 / (abs(x) + 3.75), ERFC_INTEGRAL) / (scale * scale)
+        return choose(greater(0.5, x), lambda: 1 / root(pi) - x * TABLE["erfcx"](x), lambda: above)
 
     def further() -> Any:
         return choose(
-            greater(x, 1.5),
+            greater(x, 2.0),
             lambda: itself(n - 1, x) * quotient(),
             lambda: (itself(n - 2, x) - 2 * x * itself(n - 1, x)) / (2 * n),
         )
@@ -280,8 +296,12 @@ def _ndtr_below(z: Any) -> Any:
 
 def ndtr(x: Any) -> Any:
     """The probability that a normal variable is below x."""
-    below = _ndtr_below(abs(x))
-    return choose(greater(0.0, x), lambda: below, lambda: 1 - below)
+
+    def outer() -> Any:
+        below = _ndtr_below(abs(x))
+        return where(greater(0.0, x), below, 1 - below)
+
+    return choose(greater(abs(x), 1.0), outer, lambda: 0.5 * TABLE["erfc"](-root(0.5) * x))
 
 
 def log_ndtr(x: Any) -> Any:
@@ -289,8 +309,12 @@ def log_ndtr(x: Any) -> Any:
     size = abs(x)
     return choose(
         greater(0.0, x),
-        lambda: log(0.5 * _erfcx_above(minimum(size, 1e160) * root(0.5))) - x * x / 2,
-        lambda: log1p(-_ndtr_below(size)),
+        lambda: choose(
+            greater(size, 1.0),
+            lambda: log(0.5 * _erfcx_above(minimum(size, 1e160) * root(0.5))) - x * x / 2,
+            lambda: log(TABLE["ndtr"](-size)),
+        ),
+        lambda: log1p(-TABLE["ndtr"](-size)),
     )
 
 
@@ -314,7 +338,7 @@ def log_ndtr_slope(x: Any) -> Any:
 
 def _near(x: Any) -> tuple[Any, Any]:
     # For -1/2 < x <= 5/2: s, which is x less 0, 1 or 2, and exact; the logarithm of gamma(2 + s).
-    s = x - greater(x, 0.5) - greater(x, 1.5)
+    s = x - greater(x, 0.5) - greater(x, 1.25)
     return s, s * polynomial(s, LOG_GAMMA)
 
 
@@ -325,7 +349,7 @@ def _stirling(x: Any) -> Any:
 def _log_gamma_near(x: Any) -> Any:
     s, base = _near(x)
     first = choose(greater(x, 0.5), lambda: log1p(s), lambda: log(abs(x) * (1 + x)))
-    return base - choose(greater(x, 1.5), lambda: 0.0, lambda: first)
+    return base - choose(greater(x, 1.25), lambda: 0.0, lambda: first)
 
 
 def _log_gamma_far(x: Any) -> Any:
@@ -350,7 +374,7 @@ def gammaln(x: Any) -> Any:
 
 def _gamma_near(x: Any) -> Any:
     _, base = _near(x)
-    divisor = where(greater(x, 1.5), 1.0, where(greater(x, 0.5), x, x * (1 + x)))
+    divisor = where(greater(x, 1.25), 1.0, where(greater(x, 0.5), x, x * (1 + x)))
     return exp(base) / divisor
 
 
@@ -384,6 +408,14 @@ def _digamma_near(x: Any) -> Any:
     return base - choose(above, lambda: 0.0, lambda: 1 / x)
 
 
+def _cot_of_turns(rest: Any) -> Any:
+    # 1/tan(pi*rest), for |rest| <= 1/2, near its zeros, too.
+    beside = tan(pi * (0.5 - abs(rest)))
+    return choose(
+        greater(abs(rest), 0.25), lambda: where(greater(rest, 0.0), beside, -beside), lambda: 1 / tan(pi * rest)
+    )
+
+
 def digamma(x: Any) -> Any:
     """The derivative of gammaln(x)."""
     _, rest = _below_whole(x)
@@ -391,7 +423,7 @@ def digamma(x: Any) -> Any:
     positive = choose(greater(y, 2.0), lambda: _digamma_far(y), lambda: _digamma_near(y))
     return choose(
         greater(0.0, x),
-        lambda: choose(equal(rest, 0.0), lambda: nan, lambda: positive + pi / tan(pi * rest)),
+        lambda: positive + choose(equal(rest, 0.0), lambda: nan, lambda: pi * _cot_of_turns(rest)),
         lambda: positive,
     )
 
@@ -436,7 +468,7 @@ def _hurwitz(s: Any, q: Any) -> Any:
             total = total + term(float(k))
         return total + tail(q + 10, q - ((q + 10) - 10))
 
-    return choose(greater(10.0, q), near, lambda: tail(q, 0.0))
+    return choose(greater(10 + s, q), near, lambda: tail(q, 0.0))
 
 
 def polygamma(n: Any, x: Any) -> Any:
@@ -453,7 +485,7 @@ def polygamma(n: Any, x: Any) -> Any:
 
     def derivative() -> Any:
         total = choose(greater(x, 0.0), lambda: _hurwitz(s, x), below)
-        return sign * exp(gammaln(s)) * total
+        return sign * exp(TABLE["gammaln"](s)) * total
 
     return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
 
@@ -518,11 +550,20 @@ def _hankel(x: Any, n: int) -> Any:
     return wave / (root(pi) * sqrt(x))
 
 
+def _bessel_near(x: Any, near: Sequence[float], middle: Sequence[float]) -> Any:
+    square = x * x
+    return choose(
+        greater(square, 16.0),
+        lambda: polynomial((square - 40) / 24, middle),
+        lambda: polynomial(square / 8 - 1, near),
+    )
+
+
 def j0(x: Any) -> Any:
     """The Bessel function of the first kind and order 0."""
     size = abs(x)
     far = choose(greater(inf, size), lambda: _hankel(size, 0), lambda: 0.0)
-    return choose(greater(size, 8.0), lambda: far, lambda: polynomial(x * x / 32 - 1, J0))
+    return choose(greater(size, 8.0), lambda: far, lambda: _bessel_near(x, J0, J0_MIDDLE))
 
 
 def j1(x: Any) -> Any:
@@ -533,7 +574,7 @@ def j1(x: Any) -> Any:
         out = choose(greater(inf, size), lambda: _hankel(size, 1), lambda: 0.0)
         return where(greater(0.0, x), -out, out)
 
-    return choose(greater(size, 8.0), far, lambda: x * polynomial(x * x / 32 - 1, J1))
+    return choose(greater(size, 8.0), far, lambda: x * _bessel_near(x, J1, J1_MIDDLE))
 
 
 def _growing(x: Any, coefficients: Sequence[float]) -> Any:
@@ -568,19 +609,19 @@ def bessel(n: Any, x: Any, sign: float) -> Any:
 
     def series() -> Any:
         square, total = sign * (size / 2) * (size / 2), 1.0
-        for k in range(32, 0, -1):
+        for k in range(40, 0, -1):
             total = 1 + total * (square / (k * (order + k)))
-        return pow(size / 2, order) * exp(-gammaln(order + 1)) * total
+        return pow(size / 2, order) * exp(-TABLE["gammaln"](order + 1)) * total
 
     def recurrence() -> Any:
         return sign * (itself(order - 2, size) - (2 * (order - 1) / size) * itself(order - 1, size))
 
     def further() -> Any:
-        out = choose(greater(size, order), recurrence, series)
-        return where(is_odd(order) * greater(0.0, x), -out, out)
+        out = choose(greater(size, order if sign < 0 else 3 * order), recurrence, series)
+        return out * (1 - 2 * is_odd(order) * greater(0.0, x))
 
     out = choose(equal(order, 0.0), lambda: zeroth(x), lambda: choose(equal(order, 1.0), lambda: first(x), further))
-    return where(is_odd(order) * greater(0.0, n), sign * out, out)
+    return out * (1 + (sign - 1) * is_odd(order) * greater(0.0, n))
 
 
 # Waves.
@@ -625,7 +666,7 @@ def sinc_slope(n: Any, x: Any) -> Any:
         return pow(pi, n) * (1 - 2 * is_odd(half)) * total
 
     def further() -> Any:
-        return choose(greater(abs(z), 0.75 * n), recurrence, series)
+        return choose(greater(abs(z), 0.75 * n + 0.75), recurrence, series)
 
     return choose(equal(n, 0.0), lambda: TABLE["sinc"](x), further)
 

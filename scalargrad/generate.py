@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
+from scalargrad import special as special  # whose records are in the table, too
 from scalargrad.op import Op, Operand
 
 NAMES = "xyzuvw"  # of an operation's arguments
@@ -43,7 +44,7 @@ class Function:
     """A function in C while it is written, a line for each operation: none twice, and none in vain.
 
     What only one side of `where` needs is written inside of that side: the other might divide by 0, which the processor
-    remembers and NumPy warns of.
+    remembers and NumPy warns of. What both need is written before them.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,10 @@ class Function:
         else:
             condition, *sides = operands
             name = self.write(condition, known, lines, indent)
+            first, second = map(needed, sides)
+            for part in first:
+                if part in second:
+                    self.write(part, known, lines, indent)
             known[parts] = result = f"t{self.names}"
             lines.append(f"{indent}double {result} = NAN;\n")
             self.names += 1
@@ -75,6 +80,19 @@ class Function:
             return result
         self.names += 1
         return result
+
+
+def needed(parts: Any) -> dict[Any, None]:
+    """List the operations that an expression needs in any case: of `where` its condition, and neither side."""
+    found: dict[Any, None] = {}
+    stack = [parts]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tuple) and part not in found and not isinstance(part[0], str):
+            found[part] = None
+            op, *operands = part
+            stack += operands[:1] if op is ops.where else operands
+    return found
 
 
 def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
