@@ -159,7 +159,14 @@ DIGAMMA_ROOT = (1.4616321446374059, 3.309564689176888e-10)  # in parts, of which
 E = (2.718281828459045, 1.4456468917292502e-16)  # Euler's number in parts
 HALF_LOG_2PI = 0.9189385332046728
 WHOLE = 2.0**52  # added and taken away, it leaves the nearest whole number
+MOST_ORDER = 16  # of functions that are computed one after the other: so many derivatives of what is made of them
 SPLIT = 1.5 * 2.0**32  # the nearest multiple of 2**-20
+
+
+def _known(x: Any) -> float | None:
+    # The number that something is, or stands for; None where that is not known yet.
+    known: float | None = x if x.__class__ is float else getattr(x, "known", None)
+    return known
 
 
 def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) -> Any:
@@ -168,7 +175,7 @@ def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) 
     >>> choose(greater(1.0, 0.0), lambda: "chosen", lambda: 1 / 0.0)
     'chosen'
     """
-    known = condition if condition.__class__ is float else getattr(condition, "known", None)
+    known = _known(condition)
     if known is None:
         return where(condition, chosen(), other())
     return nan if isnan(known) else chosen() if known else other()
@@ -206,6 +213,33 @@ def is_odd(n: Any) -> Any:
     return abs(n - 2 * nearest_whole(n / 2))
 
 
+def by_order(n: Any, lowest: float, result: Callable[[], Any]) -> Any:
+    """Compute what is there for whole numbers from `lowest` to MOST_ORDER; nan for any other.
+
+    >>> by_order(1.5, 0.0, lambda: 3.0)
+    nan
+    """
+    size = abs(n)
+    outside = greater(lowest, n) + greater(size, MOST_ORDER) + (1 - equal(size, nearest_whole(size)))
+    return choose(outside, lambda: nan, result)
+
+
+def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, Any], Any]) -> Any:
+    """Compute the n-th of a sequence in which following(k, the one before the last, the last) is the k-th.
+
+    >>> in_sequence(5.0, 0.0, 1.0, lambda k, before, last: before + last)
+    5.0
+    """
+    known = _known(n)
+    for k in range(2, MOST_ORDER + 1 if known is None else int(known) + 1):
+        more = 1.0 if known is not None else greater(n, k - 1)
+        zeroth, first = (
+            choose(more, lambda last=first: last, lambda before=zeroth: before),
+            choose(more, lambda k=k, pair=(zeroth, first): following(k, *pair), lambda last=first: last),
+        )
+    return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
+
+
 # The error function's family.
 
 
@@ -236,28 +270,29 @@ def erfc_integral(n: Any, x: Any) -> Any:
     All of them are positive, and the derivative of each is -2*(n + 1) times the next. By the recurrence where that loses
     little, else by the continued fraction of the quotient of two of them.
     """
-    itself = TABLE["erfc_integral"]
-
-    def quotient() -> Any:
-        size = minimum(abs(x), 1e150)
-        total = 1 / (size + sqrt(size * size + 2 * (n + 50)))
-        for k in range(49, -1, -1):
-            total = 1 / (2 * size + 2 * (n + 1 + k) * total)
-        return total
+    zeroth = TABLE["erfcx"](x)
 
     def first() -> Any:
         scale = 1 + 2 * abs(x)
         above = polynomial(1 - 7.5 / (abs(x) + 3.75), ERFC_INTEGRAL) / (scale * scale)
-        return choose(greater(0.5, x), lambda: 1 / root(pi) - x * TABLE["erfcx"](x), lambda: above)
+        return choose(greater(0.5, x), lambda: 1 / root(pi) - x * zeroth, lambda: above)
 
-    def further() -> Any:
-        return choose(
-            greater(x, 2.0),
-            lambda: itself(n - 1, x) * quotient(),
-            lambda: (itself(n - 2, x) - 2 * x * itself(n - 1, x)) / (2 * n),
-        )
+    def quotients() -> Any:
+        size, product = minimum(abs(x), 1e150), 1.0
+        quotient = 1 / (size + sqrt(size * size + 2 * (MOST_ORDER + 50)))
+        for k in range(MOST_ORDER + 49, 1, -1):
+            quotient = 1 / (2 * size + 2 * (k + 1) * quotient)
+            if k <= MOST_ORDER:
+                product = product * choose(greater(k, n), lambda: 1.0, lambda quotient=quotient: quotient)
+        return product
 
-    return choose(equal(n, 0.0), lambda: TABLE["erfcx"](x), lambda: choose(equal(n, 1.0), first, further))
+    def result() -> Any:
+        one = first()
+        by_quotients = greater(n, 1) * greater(x, 2)
+        following = in_sequence(n, zeroth, one, lambda k, before, last: (before - 2 * x * last) / (2 * k))
+        return choose(by_quotients, lambda: one * quotients(), lambda: following)
+
+    return by_order(n, 0.0, result)
 
 
 def _erfc_tail(q: Any) -> Any:
@@ -287,7 +322,7 @@ def erfcinv(q: Any) -> Any:
 
 def ndtri(p: Any) -> Any:
     """The number below which a normal variable is with probability p."""
-    return -root(2) * erfcinv(2 * p)
+    return 0.0 - root(2) * erfcinv(2 * p)  # 0, not -0, in the middle
 
 
 def _ndtr_below(z: Any) -> Any:
@@ -368,8 +403,7 @@ def gammaln(x: Any) -> Any:
     size, rest = _below_whole(x)
     y = where(greater(x, -0.5), x, size)
     positive = choose(greater(y, 2.5), lambda: _log_gamma_far(y), lambda: _log_gamma_near(y))
-    mirrored = choose(greater(x, -0.5), lambda: positive, lambda: log(pi / (size * abs(sin(pi * rest)))) - positive)
-    return mirrored
+    return choose(greater(x, -0.5), lambda: positive, lambda: log(pi / (size * abs(sin(pi * rest)))) - positive)
 
 
 def _gamma_near(x: Any) -> Any:
@@ -481,13 +515,16 @@ def polygamma(n: Any, x: Any) -> Any:
         # The sum over all whole k, less what is above x.
         around = pow(-rest, -s) + _hurwitz(s, 1 - rest) + sign * _hurwitz(s, 1 + rest)
         total = around - sign * _hurwitz(s, 1 + size)
-        return where(equal(rest, 0.0), where(is_odd(n), inf, nan), total)
+        return choose(equal(rest, 0.0), lambda: where(is_odd(n), inf, nan), lambda: total)
 
     def derivative() -> Any:
         total = choose(greater(x, 0.0), lambda: _hurwitz(s, x), below)
         return sign * exp(TABLE["gammaln"](s)) * total
 
-    return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
+    def result() -> Any:
+        return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
+
+    return choose(greater(0.0, n), lambda: nan, result)
 
 
 def _log_beta_balanced(x: Any, y: Any) -> Any:
@@ -562,8 +599,11 @@ def _bessel_near(x: Any, near: Sequence[float], middle: Sequence[float]) -> Any:
 def j0(x: Any) -> Any:
     """The Bessel function of the first kind and order 0."""
     size = abs(x)
-    far = choose(greater(inf, size), lambda: _hankel(size, 0), lambda: 0.0)
-    return choose(greater(size, 8.0), lambda: far, lambda: _bessel_near(x, J0, J0_MIDDLE))
+
+    def far() -> Any:
+        return choose(greater(inf, size), lambda: _hankel(size, 0), lambda: 0.0)
+
+    return choose(greater(size, 8.0), far, lambda: _bessel_near(x, J0, J0_MIDDLE))
 
 
 def j1(x: Any) -> Any:
@@ -577,51 +617,71 @@ def j1(x: Any) -> Any:
     return choose(greater(size, 8.0), far, lambda: x * _bessel_near(x, J1, J1_MIDDLE))
 
 
-def _growing(x: Any, coefficients: Sequence[float]) -> Any:
-    half = exp(0.5 * x)  # for x > 8
-    return half * polynomial(16 / x - 1, coefficients) / sqrt(x) * half
+def _growing(x: Any, coefficients: Sequence[float]) -> tuple[Any, Any]:
+    x = minimum(x, 1400.0)
+    half = exp(0.5 * x)  # for x > 8: the product of the two is the value, which alone may be too large
+    return half * polynomial(16 / x - 1, coefficients) / sqrt(x), half
+
+
+def _product(pair: tuple[Any, Any]) -> Any:
+    return pair[0] * pair[1]
 
 
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind and order 0."""
     size = abs(x)
-    return choose(greater(size, 8.0), lambda: _growing(size, I0_FAR), lambda: polynomial(x * x / 64, I0))
+    return choose(greater(size, 8.0), lambda: _product(_growing(size, I0_FAR)), lambda: polynomial(x * x / 64, I0))
 
 
 def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind and order 1."""
     size = abs(x)
-
-    def far() -> Any:
-        out = _growing(size, I1_FAR)
-        return where(greater(0.0, x), -out, out)
-
-    return choose(greater(size, 8.0), far, lambda: x * polynomial(x * x / 64, I1))
+    sign = 1 - 2 * greater(0.0, x)
+    return choose(greater(size, 8.0), lambda: sign * _product(_growing(size, I1_FAR)), lambda: x * polynomial(x * x / 64, I1))
 
 
-def bessel(n: Any, x: Any, sign: float) -> Any:
-    """The Bessel function of the first kind and a whole order, the modified one where the sign is 1.
+def _series(order: Any, size: Any, sign: float) -> Any:
+    square, total = sign * (size / 2) * (size / 2), 1.0
+    for k in range(40, 0, -1):
+        total = 1 + total * (square / (k * (order + k)))
+    return pow(size / 2, order) * exp(-TABLE["gammaln"](order + 1)) * total
 
-    By the recurrence where that loses little, else by the series.
-    """
-    itself, zeroth, first = (TABLE[name] for name in (("jv", "j0", "j1") if sign < 0 else ("iv", "i0", "i1")))
-    order, size = abs(n), abs(x)
 
-    def series() -> Any:
-        square, total = sign * (size / 2) * (size / 2), 1.0
-        for k in range(40, 0, -1):
-            total = 1 + total * (square / (k * (order + k)))
-        return pow(size / 2, order) * exp(-TABLE["gammaln"](order + 1)) * total
+def _mirrored(n: Any, x: Any, out: Any, sign: float) -> Any:
+    # From order |n| at |x| to order n at x.
+    odd = is_odd(abs(n))
+    return out * (1 - 2 * odd * greater(0.0, x)) * (1 + (sign - 1) * odd * greater(0.0, n))
+
+
+def jv(n: Any, x: Any) -> Any:
+    """The Bessel function of the first kind and a whole order: by recurrence where that loses little, else a series."""
+    order, size = abs(n), minimum(abs(x), 1e300)
 
     def recurrence() -> Any:
-        return sign * (itself(order - 2, size) - (2 * (order - 1) / size) * itself(order - 1, size))
+        following = lambda k, before, last: (2 * (k - 1) / size) * last - before  # noqa: E731
+        return in_sequence(order, TABLE["j0"](size), TABLE["j1"](size), following)
 
-    def further() -> Any:
-        out = choose(greater(size, order if sign < 0 else 3 * order), recurrence, series)
-        return out * (1 - 2 * is_odd(order) * greater(0.0, x))
+    def result() -> Any:
+        near = greater(order, 1) * (1 - greater(size, order))
+        return _mirrored(n, x, choose(near, lambda: _series(order, size, -1.0), recurrence), -1.0)
 
-    out = choose(equal(order, 0.0), lambda: zeroth(x), lambda: choose(equal(order, 1.0), lambda: first(x), further))
-    return out * (1 + (sign - 1) * is_odd(order) * greater(0.0, n))
+    return by_order(n, -MOST_ORDER, result)
+
+
+def iv(n: Any, x: Any) -> Any:
+    """The modified Bessel function of the first kind and a whole order: by recurrence where that loses little."""
+    order, size = abs(n), abs(x)
+
+    def recurrence() -> Any:
+        parts = [_growing(size, coefficients) for coefficients in (I0_FAR, I1_FAR)]
+        following = lambda k, before, last: before - (2 * (k - 1) / size) * last  # noqa: E731
+        return in_sequence(order, parts[0][0], parts[1][0], following) * parts[0][1]
+
+    def result() -> Any:
+        far = greater(size, 8 + 2 * order)
+        return _mirrored(n, x, choose(far, recurrence, lambda: _series(order, size, 1.0)), 1.0)
+
+    return by_order(n, -MOST_ORDER, result)
 
 
 # Waves.
@@ -643,32 +703,31 @@ def sinc(x: Any) -> Any:
 
 
 def sinc_slope(n: Any, x: Any) -> Any:
-    """The n-th derivative of sinc(x)."""
+    """The n-th derivative of sinc(x): by the product rule on x*sinc(x) where that loses little, else by the series."""
     z = pi * x
 
     def recurrence() -> Any:
-        # n times the product rule on x*sinc(x)*pi = sin(pi*x)
         sine, cosine = _sin_of_turns(x)
-        odd, half = is_odd(n), nearest_whole((n - is_odd(n)) / 2)
-        turned = (1 - 2 * is_odd(half)) * where(odd, cosine, sine)
-        return (pow(pi, n - 1) * turned - n * TABLE["sinc_slope"](n - 1, x)) / x
+        turned = (sine, cosine, -sine, -cosine)
+
+        def following(k: int, _: Any, last: Any) -> Any:
+            return (pi ** (k - 1) * turned[k % 4] - k * last) / x
+
+        zeroth = sine / z
+        return in_sequence(n, zeroth, following(1, 0.0, zeroth), following)
 
     def series() -> Any:
-        odd, half = is_odd(n), nearest_whole((n + is_odd(n)) / 2)
-
         def terms(first: int) -> Any:
             total: Any = 0.0
             for k in range(30 + first, -1, -2):
                 total = 1 / (n + (k + 1)) - total * (z * z) / ((k + 1) * (k + 2))
             return total
 
-        total = where(odd, z * terms(1), terms(0))
-        return pow(pi, n) * (1 - 2 * is_odd(half)) * total
+        odd = is_odd(n)
+        sign = 1 - 2 * is_odd((n + odd) / 2)
+        return pow(pi, n) * sign * choose(odd, lambda: z * terms(1), lambda: terms(0))
 
-    def further() -> Any:
-        return choose(greater(abs(z), 0.75 * n + 0.75), recurrence, series)
-
-    return choose(equal(n, 0.0), lambda: TABLE["sinc"](x), further)
+    return by_order(n, 0.0, lambda: choose(greater(abs(z), 0.75 * n + 0.75), recurrence, series))
 
 
 def logit(p: Any) -> Any:

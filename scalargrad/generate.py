@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from math import isnan
 from pathlib import Path
 from types import FunctionType
@@ -30,69 +32,83 @@ PRIMITIVE = {
 
 
 class Written(Operand):
-    """An operation on names and numbers, to be written in C."""
+    """An operation on operands, to be written in C: a number, a name, or one of these. None is there twice."""
 
-    def __init__(self, *parts: Any) -> None:
-        self.parts = parts  # the operation and its operands, or a name alone
+    def __init__(self, op: Op | str, operands: Sequence[Written | float], made: dict[Any, Written]) -> None:
+        self.op, self.operands, self.made = op, operands, made
 
     @staticmethod
     def apply(op: Op, *operands: Any) -> Written:
-        return Written(op, *(x.parts if isinstance(x, Written) else float(x) for x in operands))
+        made = next(x.made for x in operands if isinstance(x, Written))
+        operands = tuple(x if isinstance(x, Written) else float(x) for x in operands)
+        key = (op, *(x if isinstance(x, Written) else x.hex() for x in operands))
+        return made.setdefault(key, Written(op, operands, made))
+
+
+Block = tuple[tuple[Written, int], ...]  # the sides of `where`, each inside of the one before, that hold some lines
 
 
 class Function:
-    """A function in C while it is written, a line for each operation: none twice, and none in vain.
+    """The body of a function in C: a line for each operation, none twice, and none in vain.
 
     What only one side of `where` needs is written inside of that side: the other might divide by 0, which the processor
-    remembers and NumPy warns of. What both need is written before them.
+    remembers and NumPy warns of.
     """
 
-    def __init__(self) -> None:
-        self.names = 0
+    def __init__(self, result: Written | float) -> None:
+        self.names: dict[Written, str] = {}
+        self.blocks: dict[Block, list[Written]] = {}
+        nodes = ordered(result)
+        place: dict[Written, Block] = {node: () for node in nodes[-1:]}
+        for node in reversed(nodes):  # so that all that need it have been there
+            for side, operand in enumerate(node.operands):
+                if isinstance(operand, Written) and isinstance(operand.op, Op):
+                    inner = (*place[node], (node, side)) if node.op is ops.where and side else place[node]
+                    place[operand] = _common(place.get(operand, inner), inner)
+        for node in nodes:
+            self.blocks.setdefault(place[node], []).append(node)
+        self.lines = list(self._write((), "    "))
+        self.result = self._name(result)
 
-    def write(self, parts: Any, known: dict[Any, str], lines: list[str], indent: str = "    ") -> str:
-        """Append the lines that compute an expression, but for what is known; return its name."""
-        if isinstance(parts, float):
-            text = "NAN" if isnan(parts) else repr(parts).replace("inf", "INFINITY")
-            return f"({text})" if text.startswith("-") else text
-        op, *operands = parts
-        if isinstance(op, str) or parts in known:
-            return op if isinstance(op, str) else known[parts]
-        if op is not ops.where:
-            names = [self.write(x, known, lines, indent) for x in operands]
-            text = INFIX.get(op, f"value_{op.name}({', '.join('{}' for _ in names)})").format(*names)
-            known[parts] = result = f"t{self.names}"
-            lines.append(f"{indent}double {result} = {text};\n")
-        else:
-            condition, *sides = operands
-            name = self.write(condition, known, lines, indent)
-            first, second = map(needed, sides)
-            for part in first:
-                if part in second:
-                    self.write(part, known, lines, indent)
-            known[parts] = result = f"t{self.names}"
-            lines.append(f"{indent}double {result} = NAN;\n")
-            self.names += 1
-            for test, side in zip((f"if ({name} < 0 || {name} > 0)", f"else if ({name} == 0)"), sides, strict=True):
-                inner: list[str] = []
-                value = self.write(side, dict(known), inner, indent + "    ")
-                lines += [f"{indent}{test} {{\n", *inner, f"{indent}    {result} = {value};\n", f"{indent}}}\n"]
-            return result
-        self.names += 1
-        return result
+    def _name(self, operand: Written | float) -> str:
+        if isinstance(operand, Written):
+            return operand.op if isinstance(operand.op, str) else self.names[operand]
+        text = "NAN" if isnan(operand) else repr(operand).replace("inf", "INFINITY")
+        return f"({text})" if text.startswith("-") else text
+
+    def _write(self, block: Block, indent: str) -> Iterator[str]:
+        for node in self.blocks.get(block, ()):
+            name = self.names[node] = f"t{len(self.names)}"
+            if node.op is not ops.where:
+                call = INFIX.get(node.op, f"value_{node.op.name}({', '.join('{}' for _ in node.operands)})")
+                yield f"{indent}double {name} = {call.format(*map(self._name, node.operands))};\n"
+                continue
+            condition, *sides = node.operands
+            yield f"{indent}double {name} = NAN;\n"
+            tests = (f"if ({{0}} < 0 || {{0}} > 0)", "else if ({0} == 0)")
+            for side, test in enumerate(tests, 1):
+                yield f"{indent}{test.format(self._name(condition))} {{\n"
+                yield from self._write((*block, (node, side)), f"{indent}    ")
+                yield f"{indent}    {name} = {self._name(sides[side - 1])};\n{indent}}}\n"
 
 
-def needed(parts: Any) -> dict[Any, None]:
-    """List the operations that an expression needs in any case: of `where` its condition, and neither side."""
-    found: dict[Any, None] = {}
-    stack = [parts]
+def ordered(result: Written | float) -> list[Written]:
+    """List the operations that an expression is made of, operands first."""
+    done: dict[Written, None] = {}
+    stack: list[Any] = [result]
     while stack:
-        part = stack.pop()
-        if isinstance(part, tuple) and part not in found and not isinstance(part[0], str):
-            found[part] = None
-            op, *operands = part
-            stack += operands[:1] if op is ops.where else operands
-    return found
+        node = stack[-1]
+        waiting = [x for x in node.operands if x not in done and isinstance(x, Written)] if isinstance(node, Written) else ()
+        stack.extend(waiting)
+        if not waiting:
+            stack.pop()
+            if isinstance(node, Written):
+                done[node] = None
+    return [node for node in done if isinstance(node.op, Op)]
+
+
+def _common(one: Block, other: Block) -> Block:
+    return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
@@ -106,10 +122,11 @@ def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
     }
     <BLANKLINE>
     """
-    value = made(*map(Written, (("out", *arguments) if out else arguments)))
-    lines: list[str] = []
-    result = Function().write(value.parts if isinstance(value, Written) else float(value), {}, lines)
-    return f"{head}\n{{\n{''.join(lines)}    return {result};\n}}\n" if lines else f"{head} {{ return {result}; }}\n"
+    table: dict[Any, Written] = {}
+    value = made(*(Written(name, (), table) for name in (("out", *arguments) if out else arguments)))
+    function = Function(value if isinstance(value, Written) else float(value))
+    lines, result = "".join(function.lines), function.result
+    return f"{head}\n{{\n{lines}    return {result};\n}}\n" if lines else f"{head} {{ return {result}; }}\n"
 
 
 def table() -> str:
