@@ -363,8 +363,8 @@ def log_ndtr_slope(x: Any) -> Any:
     size = abs(x)
     return choose(
         greater(0.0, x),
-        lambda: root(2 / pi) / _erfcx_above(size * root(0.5)),
-        lambda: ndtr_slope(size) / (1 - _ndtr_below(size)),
+        lambda: root(2 / pi) / TABLE["erfcx"](size * root(0.5)),
+        lambda: ndtr_slope(size) / TABLE["ndtr"](size),
     )
 
 
@@ -478,7 +478,10 @@ def digamma_step(x: Any, y: Any) -> Any:
     def near() -> Any:
         return far(x + 2) + y / (x + y) / x + y / (x + 1 + y) / (x + 1)
 
-    return choose(greater(x, 2.0), lambda: far(x), near)
+    def result() -> Any:
+        return choose(greater(x, 2.0), lambda: far(x), near)
+
+    return choose(greater(0.0, minimum(x, y)), lambda: nan, result)
 
 
 def _hurwitz(s: Any, q: Any) -> Any:

@@ -4,6 +4,7 @@ The derivatives need no second source of truth: they are central differences of 
 that nothing is lost.
 """
 
+from itertools import count
 from math import isnan
 
 import mpmath
@@ -57,7 +58,14 @@ def of_order(lowest, highest=16):
 
 
 def erfcx(x):
-    return mp.exp(x * x) * mp.erfc(x)
+    if x < 10**6:
+        return mp.exp(x * x) * mp.erfc(x)
+    total = term = mpf(1)
+    for k in count(1, 2):  # the asymptotic series
+        term *= -k / (2 * x * x)
+        if mp.mag(term) < -mp.prec:
+            return total / (x * mp.sqrt(mp.pi))
+        total += term
 
 
 @of_order(0)
@@ -76,13 +84,12 @@ def erfcinv(q):
         return -erfcinv(2 - q)
     if q > mpf(1) / 2:
         return mp.erfinv(1 - q)
-    with mp.workprec(mp.prec + 100):
-        size = -mp.log(q)
-        x, error = mp.sqrt(size - mp.log(size * mp.pi) / 2), mpf(1)
-        while mp.mag(error) > -mp.prec // 2:  # Newton's method on log(erfc(x)), which is nearly a parabola
-            error = mp.log(mp.erfc(x)) + size
-            x += error * mp.sqrt(mp.pi) / 2 * erfcx(x)
-        return x
+    x, goal = mp.sqrt(-mp.log(q)), mp.prec + 30
+    for bits in [100] * 6 + [goal >> shift for shift in range(goal.bit_length() - 8, -1, -1)]:
+        with mp.workprec(max(bits, 100) + 30):  # Newton's method on log(erfc(x)): every step doubles the digits
+            tail = mp.erfc(x)
+            x += (mp.log(tail) - mp.log(q)) * mp.sqrt(mp.pi) / 2 * mp.exp(x * x) * tail
+    return +x
 
 
 def erfinv(x):
@@ -94,7 +101,11 @@ def ndtr(x):
 
 
 def log_ndtr(x):
-    return mp.log1p(-ndtr(-x)) if x > 0 else mp.log(ndtr(x))
+    return mp.log1p(-ndtr(-x)) if x > 0 else mp.log(erfcx(-x / mp.sqrt(2)) / 2) - x * x / 2
+
+
+def log_ndtr_slope(x):
+    return mp.npdf(x) / ndtr(x) if x > 0 else mp.sqrt(2 / mp.pi) / erfcx(-x / mp.sqrt(2))
 
 
 @roomy(100)
@@ -269,7 +280,7 @@ ROWS = {
     ),
     "ndtr_slope": (mp.npdf, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
     "log_ndtr_slope": (
-        lambda x: mp.npdf(x) / ndtr(x),
+        log_ndtr_slope,
         unary(-1e10, -37.0, -20.0, -5.0, -1.0, -0.3, -1e-300, 0.0, 1e-9, 0.5, 1.0, 3.0, 30.0),
     ),
     "erfc_integral": (

@@ -33,6 +33,7 @@ HELPERS = (  # partials of others: they have a partial's tolerance
 ULPS = dict.fromkeys(TWO_ULPS, 2) | dict.fromkeys(HELPERS, 4)
 STATED = re.compile(r"within (\d+) ulp")  # in the first line of what is said of a special function
 PARTIAL_ULPS = 4
+PARTIALS = {"erfinv": 6, "erfcinv": 6, "ndtri": 8}  # made of their value, and as far from the truth
 TINY = sys.float_info.min  # subnormal results have fewer digits, so they are excepted
 
 every_operation = pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
@@ -81,7 +82,7 @@ def value_and_partials(Value, op, point):
         return  # theirs are second derivatives: see below
     for i, got in enumerate(node.local_gradients):
         slope_truth = exact(slope(TRUTH[op.name], i), point)
-        allowed = PARTIAL_ULPS * 3 ** abs(point[0]) if op.name in OF_ORDER else PARTIAL_ULPS
+        allowed = PARTIALS.get(op.name, PARTIAL_ULPS) * (3 ** abs(point[0]) if op.name in OF_ORDER else 1)
         if op.name in ("gamma", "beta"):  # a product of the value
             allowed += allowed_ulps(op, point, truth)
         yield f"partial {i}", i + 1, got, slope_truth, allowed
@@ -112,6 +113,10 @@ def wide_range(op, count=300):
                 continue
             if op.name == "logaddexp" and abs(out) < max(map(abs, point)) / 2:
                 continue  # two terms cancel
+            if op.name == "beta" and max(abs(math.log10(x)) for x in point) > 100:
+                continue  # a factor of its partials may be too small
+            if op.name == "polygamma" and not -100 < point[1] < 1e100:
+                continue  # which takes mpmath long
             if abs(out) >= TINY or op.name in ("relu", "greater", "equal"):
                 points.append(point)
                 kept += 1
