@@ -17,7 +17,7 @@ from math import sqrt as root
 from typing import Any
 
 from scalargrad.op import TABLE
-from scalargrad.ops import abs, cos, equal, exp, greater, log, log1p, maximum, minimum, pow, sin, sqrt, tan, where
+from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, sin, sqrt, tan, where
 
 # fmt: off
 ERFCX = (  # (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)
@@ -462,28 +462,6 @@ def digamma(x: Any) -> Any:
     )
 
 
-def digamma_step(x: Any, y: Any) -> Any:
-    """digamma(x + y) - digamma(x), for x > 0 and y > 0: a sum of what is positive."""
-
-    def far(x: Any) -> Any:
-        up = x + y
-        share = y / up
-        a, b = 1 / (x * x), 1 / (up * up)
-        total, quotient = DIGAMMA_FAR[-1], 0.0  # the polynomial at a, and its difference by that of a and b
-        for coefficient in reversed(DIGAMMA_FAR[:-1]):
-            quotient, total = quotient * b + total, total * a + coefficient
-        # x*x*(log(x) - 1/(2*x) - digamma(x)) = total, so what is subtracted is a*P(a) - b*P(b) = (a - b)*(P(a) + b*P[a, b]).
-        return log1p(y / x) + share / (2 * x) + share * ((x + up) / up) * a * (total + b * quotient)
-
-    def near() -> Any:
-        return far(x + 2) + y / (x + y) / x + y / (x + 1 + y) / (x + 1)
-
-    def result() -> Any:
-        return choose(greater(x, 2.0), lambda: far(x), near)
-
-    return choose(greater(0.0, minimum(x, y)), lambda: nan, result)
-
-
 def _hurwitz(s: Any, q: Any) -> Any:
     # The sum of (q + k)**-s for all whole k >= 0, for q > 0: some terms, and for all others Euler and Maclaurin's formula.
     def term(k: float) -> Any:
@@ -528,6 +506,60 @@ def polygamma(n: Any, x: Any) -> Any:
         return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
 
     return choose(greater(0.0, n), lambda: nan, result)
+
+
+def _digamma_step(x: Any, y: Any) -> Any:
+    # digamma(x + y) - digamma(x): a sum of what is positive.
+    def far(x: Any) -> Any:
+        up = x + y
+        share = y / up
+        a, b = 1 / (x * x), 1 / (up * up)
+        total, quotient = DIGAMMA_FAR[-1], 0.0  # the polynomial at a, and its difference by that of a and b
+        for coefficient in reversed(DIGAMMA_FAR[:-1]):
+            quotient, total = quotient * b + total, total * a + coefficient
+        # What is subtracted from log(x) is 1/(2*x) + a*P(a), and a*P(a) - b*P(b) = (a - b)*(P(a) + b*P[a, b]).
+        return log1p(y / x) + share / (2 * x) + share * ((x + up) / up) * a * (total + b * quotient)
+
+    def near() -> Any:
+        return far(x + 2) + y / (x + y) / x + y / (x + 1 + y) / (x + 1)
+
+    return choose(greater(x, 2.0), lambda: far(x), near)
+
+
+def _hurwitz_step(s: Any, x: Any, y: Any) -> Any:
+    # The sum of (x + k)**-s - (x + y + k)**-s: as _hurwitz, with every power's share of it, which is positive.
+    def power(w: Any, s: Any) -> Any:
+        return pow(w, -s) * -expm1(-s * log1p(y / w))
+
+    w = where(greater(10 + s, x), x + 10, x)
+
+    def tail() -> Any:
+        factor, total = 1.0, power(w, s - 1) / (s - 1) + 0.5 * power(w, s)
+        for j, coefficient in enumerate(BERNOULLI):
+            factor = factor * (s + 2 * j) * (s + 2 * j - 1 if j else 1.0)
+            total = total + coefficient * factor * power(w, s + (2 * j + 1))
+        return total
+
+    def near() -> Any:
+        total = power(x, s)
+        for k in range(1, 10):
+            total = total + power(x + k, s)
+        return total
+
+    return tail() + choose(greater(10 + s, x), near, lambda: 0.0)
+
+
+def polygamma_step(n: Any, x: Any, y: Any) -> Any:
+    """polygamma(n, x + y) - polygamma(n, x), for x > 0 and y >= 0."""
+
+    def derivative() -> Any:
+        s = n + 1
+        return -pow(-1.0, s) * exp(TABLE["gammaln"](s)) * _hurwitz_step(s, x, y)
+
+    def result() -> Any:
+        return choose(equal(n, 0.0), lambda: _digamma_step(x, y), derivative)
+
+    return choose(greater(0.0, minimum(n, minimum(x, y))), lambda: nan, result)
 
 
 def _log_beta_balanced(x: Any, y: Any) -> Any:

@@ -157,13 +157,13 @@ polygamma = Op(
     doc="The x-th derivative of digamma at y, for a whole x, within 4 ulp.\n\n>>> round(polygamma(1, 1.0), 6)\n1.644934")
 beta = Op(
     "beta", _within(approximations.beta, lambda x, y: x <= 0 or y <= 0),
-    lambda out, x, y: -out * digamma_step(x, y), lambda out, x, y: -out * digamma_step(y, x),
+    lambda out, x, y: -out * polygamma_step(0, x, y), lambda out, x, y: -out * polygamma_step(0, y, x),
     needs="x > 0 and y > 0", beyond=lambda x, y: inf if x >= 0 and y >= 0 else nan,
     symbol="B", latex=r"\mathrm{{B}}\left({}, {}\right)", branchless=approximations.beta,
     doc="gamma(x)*gamma(y)/gamma(x + y), for x, y > 0, within 8 ulp, and three more for each unit of its logarithm.\n\n>>> round(beta(1.0, 2.0), 6)\n0.5")
 betaln = Op(
     "betaln", _within(approximations.betaln, lambda x, y: x <= 0 or y <= 0),
-    lambda out, x, y: -digamma_step(x, y), lambda out, x, y: -digamma_step(y, x),
+    lambda out, x, y: -polygamma_step(0, x, y), lambda out, x, y: -polygamma_step(0, y, x),
     needs="x > 0 and y > 0", beyond=lambda x, y: inf if x >= 0 and y >= 0 else nan,
     symbol="ln B", latex=r"\ln \mathrm{{B}}\left({}, {}\right)", branchless=approximations.betaln,
     doc="Logarithm of beta(x, y), within 4 ulp, near its zero 4e-15.\n\n>>> round(betaln(1.0, 2.0), 6)\n-0.693147")
@@ -221,12 +221,14 @@ erfc_integral = Op(
     "erfc_integral", _of_order(approximations.erfc_integral, 0), _no_slope, lambda out, x, y: -2 * (x + 1) * erfc_integral(x + 1, y),
     needs="a whole x from 0 to 16", symbol="iⁿerfcx", branchless=approximations.erfc_integral, latex=r"\mathrm{{i}}^{{{0}}}\operatorname{{erfcx}}\left({1}\right)",
     doc="exp(y*y) times the x-th integral of erfc from y to infinity, within 5 ulp.\n\n>>> round(erfc_integral(1, 0.0), 6)\n0.56419")
-digamma_step = Op(
-    "digamma_step", _within(approximations.digamma_step, lambda x, y: x <= 0 or y < 0),
-    lambda out, x, y: polygamma(1, x + y) - polygamma(1, x), lambda out, x, y: polygamma(1, x + y),
-    needs="x > 0 and y >= 0", beyond=lambda x, y: inf if x == 0 and y > 0 else nan,
-    branchless=approximations.digamma_step, symbol="Δψ", latex=r"\left(\psi\left({0:1} + {1:2}\right) - \psi\left({0}\right)\right)",
-    doc="digamma(x + y) - digamma(x), for x, y > 0.\n\n>>> round(digamma_step(1.0, 1.0), 6)\n1.0")
+polygamma_step = Op(
+    "polygamma_step", _within(approximations.polygamma_step, lambda x, y, z: _is_no_order(x, 0) or y <= 0 or z < 0),
+    _no_slope, lambda out, x, y, z: polygamma_step(x + 1, y, z), lambda out, x, y, z: polygamma(x + 1, y + z),
+    needs="a whole x >= 0, y > 0 and z >= 0",
+    beyond=lambda x, y, z: nan if _is_no_order(x, 0) or y < 0 or not z > 0 else inf if x % 2 == 0 else -inf,
+    symbol="Δψ⁽ⁿ⁾", latex=r"\left(\psi^{{\left({0}\right)}}\left({1:1} + {2:2}\right) - \psi^{{\left({0}\right)}}\left({1}\right)\right)",
+    branchless=approximations.polygamma_step,
+    doc="polygamma(x, y + z) - polygamma(x, y), for y, z > 0, within 4 ulp.\n\n>>> round(polygamma_step(0, 1.0, 1.0), 6)\n1.0")
 sinc_slope = Op(
     "sinc_slope", _of_order(approximations.sinc_slope, 0), _no_slope, lambda out, x, y: sinc_slope(x + 1, y),
     needs="a whole x from 0 to 16", symbol="sinc⁽ⁿ⁾", branchless=approximations.sinc_slope, latex=r"\operatorname{{sinc}}^{{\left({0}\right)}}\left({1}\right)",
