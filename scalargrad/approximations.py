@@ -591,7 +591,10 @@ def betaln(x: Any, y: Any) -> Any:
         )
         return _log_gamma_near(low) + quotient
 
-    return choose(greater(low, 2.5), lambda: _log_beta_balanced(low, high), unbalanced)
+    def result() -> Any:
+        return choose(greater(low, 2.5), lambda: _log_beta_balanced(low, high), unbalanced)
+
+    return choose(greater(0.0, low), lambda: nan, result)
 
 
 def beta(x: Any, y: Any) -> Any:
@@ -606,7 +609,10 @@ def beta(x: Any, y: Any) -> Any:
         )
         return _gamma_near(low) * quotient
 
-    return choose(greater(low, 2.5), lambda: exp(_log_beta_balanced(low, high)), unbalanced)
+    def result() -> Any:
+        return choose(greater(low, 2.5), lambda: exp(_log_beta_balanced(low, high)), unbalanced)
+
+    return choose(greater(0.0, low), lambda: nan, result)
 
 
 # Bessel functions.
