@@ -16,7 +16,7 @@ from math import e, inf, isnan, nan, pi
 from math import sqrt as root
 from typing import Any
 
-from scalargrad.op import TABLE
+from scalargrad.op import TABLE, Op, Operand
 from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, sin, sqrt, tan, where
 
 # fmt: off
@@ -163,10 +163,13 @@ MOST_ORDER = 16  # of functions that are computed one after the other: so many d
 SPLIT = 1.5 * 2.0**32  # the nearest multiple of 2**-20
 
 
-def _known(x: Any) -> float | None:
-    # The number that something is, or stands for; None where that is not known yet.
-    known: float | None = x if x.__class__ is float else getattr(x, "known", None)
-    return known
+def known(x: Any) -> Any:
+    """Return the number that something is, or stands for; None where that is not known yet.
+
+    >>> known(2.5), known("x")
+    (2.5, None)
+    """
+    return x if x.__class__ is float else getattr(x, "known", None)
 
 
 def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) -> Any:
@@ -175,10 +178,10 @@ def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) 
     >>> choose(greater(1.0, 0.0), lambda: "chosen", lambda: 1 / 0.0)
     'chosen'
     """
-    known = _known(condition)
-    if known is None:
+    truth = known(condition)
+    if truth is None:
         return where(condition, chosen(), other())
-    return nan if isnan(known) else chosen() if known else other()
+    return nan if isnan(truth) else chosen() if truth else other()
 
 
 def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
@@ -213,14 +216,14 @@ def is_odd(n: Any) -> Any:
     return abs(n - 2 * nearest_whole(n / 2))
 
 
-def by_order(n: Any, lowest: float, result: Callable[[], Any]) -> Any:
-    """Compute what is there for whole numbers from `lowest` to MOST_ORDER; nan for any other.
+def by_order(n: Any, lowest: float, highest: float, result: Callable[[], Any]) -> Any:
+    """Compute what is there for whole numbers from `lowest` to `highest`; nan for any other.
 
-    >>> by_order(1.5, 0.0, lambda: 3.0)
+    >>> by_order(1.5, 0.0, 16.0, lambda: 3.0)
     nan
     """
     size = abs(n)
-    outside = greater(lowest, n) + greater(size, MOST_ORDER) + (1 - equal(size, nearest_whole(size)))
+    outside = greater(lowest, n) + greater(size, highest) + (1 - equal(size, nearest_whole(size)))
     return choose(outside, lambda: nan, result)
 
 
@@ -230,14 +233,28 @@ def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, 
     >>> in_sequence(5.0, 0.0, 1.0, lambda k, before, last: before + last)
     5.0
     """
-    known = _known(n)
-    for k in range(2, MOST_ORDER + 1 if known is None else int(known) + 1):
-        more = 1.0 if known is not None else greater(n, k - 1)
+    last_one = known(n)
+    for k in range(2, (MOST_ORDER if last_one is None else int(last_one)) + 1):
+        more = greater(n, k - 1)
         zeroth, first = (
             choose(more, lambda last=first: last, lambda before=zeroth: before),
             choose(more, lambda k=k, pair=(zeroth, first): following(k, *pair), lambda last=first: last),
         )
     return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
+
+
+class Number(Operand):
+    """A float whose operators are operations: where these follow IEEE 754, as `ieee()` says, so do they.
+
+    known  the float
+    """
+
+    def __init__(self, number: float) -> None:
+        self.known = number
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> Number:
+        return Number(op(*(x.known if isinstance(x, Number) else x for x in operands)))
 
 
 # The error function's family.
@@ -292,7 +309,7 @@ def erfc_integral(n: Any, x: Any) -> Any:
         following = in_sequence(n, zeroth, one, lambda k, before, last: (before - 2 * x * last) / (2 * k))
         return choose(by_quotients, lambda: one * quotients(), lambda: following)
 
-    return by_order(n, 0.0, result)
+    return by_order(n, 0.0, MOST_ORDER, result)
 
 
 def _erfc_tail(q: Any) -> Any:
@@ -363,7 +380,7 @@ def log_ndtr_slope(x: Any) -> Any:
     size = abs(x)
     return choose(
         greater(0.0, x),
-        lambda: root(2 / pi) / TABLE["erfcx"](size * root(0.5)),
+        lambda: root(2 / pi) / TABLE["erfcx"](minimum(size, 1e308) * root(0.5)),
         lambda: ndtr_slope(size) / TABLE["ndtr"](size),
     )
 
@@ -505,7 +522,7 @@ def polygamma(n: Any, x: Any) -> Any:
     def result() -> Any:
         return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
 
-    return choose(greater(0.0, n), lambda: nan, result)
+    return by_order(n, 0.0, inf, result)
 
 
 def _digamma_step(x: Any, y: Any) -> Any:
@@ -557,9 +574,12 @@ def polygamma_step(n: Any, x: Any, y: Any) -> Any:
         return -pow(-1.0, s) * exp(TABLE["gammaln"](s)) * _hurwitz_step(s, x, y)
 
     def result() -> Any:
-        return choose(equal(n, 0.0), lambda: _digamma_step(x, y), derivative)
+        def step() -> Any:
+            return choose(equal(n, 0.0), lambda: _digamma_step(x, y), derivative)
 
-    return choose(greater(0.0, minimum(n, minimum(x, y))), lambda: nan, result)
+        return choose(greater(0.0, minimum(x, y)), lambda: nan, step)
+
+    return by_order(n, 0.0, inf, result)
 
 
 def _log_beta_balanced(x: Any, y: Any) -> Any:
@@ -706,7 +726,7 @@ def jv(n: Any, x: Any) -> Any:
         near = greater(order, 1) * (1 - greater(size, order))
         return _mirrored(n, x, choose(near, lambda: _series(order, size, -1.0), recurrence), -1.0)
 
-    return by_order(n, -MOST_ORDER, result)
+    return by_order(n, -MOST_ORDER, MOST_ORDER, result)
 
 
 def iv(n: Any, x: Any) -> Any:
@@ -722,7 +742,7 @@ def iv(n: Any, x: Any) -> Any:
         far = greater(size, 8 + 2 * order)
         return _mirrored(n, x, choose(far, recurrence, lambda: _series(order, size, 1.0)), 1.0)
 
-    return by_order(n, -MOST_ORDER, result)
+    return by_order(n, -MOST_ORDER, MOST_ORDER, result)
 
 
 # Waves.
@@ -768,7 +788,7 @@ def sinc_slope(n: Any, x: Any) -> Any:
         sign = 1 - 2 * is_odd((n + odd) / 2)
         return pow(pi, n) * sign * choose(odd, lambda: z * terms(1), lambda: terms(0))
 
-    return by_order(n, 0.0, lambda: choose(greater(abs(z), 0.75 * n + 0.75), recurrence, series))
+    return by_order(n, 0.0, MOST_ORDER, lambda: choose(greater(abs(z), 0.75 * n + 0.75), recurrence, series))
 
 
 def logit(p: Any) -> Any:
