@@ -429,6 +429,16 @@ def _gamma_near(x: Any) -> Any:
     return exp(base) / divisor
 
 
+def _gamma_by_product(x: Any) -> Any:
+    # For x > 5/2: factorials are exact up to 22!, the last one that is a float.
+    product, rest = 1.0, x
+    for _ in range(21):
+        more = greater(rest, 2.5)
+        rest = rest - more
+        product = product * where(more, rest, 1.0)
+    return product * _gamma_near(rest)
+
+
 def _gamma_far(x: Any) -> Any:
     power = pow(x, 0.5 * x - 0.25)
     return (power * exp(-x)) * power * (root(2 * pi) * exp(_stirling(x)))
@@ -438,7 +448,12 @@ def gamma(x: Any) -> Any:
     """Gamma(x)."""
     size, rest = _below_whole(x)
     y = where(greater(x, -0.5), x, minimum(size, 200.0))
-    positive = choose(greater(y, 2.5), lambda: _gamma_far(minimum(y, 200.0)), lambda: _gamma_near(y))
+
+    def above() -> Any:
+        by_product = greater(12, y) + greater(23.5, y) * equal(y, nearest_whole(y))
+        return choose(by_product, lambda: _gamma_by_product(y), lambda: _gamma_far(minimum(y, 200.0)))
+
+    positive = choose(greater(y, 2.5), above, lambda: _gamma_near(y))
     sign = 2 * is_odd(nearest_whole(size)) - 1
     return choose(
         greater(x, -0.5),
@@ -517,7 +532,7 @@ def polygamma(n: Any, x: Any) -> Any:
 
     def derivative() -> Any:
         total = choose(greater(x, 0.0), lambda: _hurwitz(s, x), below)
-        return sign * exp(TABLE["gammaln"](s)) * total
+        return sign * TABLE["gamma"](s) * total
 
     def result() -> Any:
         return choose(equal(n, 0.0), lambda: TABLE["digamma"](x), derivative)
@@ -571,7 +586,7 @@ def polygamma_step(n: Any, x: Any, y: Any) -> Any:
 
     def derivative() -> Any:
         s = n + 1
-        return -pow(-1.0, s) * exp(TABLE["gammaln"](s)) * _hurwitz_step(s, x, y)
+        return -pow(-1.0, s) * TABLE["gamma"](s) * _hurwitz_step(s, x, y)
 
     def result() -> Any:
         def step() -> Any:
@@ -705,7 +720,7 @@ def _series(order: Any, size: Any, sign: float) -> Any:
     square, total = sign * (size / 2) * (size / 2), 1.0
     for k in range(40, 0, -1):
         total = 1 + total * (square / (k * (order + k)))
-    return pow(size / 2, order) * exp(-TABLE["gammaln"](order + 1)) * total
+    return pow(size / 2, order) / TABLE["gamma"](order + 1) * total
 
 
 def _mirrored(n: Any, x: Any, out: Any, sign: float) -> Any:

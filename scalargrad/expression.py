@@ -17,7 +17,7 @@ from scalargrad import ops
 from scalargrad.op import Op, Text
 
 _BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
-CONSTANTS = {"pi": math.pi}
+CONSTANTS = {"pi": math.pi, "nan": math.nan}  # nan: what a derivative is that there is not
 EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it may be any name
 
 # What mathematics and Python's math module call these functions; difflib would propose sin for asin, and nothing for ln.

@@ -389,8 +389,13 @@ def slope(function, index):
 
 
 def in_domain(op, operands, point):
-    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row."""
-    operands, point = operands[: len(op.partials)], point[: len(op.partials)]
+    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row.
+
+    An order is a number.
+    """
+    operands, point = [*operands[: len(op.partials)]], [*point[: len(op.partials)]]
+    if op.name in OF_ORDER:
+        operands[0] = point[0] = 2.0
     with ieee():  # as it is while a function is traced
         if not isnan(op(*point)):
             return operands
