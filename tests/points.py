@@ -354,6 +354,14 @@ SIZES = {  # of the value, and of each partial
 }
 
 
+def size_of(op, index, point):
+    """Of what a value (0) or a partial derivative (from 1) is a difference of; 0 at a pole."""
+    try:
+        return SIZES[op.name][index](*map(mpf, point)) if op.name in SIZES else 0
+    except (ValueError, ZeroDivisionError):
+        return 0
+
+
 def exact(function, arguments, bits=200):
     """The function's value at floats, in so many bits; None where it is not a real number."""
     with mp.workprec(bits):

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from mpmath import mp, mpf
-from points import OF_ORDER, POINTS, SIZES, TRUTH, exact, slope
+from points import OF_ORDER, POINTS, TRUTH, exact, size_of, slope
 
 import scalargrad
 from scalargrad import grad
@@ -52,11 +52,6 @@ def ulps(got, truth, size=0):
     if not math.isfinite(got):
         return math.inf
     return float(abs(mpf(got) - truth) / mpf(math.ulp(max(normal, float(size)))))
-
-
-def size_of(op, index, point):
-    """Of what a value (0) or a partial derivative (from 1) is a difference of."""
-    return SIZES[op.name][index](*map(mpf, point)) if op.name in SIZES else 0
 
 
 def allowed_ulps(op, point, truth):

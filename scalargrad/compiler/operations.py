@@ -10,7 +10,7 @@ from scalargrad.compiler import vectormath
 from scalargrad.compiler.emitting import Emitter, LLVMModule
 from scalargrad.compiler.instructions import Instruction
 
-PLAIN = ("sqrt", "fabs")  # functions of C's library that processors have an instruction for
+PLAIN = ("sqrt", "fabs", "fma")  # functions of C's library that processors have an instruction for
 BINARY = {ops.add: "fadd", ops.sub: "fsub", ops.mul: "fmul", ops.div: "fdiv"}
 
 
@@ -55,7 +55,7 @@ class OperationEmitter(Emitter):
             number = self.select(truth, self.constant(1.0), self.constant(0.0))
             return self.select(self.compare("uno", x, y), self.constant(nan), number)
         if op.libm in PLAIN:
-            return self.intrinsic(op.libm, x)
+            return self.intrinsic(op.libm, x, *others)
         if self.lanes > 1 and op.libm in self.module.written:
             return vectormath.expand(op.libm, self, x)
         return self.library(op.libm, [x, *others])
