@@ -10,6 +10,8 @@ c  the Hessian of the Helmholtz energy of a mixture, 10 variables
 d  loss and gradients of a 4-3-2 network, ReLU + sin, softmax and cross-entropy, over 10,000 samples
 e  the Jacobian of the residuals of three Gaussians, 9 parameters, over 250 points
 f  making and calling a function of 10^3 to 10^5 operations, which CasADi interprets: gcc would take minutes
+g  b's function of 2 to 1,000 variables, called with arguments of other kinds than an array of doubles, one after
+   another
 
 Everything runs in this process, turn by turn, so that what disturbs the machine disturbs all alike. Before it is timed, a
 contender's numbers are compared with those of NumPy by hand. Tables state the least over the rounds, which is what ratios
@@ -39,6 +41,8 @@ import numpy as np
 from contenders import Call
 from eager import Row, print_table, set_aside, surroundings
 
+from scalargrad import array, jit, value_and_grad
+
 CONTENDERS = {
     "scalargrad jit": contenders.Scalargrad,
     "C by hand": contenders.InC,
@@ -60,9 +64,23 @@ TITLES = {
     "d": "d: loss and gradients of a 4-3-2 network, 10,000 samples",
     "e": "e: the Jacobian of the residuals of three Gaussians, 250 points",
     "f": "f: a function of n operations",
+    "g": "g: value and gradient of Rosenbrock's function, by the kind of the argument",
 }
 PROBLEMS = {"a": "moons", "b": "rosenbrock", "c": "helmholtz", "d": "network", "e": "gaussians", "f": "program"}
-SIZES = {"b": (2, 10, 100, 1_000), "f": (1_000, 10_000, 100_000)}
+SIZES = {"b": (2, 10, 100, 1_000), "f": (1_000, 10_000, 100_000), "g": (2, 10, 100, 1_000)}
+KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "array of doubles": lambda x: x,
+    "float32": lambda x: x.astype(np.float32),
+    "int64": lambda x: x.astype(np.int64),
+    "int32": lambda x: x.astype(np.int32),
+    "bool": lambda x: x > 1,
+    "column of a matrix": lambda x: np.stack([x, x], axis=1)[:, 0],
+    "backwards": lambda x: x[::-1],
+    "another order of bytes": lambda x: x.astype(x.dtype.newbyteorder()),
+    "read-only": lambda x: np.broadcast_to(x.copy(), x.shape),
+    "list of floats": lambda x: x.tolist(),
+    "list of float64": list,
+}
 PATIENCE = 5e-4  # seconds an operation: what took longer to make is not asked for ten times as many
 
 TURN = 0.005  # seconds: a turn makes as many calls as that takes, or one; too short to be interrupted often
@@ -146,6 +164,26 @@ def measure(available: Mapping[str, Any], part: str, size: int | None, rounds: i
     calls, rows = {}, {}
     for name, contender in able.items():
         calls[name], rows[name] = made(contender, part, size)
+    return timed(calls, rows, rounds)
+
+
+def measure_kinds(size: int, rounds: int) -> dict[str, Row]:
+    """Time a compiled function with arguments of one kind after another, and compare with an array of doubles."""
+    function, start = jit(value_and_grad(lambda x: contenders.rosenbrock_value(array(x)))), contenders.start(size)
+    calls, rows = {}, {}
+    for name, kind in KINDS.items():
+        argument = kind(start)
+        begin = time.perf_counter()
+        got = numbers(function(argument))
+        rows[name] = {"make_s": time.perf_counter() - begin}
+        calls[name] = partial(function, argument)
+        if not np.allclose(got, numbers(function(np.array(argument, float))), rtol=1e-12):
+            raise SystemExit(f"{name}: other numbers than for an array of doubles")
+    return timed(calls, rows, rounds)
+
+
+def timed(calls: Mapping[str, Call], rows: dict[str, Row], rounds: int) -> dict[str, Row]:
+    """Time calls in turns, and compare them with the first one; put it down beside what is known of each."""
     set_aside()
     counts = {name: calls_in(TURN, call) for name, call in calls.items()}
     turns: dict[str, list[float]] = {name: [] for name in calls}
@@ -163,7 +201,7 @@ def measure_sizes(available: Mapping[str, Any], part: str, rounds: int) -> dict[
     """Do so for one size after another; a contender that needs too long to be made leaves."""
     results, still = {}, dict(available)
     for size in SIZES[part]:
-        rows = results[str(size)] = measure(still, part, size, rounds)
+        rows = results[str(size)] = measure_kinds(size, rounds) if part == "g" else measure(still, part, size, rounds)
         if part == "f":
             still = {name: still[name] for name, row in rows.items() if row["make_s"] <= PATIENCE * size}
     return results
@@ -171,7 +209,7 @@ def measure_sizes(available: Mapping[str, Any], part: str, rounds: int) -> dict[
 
 # Showing
 
-COLORS = {name: f"C{i}" for i, name in enumerate(CONTENDERS)}
+COLORS = {name: f"C{i}" for names in (CONTENDERS, KINDS) for i, name in enumerate(names)}
 
 
 def print_rows(part: str, rows: Mapping[str, Row], size: str = "") -> None:
@@ -244,9 +282,9 @@ def draw(results: Row, file: str) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s [a ... f] [options]"
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s [a ... g] [options]"
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help="a to f (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="part", help="a to g (default: all)")
     parser.add_argument("--rounds", type=int, default=51, help="how often everything has its turn (default 51)")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=CONTENDERS, help="some contenders")
     parser.add_argument("--chart", metavar="FILE", help="draw the results as a PNG")

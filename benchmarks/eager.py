@@ -10,8 +10,10 @@ a  one training step of micrograd's demo (moons.py), over micrograd's neurons an
 b  one training step of a GPT made of scalars (microgpt.py), against scalars that keep local gradients in tuples
 c  a chain and a tree of 10^4 to 10^7 nodes: time and bytes a node, to build, differentiate and free it
 d  the cost of making a leaf, and the result of each operation
+e  eager derivatives of functions (derivatives.py): the transforms against the backward() that they stand for, micrograd, HIPS
+   autograd, JAX, fastdual and ddx; once more in a process where the Python engine is in use
 
-a, b and d run in this process, turn by turn, so that what disturbs the machine disturbs all alike. c starts a process
+a, b, d and e run in this process, turn by turn, so that what disturbs the machine disturbs all alike. c starts a process
 for each graph, because only a new process has memory of its own. Everything is measured with the garbage collector on,
 as a user has it, and off; tables and JSON state medians over the rounds. What is not installed is left out, with a
 line that says so. Linux and macOS.
@@ -43,6 +45,7 @@ from statistics import median
 from timeit import Timer
 from typing import Any, Protocol
 
+import derivatives
 import microgpt
 import moons
 
@@ -52,7 +55,7 @@ ENGINES = {
     "scalargrad python": ("scalargrad.engine", "PythonValue"),
     "scalargrad native": ("scalargrad._engine", "Value"),
 }
-PEERS = ("micrograd", "torch", "autograd", "numpy")
+PEERS = ("micrograd", "torch", "autograd", "numpy", "jax", "fastdual", "ddx-ad")
 MODES = {"on": True, "off": False}  # of the garbage collector
 
 
@@ -490,6 +493,85 @@ def print_construction(result: Row) -> None:
     print_table(rows)
 
 
+# e: derivatives of functions
+
+SHORTEST, LONGEST = 0.02, 1.0  # seconds: what is quicker runs several times in its turn, what is slower has one turn
+
+
+def measure_derivatives(rounds: int) -> Row:
+    """Return the microseconds that each way takes for each program, all in turns."""
+    ways = dict(derivatives.contenders(load))
+    result: Row = {}
+    for name, program in derivatives.PROGRAMS.items():
+        timers: dict[str, tuple[Timer, int]] = {}
+        times: dict[str, list[float]] = {}
+        truth: Any = None
+        for way, derivative in ways.items():
+            try:
+                call = derivative(program)
+                found = list(flat(call())) if call else None
+            except (AttributeError, TypeError, NotImplementedError) as error:  # it has no such operation
+                print(f"left out: {way} for {name} ({error})")
+                continue
+            if call is None:
+                continue
+            truth = truth or found
+            wrong = max(abs(x - y) / (1 + abs(y)) for x, y in zip(found, truth, strict=True))
+            if wrong > WRONG:
+                raise AssertionError(f"{way} for {name}: a relative difference of {wrong}")
+            timer = Timer(call)
+            once = timer.timeit(1)
+            timers[way] = timer, max(1, int(SHORTEST / once))
+            times[way] = [once * 1e6] if once > LONGEST else []
+        for _ in range(rounds):
+            for way, (timer, number) in timers.items():
+                if not times[way] or times[way][0] < LONGEST * 1e6:
+                    times[way].append(timer.timeit(number) / number * 1e6)
+        result[name] = {way: median(taken) for way, taken in times.items()}
+    return result
+
+
+WRONG = 1e-6
+
+
+def flat(thing: Any) -> Iterator[float]:
+    """Yield the numbers of lists and arrays, one by one."""
+    if hasattr(thing, "ravel"):
+        thing = thing.ravel().tolist()
+    if isinstance(thing, (list, tuple)):
+        for part in thing:
+            yield from flat(part)
+    else:
+        yield float(thing)
+
+
+def print_derivatives(result: Row, engine: str) -> None:
+    print(f"\ne: derivatives of functions, {engine} engine; microseconds, in brackets as a multiple of backward()'s\n")
+    names = list(dict.fromkeys(way for row in result.values() for way in row))
+    rows = [["", *names]]
+    for program, times in result.items():
+        base = times.get("backward()")
+        cells = [
+            "-" if way not in times else f"{times[way]:,.1f}" + (f" ({times[way] / base:.2f})" if base else "")
+            for way in names
+        ]
+        rows.append([program, *cells])
+    print_table(rows)
+
+
+def measure_in_python(rounds: int) -> Row:
+    """Measure part e in a process where the Python engine is in use."""
+    done = subprocess.run(
+        [sys.executable, __file__, "e", "--rounds", str(rounds), "--engine", "python"],
+        env=os.environ | {"SCALARGRAD_ENGINE": "python"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: Row = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 # The program
 
 
@@ -524,20 +606,24 @@ def surroundings(packages: Iterable[str] = PEERS) -> Row:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s [a b c d] [options]"
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [a b c d e] [options]",
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help="a, b, c or d (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="part", help="a, b, c, d or e (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything has its turn (default 5)")
     parser.add_argument(
         "--longest", type=int, metavar="N", help="c: the largest power of ten (default: python 6, native 7)"
     )
     parser.add_argument("--chart", metavar="FILE", help="draw c as a PNG")
     parser.add_argument("--json", metavar="FILE", help="write every number")
-    parser.add_argument("--grow", nargs=4, help=argparse.SUPPRESS)  # what this program asks of itself
+    # What this program asks of itself, in processes of their own:
+    parser.add_argument("--grow", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.parts = sorted(set(options.parts)) or list("abcd")
-    if unknown := set(options.parts) - set("abcd"):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}: choose from a, b, c, d")
+    options.parts = sorted(set(options.parts)) or list("abcde")
+    if unknown := set(options.parts) - set("abcde"):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: choose from a, b, c, d, e")
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {options.rounds}")
     if options.longest is not None and options.longest < 4:
@@ -554,6 +640,9 @@ def main() -> None:
     if options.grow:
         engine, shape, nodes, mode = options.grow
         print(json.dumps(grow(engine, shape, int(nodes), MODES[mode])))
+        return
+    if options.engine:
+        print(json.dumps(measure_derivatives(options.rounds)))
         return
     results = surroundings() | {"rounds": options.rounds}
     print(", ".join(f"{name} {version}" for name, version in results["versions"].items() if version))
@@ -577,6 +666,10 @@ def main() -> None:
         peers = {"micrograd": micrograd.Value} if micrograd else {}
         results["d"] = measure_construction(peers | values, options.rounds)
         print_construction(results["d"])
+    if "e" in options.parts:
+        results["e"] = {"native": measure_derivatives(options.rounds), "python": measure_in_python(options.rounds)}
+        for engine, row in results["e"].items():
+            print_derivatives(row, engine)
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

@@ -64,17 +64,18 @@ enum {
 static const struct {
     const char *name;
     int arity, raises;
+    void (*curvatures)(double, const double *, double *, double *); /* and slopes: see derivatives.curvatures */
     double (*value)(const double *); /* of operations of more than two arguments, as is the next */
     void (*slopes)(double, const double *, double *);
 } rows[OPERATIONS] = {
-    {"", 0, 0, NULL, NULL},
-#define ROW(name, raises) {#name, 1, raises, NULL, NULL},
+    {"", 0, 0, NULL, NULL, NULL},
+#define ROW(name, raises) {#name, 1, raises, curvatures_of_##name, NULL, NULL},
     UNARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, raises) {#name, 2, raises, NULL, NULL},
+#define ROW(name, raises) {#name, 2, raises, curvatures_of_##name, NULL, NULL},
         BINARY_ROWS(ROW)
 #undef ROW
-#define ROW(name, raises) {#name, arity_of_##name, raises, value_of_##name, slopes_of_##name},
+#define ROW(name, raises) {#name, arity_of_##name, raises, curvatures_of_##name, value_of_##name, slopes_of_##name},
             MANY_ROWS(ROW)
 #undef ROW
 };
@@ -753,8 +754,8 @@ INLINE int get_mode(Mode *mode)
 /* Recording an operation, by its number of arguments: the heart of the engine. */
 
 /* Functions of op.py, node.py, micrograd.py, traced.py and derivatives.py: see `wanted`, below. */
-static PyObject *linearize, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere;
-static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *note_gradient, *backward_as_graph;
+static PyObject *linearize, *known_rule, *check_result, *check_gradients, *is_unrecorded, *detach_anywhere, *curvatures;
+static PyObject *by_hand, *by_graph, *refuse_traced, *refuse_identity, *refuse_truth, *condition, *note_gradient, *backward_as_graph;
 static PyObject *Op; /* op.Op */
 
 static int node_init(PyObject *self, PyObject *args, PyObject *keywords);
@@ -1789,15 +1790,27 @@ static PyObject *compare(PyObject *self, PyObject *other, int relation)
                 return NULL;
             Py_RETURN_NOTIMPLEMENTED;
         }
-        if (read_number(self, &x) < 0 || read_number(other, &y) < 0)
+    }
+    else if (equality) {
+        int known = is_number(other);
+        if (known <= 0)
+            return known ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    if (TRACING || isnan(((Node *)self)->data) || (Node_Check(other) && isnan(((Node *)other)->data))) {
+        static const char *const names[] = {[Py_LT] = "lt", [Py_LE] = "le", [Py_EQ] = "eq",
+                                            [Py_NE] = "ne", [Py_GT] = "gt", [Py_GE] = "ge"};
+        PyObject *made = PyObject_CallFunction(condition, "sOO", names[relation], self, other);
+        if (made != Py_None) /* a traced number is compared: the answer is a Value, too */
+            return made;
+        Py_DECREF(made);
+    }
+    if (read_number(self, &x) < 0)
+        return NULL;
+    if (Node_Check(other)) {
+        if (read_number(other, &y) < 0)
             return NULL;
         Py_RETURN_RICHCOMPARE(x, y, relation);
     }
-    int known = equality ? is_number(other) : 1;
-    if (known <= 0)
-        return known ? NULL : Py_NewRef(Py_NotImplemented);
-    if (read_number(self, &x) < 0)
-        return NULL;
     PyObject *mine = PyFloat_FromDouble(x);
     PyObject *result = mine ? PyObject_RichCompare(mine, other, relation) : NULL;
     Py_XDECREF(mine);
@@ -1948,6 +1961,1070 @@ static PyObject *topological_order(PyObject *Py_UNUSED(module), PyObject *const 
 }
 
 static PyObject *order_of_one(PyObject *self, PyObject *Py_UNUSED(none)) { return topological_order(NULL, &self, 1); }
+
+/* A tape: what some results depend on some leaves through, as tape.py says it. The places of the leaves come first. */
+
+typedef struct {
+    Py_ssize_t parent; /* its place */
+    double slope;
+} Edge;
+
+typedef struct {
+    Py_ssize_t parent, other; /* their places */
+    double bend;              /* the second derivative */
+} Bend;
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t leaves, nodes, results;
+    Py_ssize_t *result;            /* places, -1 where a result does not depend on a leaf */
+    Py_ssize_t *edge_at, *bend_at; /* where the edges and the bends of each node begin, and the last end */
+    Edge *edges;
+    Bend *bends;
+} Tape;
+
+static void tape_dealloc(PyObject *self)
+{
+    Tape *tape = (Tape *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_RawFree(tape->result);
+    PyMem_RawFree(tape->edge_at);
+    PyMem_RawFree(tape->edges);
+    PyMem_RawFree(tape->bend_at);
+    PyMem_RawFree(tape->bends);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* While a tape is made, the gradient of a node is its place and 1, so that a node on no way from a leaf has 0. The order has
+   kept the gradients. Return the node that is in the way, where one has no local gradients. */
+static Node *find_edges(Tape *tape, Order *order, PyObject *const *leaves, PyObject *const *results, Node **nodes, int *positions)
+{
+    Py_ssize_t edges = 0, place = tape->leaves;
+    Node *unknown = NULL;
+    for (Py_ssize_t i = 0; i < order->count; i++) {
+        if (i + AHEAD < order->count)
+            FETCH(&order->entries[i + AHEAD].node->grad);
+        order->entries[i].node->flags &= (uint8_t)~MARKED;
+        order->entries[i].node->grad = 0.0;
+    }
+    for (Py_ssize_t i = 0; i < tape->leaves; i++)
+        ((Node *)leaves[i])->grad = (double)(i + 1);
+    for (Py_ssize_t i = 0; i < order->count && !unknown; i++) {
+        Node *node = order->entries[i].node;
+        Py_ssize_t before = edges, parents = count_parents(node);
+        if (parents == 0 || node->kind == CONSTANT || node->grad != 0.0)
+            continue;
+        for (Py_ssize_t k = 0; k < parents; k++) {
+            double parent = parent_at(node, k)->grad;
+            if (parent == 0.0)
+                continue;
+            if (positions)
+                positions[edges] = (int)k;
+            tape->edges[edges++] = (Edge){(Py_ssize_t)parent - 1, *partial_at(node, k)};
+        }
+        if (edges == before)
+            continue;
+        if (node->flags & BY_HAND || !(node->flags & DIFFERENTIABLE))
+            unknown = node;
+        if (nodes)
+            nodes[tape->nodes] = node;
+        tape->edge_at[tape->nodes++] = before;
+        node->grad = (double)++place;
+    }
+    tape->edge_at[tape->nodes] = edges;
+    for (Py_ssize_t i = 0; i < tape->results; i++)
+        tape->result[i] = (Py_ssize_t)((Node *)results[i])->grad - 1;
+    for (Py_ssize_t i = 0; i < order->count; i++)
+        order->entries[i].node->grad = order->entries[i].grad;
+    return unknown;
+}
+
+/* The second derivatives of an operation, and 1; 0 where Python is to say them, or why they cannot be had. */
+static int known_bends(Node *node, double *bends)
+{
+    double in[MOST_ARGUMENTS], slopes[MOST_ARGUMENTS];
+    Py_ssize_t count = count_parents(node);
+    if (rows[node->operation].curvatures == NULL || rows[node->operation].arity != count)
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        in[i] = parent_at(node, i)->data;
+    rows[node->operation].curvatures(node->data, in, slopes, bends);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        double slope = *partial_at(node, i);
+        if (slope != slopes[i] && !(isnan(slope) && isnan(slopes[i])) && parent_at(node, i)->kind != CONSTANT)
+            return 0;
+    }
+    return 1;
+}
+
+static int find_bends(Tape *tape, Node *const *nodes, const int *positions)
+{
+    Py_ssize_t count = 0, room = 0;
+    for (Py_ssize_t n = 0; n < tape->nodes; n++) {
+        double few[MOST_ARGUMENTS * (MOST_ARGUMENTS + 1) / 2];
+        PyObject *answer = NULL;
+        tape->bend_at[n] = count;
+        if (!known_bends(nodes[n], few) && (answer = PyObject_CallOneArg(curvatures, (PyObject *)nodes[n])) == NULL)
+            return -1;
+        for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+            for (Py_ssize_t f = tape->edge_at[n]; f <= e; f++) {
+                Py_ssize_t pair = (Py_ssize_t)positions[e] * (positions[e] + 1) / 2 + positions[f];
+                double bend = answer ? PyFloat_AsDouble(PyTuple_GET_ITEM(answer, pair)) : few[pair];
+                if (bend == 0.0)
+                    continue;
+                if (room - count < 2 && grow((void **)&tape->bends, &room, 2, sizeof *tape->bends) < 0) {
+                    Py_XDECREF(answer);
+                    return -1;
+                }
+                tape->bends[count++] = (Bend){tape->edges[f].parent, tape->edges[e].parent, bend};
+                if (e != f)
+                    tape->bends[count++] = (Bend){tape->edges[e].parent, tape->edges[f].parent, bend};
+            }
+        Py_XDECREF(answer);
+    }
+    tape->bend_at[tape->nodes] = count;
+    return 0;
+}
+
+static int read_tape(Tape *tape, PyObject *const *leaves, PyObject *const *results, int second)
+{
+    Order order = {NULL, 0, 0, 0};
+    Py_ssize_t edges = 0, roots = tape->leaves + tape->results;
+    PyObject **both = PyMem_RawMalloc((size_t)(roots + 1) * sizeof *both);
+    if (both == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memcpy(both, leaves, (size_t)tape->leaves * sizeof *both);
+    memcpy(both + tape->leaves, results, (size_t)tape->results * sizeof *both);
+    int failed = order_of(both, roots, &order, 0);
+    PyMem_RawFree(both);
+    if (failed)
+        return -1;
+    for (Py_ssize_t i = 0; i < order.count; i++)
+        edges += count_parents(order.entries[i].node);
+    size_t count = (size_t)order.count + 1;
+    Node **nodes = second ? PyMem_RawMalloc(count * sizeof *nodes) : NULL, *unknown = NULL;
+    int *positions = second ? PyMem_RawMalloc((size_t)(edges + 1) * sizeof *positions) : NULL;
+    tape->result = PyMem_RawMalloc((size_t)(tape->results + 1) * sizeof *tape->result);
+    tape->edge_at = PyMem_RawMalloc(count * sizeof *tape->edge_at);
+    tape->bend_at = second ? PyMem_RawMalloc(count * sizeof *tape->bend_at) : NULL;
+    tape->edges = PyMem_RawMalloc((size_t)(edges + 1) * sizeof *tape->edges);
+    if (!tape->result || !tape->edge_at || !tape->edges || (second && !(nodes && positions && tape->bend_at))) {
+        unmark(&order, order.count);
+        PyErr_NoMemory();
+        failed = -1;
+    }
+    if (!failed && (unknown = find_edges(tape, &order, leaves, results, nodes, positions))) {
+        PyObject *rule = PyObject_CallOneArg(known_rule, (PyObject *)unknown);
+        if (rule)
+            PyErr_Format(PyExc_TypeError, "%R has no local gradients", unknown);
+        Py_XDECREF(rule);
+        failed = -1;
+    }
+    if (!failed && second) {
+        start_walk(); /* a partial derivative of the user's may do anything */
+        failed = find_bends(tape, nodes, positions);
+        end_walk();
+    }
+    PyMem_RawFree(nodes);
+    PyMem_RawFree(positions);
+    PyMem_RawFree(order.entries);
+    return failed;
+}
+
+static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"leaves", "results", "second", NULL};
+    PyObject *leaves, *results;
+    int second = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|p:Tape", names, &leaves, &results, &second))
+        return NULL;
+    leaves = PySequence_Tuple(leaves); /* which nobody changes meanwhile */
+    results = leaves ? PySequence_Tuple(results) : NULL;
+    Tape *tape = results ? PyObject_New(Tape, type) : NULL;
+    if (tape) {
+        memset((char *)tape + sizeof(PyObject), 0, sizeof *tape - sizeof(PyObject));
+        tape->leaves = PyTuple_GET_SIZE(leaves);
+        tape->results = PyTuple_GET_SIZE(results);
+        PyObject **given[] = {PySequence_Fast_ITEMS(leaves), PySequence_Fast_ITEMS(results)};
+        int failed = 0;
+        for (Py_ssize_t i = 0; i < tape->leaves + tape->results && !failed; i++) {
+            PyObject *value = i < tape->leaves ? given[0][i] : given[1][i - tape->leaves];
+            if ((failed = !Node_Check(value)))
+                PyErr_Format(PyExc_TypeError, "Tape() needs Values, got %R", value);
+        }
+        if (failed || read_tape(tape, given[0], given[1], second) < 0)
+            Py_CLEAR(tape);
+    }
+    Py_XDECREF(leaves);
+    Py_XDECREF(results);
+    return (PyObject *)tape;
+}
+
+/* Numbers for all places of a tape. What none has come to is left out, as 0 * inf is no number. */
+typedef struct {
+    double *at;
+    char *reached;
+} Numbers;
+
+static Numbers no_numbers(Tape *tape)
+{
+    size_t count = (size_t)(tape->leaves + tape->nodes) + 1;
+    Numbers numbers = {PyMem_RawCalloc(count, sizeof(double) + 1), NULL};
+    if (numbers.at == NULL)
+        PyErr_NoMemory();
+    else
+        numbers.reached = (char *)(numbers.at + count);
+    return numbers;
+}
+
+static void clear(Tape *tape, Numbers numbers)
+{
+    memset(numbers.at, 0, (size_t)(tape->leaves + tape->nodes + 1) * (sizeof(double) + 1));
+}
+
+INLINE void add_to(Numbers numbers, Py_ssize_t place, double x)
+{
+    numbers.at[place] += x;
+    numbers.reached[place] = 1;
+}
+
+static void sweep_back(Tape *tape, Numbers adjoints)
+{
+    for (Py_ssize_t n = tape->nodes - 1; n >= 0; n--)
+        if (adjoints.reached[tape->leaves + n])
+            for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+                add_to(adjoints, tape->edges[e].parent, tape->edges[e].slope * adjoints.at[tape->leaves + n]);
+}
+
+static void sweep_forward(Tape *tape, Numbers tangents)
+{
+    for (Py_ssize_t n = 0; n < tape->nodes; n++)
+        for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+            if (tangents.reached[tape->edges[e].parent])
+                add_to(tangents, tape->leaves + n, tape->edges[e].slope * tangents.at[tape->edges[e].parent]);
+}
+
+/* How the adjoints change along the tangents. */
+static void sweep_back_along(Tape *tape, Numbers tangents, Numbers adjoints, Numbers changes)
+{
+    for (Py_ssize_t n = tape->nodes - 1; n >= 0; n--) {
+        Py_ssize_t place = tape->leaves + n;
+        if (changes.reached[place])
+            for (Py_ssize_t e = tape->edge_at[n]; e < tape->edge_at[n + 1]; e++)
+                add_to(changes, tape->edges[e].parent, tape->edges[e].slope * changes.at[place]);
+        if (adjoints.reached[place])
+            for (Py_ssize_t b = tape->bend_at[n]; b < tape->bend_at[n + 1]; b++)
+                if (tangents.reached[tape->bends[b].other])
+                    add_to(changes, tape->bends[b].parent,
+                           tape->bends[b].bend * tangents.at[tape->bends[b].other] * adjoints.at[place]);
+    }
+}
+
+static int seed(Tape *tape, Numbers numbers, PyObject *given, int back, const char *name)
+{
+    PyObject *seeds = PySequence_Fast(given, "expected numbers in a sequence");
+    Py_ssize_t count = back ? tape->results : tape->leaves;
+    int failed = seeds == NULL;
+    if (!failed && (failed = PySequence_Fast_GET_SIZE(seeds) != count))
+        PyErr_Format(PyExc_ValueError, "expected %zd %ss, got %zd", count, name, PySequence_Fast_GET_SIZE(seeds));
+    for (Py_ssize_t i = 0; i < count && !failed; i++) {
+        double x;
+        Py_ssize_t place = back ? tape->result[i] : i;
+        failed = number(PySequence_Fast_GET_ITEM(seeds, i), name, "", &x) < 0;
+        if (!failed && place >= 0 && x != 0)
+            add_to(numbers, place, x);
+    }
+    Py_XDECREF(seeds);
+    return failed ? -1 : 0;
+}
+
+static PyObject *list_of(const double *numbers, Py_ssize_t count, const Py_ssize_t *places)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list && i < count; i++) {
+        PyObject *x = PyFloat_FromDouble(places == NULL ? numbers[i] : places[i] < 0 ? 0.0 : numbers[places[i]]);
+        if (x)
+            PyList_SET_ITEM(list, i, x);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *tape_vjp(PyObject *self, PyObject *cotangents)
+{
+    Tape *tape = (Tape *)self;
+    Numbers adjoints = no_numbers(tape);
+    PyObject *found = NULL;
+    if (adjoints.at && seed(tape, adjoints, cotangents, 1, "cotangent") == 0) {
+        sweep_back(tape, adjoints);
+        found = list_of(adjoints.at, tape->leaves, NULL);
+    }
+    PyMem_RawFree(adjoints.at);
+    return found;
+}
+
+static PyObject *tape_jvp(PyObject *self, PyObject *given)
+{
+    Tape *tape = (Tape *)self;
+    Numbers tangents = no_numbers(tape);
+    PyObject *found = NULL;
+    if (tangents.at && seed(tape, tangents, given, 0, "tangent") == 0) {
+        sweep_forward(tape, tangents);
+        found = list_of(tangents.at, tape->results, tape->result);
+    }
+    PyMem_RawFree(tangents.at);
+    return found;
+}
+
+static PyObject *lists_of(double *rows, Py_ssize_t count, Py_ssize_t width) /* frees the rows, NULL after an error */
+{
+    PyObject *lists = rows ? PyList_New(count) : NULL;
+    for (Py_ssize_t i = 0; lists && i < count; i++) {
+        PyObject *row = list_of(rows + i * width, width, NULL);
+        if (row)
+            PyList_SET_ITEM(lists, i, row);
+        else
+            Py_CLEAR(lists);
+    }
+    PyMem_RawFree(rows);
+    return lists;
+}
+
+static double *new_rows(Py_ssize_t count, Py_ssize_t width)
+{
+    double *rows = PyMem_RawMalloc(((size_t)count * (size_t)width + 1) * sizeof *rows);
+    if (rows == NULL)
+        PyErr_NoMemory();
+    return rows;
+}
+
+/* The derivatives of all results, a row for each: found row by row, or forward, column by column. */
+static int jacobian_rows(Tape *tape, int forward, double *rows)
+{
+    Numbers numbers = no_numbers(tape);
+    for (Py_ssize_t i = 0; numbers.at && i < (forward ? tape->leaves : tape->results); i++) {
+        Py_ssize_t place = forward ? i : tape->result[i];
+        if (i)
+            clear(tape, numbers);
+        if (place >= 0)
+            add_to(numbers, place, 1.0);
+        (forward ? sweep_forward : sweep_back)(tape, numbers);
+        if (!forward)
+            memcpy(rows + i * tape->leaves, numbers.at, (size_t)tape->leaves * sizeof *rows);
+        for (Py_ssize_t k = 0; forward && k < tape->results; k++)
+            rows[k * tape->leaves + i] = tape->result[k] < 0 ? 0.0 : numbers.at[tape->result[k]];
+    }
+    PyMem_RawFree(numbers.at);
+    return numbers.at ? 0 : -1;
+}
+
+static PyObject *tape_jacobian(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"forward", NULL};
+    Tape *tape = (Tape *)self;
+    int forward = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:jacobian", names, &forward))
+        return NULL;
+    double *rows = new_rows(tape->results, tape->leaves);
+    if (rows && jacobian_rows(tape, forward, rows) < 0) {
+        PyMem_RawFree(rows);
+        return NULL;
+    }
+    return lists_of(rows, tape->results, tape->leaves);
+}
+
+/* The derivatives of the only result's gradient along tangents: those given, to one row, or those of each leaf in turn, to a
+   matrix that is exactly symmetric. */
+static int second_derivatives(Tape *tape, Numbers *given, double *rows)
+{
+    Py_ssize_t count = tape->leaves;
+    if (tape->results != 1 || tape->bend_at == NULL) {
+        PyErr_SetString(PyExc_ValueError, "second derivatives are those of one result, of a Tape made with second=True");
+        return -1;
+    }
+    Numbers tangents = given ? *given : no_numbers(tape);
+    Numbers adjoints = tangents.at ? no_numbers(tape) : tangents;
+    Numbers changes = adjoints.at ? no_numbers(tape) : adjoints;
+    int failed = changes.at == NULL;
+    if (!failed && tape->result[0] >= 0) {
+        add_to(adjoints, tape->result[0], 1.0);
+        sweep_back(tape, adjoints);
+    }
+    for (Py_ssize_t i = 0; i < (given ? 1 : count) && !failed; i++) {
+        if (i) {
+            clear(tape, tangents);
+            clear(tape, changes);
+        }
+        if (!given)
+            add_to(tangents, i, 1.0);
+        sweep_forward(tape, tangents);
+        sweep_back_along(tape, tangents, adjoints, changes);
+        memcpy(rows + i * count, changes.at, (size_t)count * sizeof *rows);
+    }
+    for (Py_ssize_t i = 0; i < count && !given && !failed; i++)
+        for (Py_ssize_t j = i + 1; j < count; j++)
+            rows[i * count + j] = rows[j * count + i];
+    if (!given)
+        PyMem_RawFree(tangents.at);
+    PyMem_RawFree(adjoints.at);
+    PyMem_RawFree(changes.at);
+    return failed ? -1 : 0;
+}
+
+static PyObject *tape_hvp(PyObject *self, PyObject *given)
+{
+    Tape *tape = (Tape *)self;
+    Numbers tangents = no_numbers(tape);
+    double *row = PyMem_RawMalloc((size_t)(tape->leaves + 1) * sizeof *row);
+    PyObject *found = NULL;
+    if (row == NULL)
+        PyErr_NoMemory();
+    else if (tangents.at && seed(tape, tangents, given, 0, "tangent") == 0 && second_derivatives(tape, &tangents, row) == 0)
+        found = list_of(row, tape->leaves, NULL);
+    PyMem_RawFree(tangents.at);
+    PyMem_RawFree(row);
+    return found;
+}
+
+static PyObject *tape_hessian(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Tape *tape = (Tape *)self;
+    double *rows = new_rows(tape->leaves, tape->leaves);
+    if (rows && second_derivatives(tape, NULL, rows) < 0) {
+        PyMem_RawFree(rows);
+        return NULL;
+    }
+    return lists_of(rows, tape->leaves, tape->leaves);
+}
+
+static PyMethodDef tape_methods[] = {
+    {"vjp", tape_vjp, METH_O, "Return for each leaf the derivative of the sum of the results, each times its cotangent."},
+    {"jvp", tape_jvp, METH_O, "Return for each result its derivative along the tangents of the leaves."},
+    {"jacobian", (PyCFunction)(void (*)(void))tape_jacobian, METH_VARARGS | METH_KEYWORDS,
+     "Return the derivatives of all results, a row for each."},
+    {"hvp", tape_hvp, METH_O, "Return the derivative of the only result's gradient along the tangents of the leaves."},
+    {"hessian", tape_hessian, METH_NOARGS, "Return the second derivatives of the only result, exactly symmetric."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot tape_slots[] = {
+    {Py_tp_doc, "Tape(leaves, results, second=False)\n--\n\nWhat some results depend on some leaves through: see tape.py."},
+    {Py_tp_dealloc, tape_dealloc},
+    {Py_tp_new, tape_new},
+    {Py_tp_methods, tape_methods},
+    {0, NULL},
+};
+
+static PyType_Spec tape_spec = {
+    .name = "scalargrad._engine.Tape",
+    .basicsize = sizeof(Tape),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = tape_slots,
+};
+
+/* A function recorded on fresh leaves, where what it takes and gives are numbers, arrays, and lists, tuples and dicts of them:
+   see transforms.py, whose Recorded does the same for all else. The form of a thing is the thing with None in place of its
+   numbers, and with arrays for their shapes. */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *call;             /* function, arguments, picks, keywords */
+    PyObject *general;          /* transforms.Recorded */
+    PyObject *inputs, *outputs; /* the forms of what is differentiated by, and of the result */
+    PyObject *leaves, *results; /* lists of Values */
+    PyObject *result;
+} Recorded;
+
+static PyTypeObject *RecordedType, *TapeType;
+static PyObject *transforming; /* traced.transforming: the thread of each transform under way, and its leaves */
+
+static int is_array(PyTypeObject *type) { return strcmp(type->tp_name, "numpy.ndarray") == 0; }
+
+static int is_unit(PyObject *thing)
+{
+    return PyFloat_CheckExact(thing) || PyLong_CheckExact(thing) || Node_Check(thing);
+}
+
+/* What becomes of each number or array in a thing; NULL without an error where it is none that is known here. */
+typedef PyObject *(*Unit)(PyObject *thing, void *more);
+
+static PyObject *map_parts(PyObject *thing, Unit unit, void *more);
+
+static PyObject *map_units(PyObject *thing, Unit unit, void *more)
+{
+    if (Py_EnterRecursiveCall(" in what a function is differentiated by"))
+        return NULL;
+    PyObject *made = map_parts(thing, unit, more);
+    Py_LeaveRecursiveCall();
+    return made;
+}
+
+static PyObject *map_parts(PyObject *thing, Unit unit, void *more)
+{
+    PyObject *made = NULL;
+    if (PyTuple_CheckExact(thing) || PyList_CheckExact(thing)) {
+        int is_tuple = PyTuple_CheckExact(thing);
+        Py_ssize_t count = Py_SIZE(thing);
+        made = is_tuple ? PyTuple_New(count) : PyList_New(count);
+        for (Py_ssize_t i = 0; made && i < count && i < Py_SIZE(thing); i++) {
+            PyObject *old = Py_NewRef(is_tuple ? PyTuple_GET_ITEM(thing, i) : PyList_GET_ITEM(thing, i));
+            PyObject *part = map_units(old, unit, more);
+            Py_DECREF(old);
+            if (part == NULL)
+                Py_CLEAR(made);
+            else if (is_tuple)
+                PyTuple_SET_ITEM(made, i, part);
+            else
+                PyList_SET_ITEM(made, i, part);
+        }
+        return made;
+    }
+    if (!PyDict_CheckExact(thing))
+        return unit(thing, more);
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    made = PyDict_New();
+    while (made && PyDict_Next(thing, &position, &key, &value)) {
+        Py_INCREF(key);
+        Py_INCREF(value);
+        PyObject *part = PyUnicode_CheckExact(key) ? map_units(value, unit, more) : NULL;
+        if (part == NULL || PyDict_SetItem(made, key, part) < 0)
+            Py_CLEAR(made);
+        Py_XDECREF(part);
+        Py_DECREF(value);
+        Py_DECREF(key);
+    }
+    return made;
+}
+
+static PyObject *form_unit(PyObject *thing, void *Py_UNUSED(more))
+{
+    return is_unit(thing) ? Py_NewRef(Py_None) : Py_NewRef(thing);
+}
+
+typedef struct {
+    PyObject *general, *list; /* list: of Values, to be added to */
+} Units;
+
+static int append(PyObject *list, PyObject *item) /* takes the item */
+{
+    int failed = item == NULL || PyList_Append(list, item) < 0;
+    Py_XDECREF(item);
+    return failed ? -1 : 0;
+}
+
+static PyObject *input_leaf(double x)
+{
+    Mode mode;
+    Node *node = get_mode(&mode) < 0 ? NULL : leaf(x, mode.scope);
+    if (node)
+        node->role = INPUT;
+    return (PyObject *)node;
+}
+
+/* Fresh leaves in place of numbers. */
+static PyObject *fresh_unit(PyObject *thing, void *more)
+{
+    Units *units = more;
+    double x;
+    if (PyFloat_CheckExact(thing) || PyLong_CheckExact(thing)) {
+        PyObject *made = number(thing, "argument", "", &x) < 0 ? NULL : input_leaf(x);
+        return made == NULL || PyList_Append(units->list, made) < 0 ? NULL : made;
+    }
+    Py_buffer view;
+    if (!is_array(Py_TYPE(thing)))
+        return NULL;
+    if (PyObject_GetBuffer(thing, &view, PyBUF_ANY_CONTIGUOUS | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *values = strcmp(view.format, "d") ? NULL : PyList_New(0), *shape = NULL, *made = NULL;
+    const double *numbers = view.buf;
+    for (Py_ssize_t i = 0; values && i < view.len / (Py_ssize_t)sizeof(double); i++) {
+        PyObject *value = input_leaf(numbers[i]);
+        if (value == NULL || PyList_Append(units->list, value) < 0 || PyList_Append(values, value) < 0)
+            Py_CLEAR(values);
+        Py_XDECREF(value);
+    }
+    PyBuffer_Release(&view);
+    if (values && (shape = PyObject_GetAttrString(thing, "shape")))
+        made = PyObject_CallMethod(units->general, "array", "OO", values, shape);
+    Py_XDECREF(shape);
+    Py_XDECREF(values);
+    return made;
+}
+
+/* The Values that a function has given, and the form of them. */
+static PyObject *result_unit(PyObject *thing, void *more)
+{
+    Units *units = more;
+    if (Node_Check(thing))
+        return PyList_Append(units->list, thing) < 0 ? NULL : Py_NewRef(Py_None);
+    if (is_unit(thing))
+        return append(units->list, constant(thing, "result")) < 0 ? NULL : Py_NewRef(Py_None);
+    int ours = strcmp(Py_TYPE(thing)->tp_name, "Array") == 0 && is_array(Py_TYPE(thing)->tp_base);
+    if (!ours && !is_array(Py_TYPE(thing)))
+        return NULL;
+    PyObject *flat = PyObject_CallMethod(thing, "ravel", NULL), *entries = flat ? PyObject_CallMethod(flat, "tolist", NULL) : NULL;
+    Py_XDECREF(flat);
+    int known = entries && PyList_CheckExact(entries);
+    for (Py_ssize_t i = 0; known && i < PyList_GET_SIZE(entries); i++) {
+        PyObject *entry = PyList_GET_ITEM(entries, i);
+        known = is_unit(entry) && append(units->list, Node_Check(entry) ? Py_NewRef(entry) : constant(entry, "result")) == 0;
+    }
+    Py_XDECREF(entries);
+    return known ? Py_NewRef(thing) : NULL;
+}
+
+/* Numbers into a form. */
+
+typedef struct {
+    PyObject *general;
+    const double *numbers;
+} Rest;
+
+static PyObject *array_of(PyObject *general, const double *numbers, Py_ssize_t count, PyObject *shape)
+{
+    PyObject *buffer = PyByteArray_FromStringAndSize((const char *)numbers, count * (Py_ssize_t)sizeof(double));
+    PyObject *made = buffer ? PyObject_CallMethod(general, "floats", "OO", buffer, shape) : NULL;
+    Py_XDECREF(buffer);
+    return made;
+}
+
+static Py_ssize_t size_of(PyObject *array)
+{
+    PyObject *size = PyObject_GetAttrString(array, "size");
+    Py_ssize_t count = size ? PyLong_AsSsize_t(size) : -1;
+    Py_XDECREF(size);
+    return count;
+}
+
+static PyObject *number_unit(PyObject *form, void *more)
+{
+    Rest *rest = more;
+    if (form == Py_None)
+        return PyFloat_FromDouble(*rest->numbers++);
+    PyObject *shape = PyObject_GetAttrString(form, "shape");
+    Py_ssize_t count = shape ? size_of(form) : -1;
+    PyObject *made = count < 0 ? NULL : array_of(rest->general, rest->numbers, count, shape);
+    rest->numbers += count;
+    Py_XDECREF(shape);
+    return made;
+}
+
+static PyObject *put_into(PyObject *form, PyObject *general, const double *numbers)
+{
+    Rest rest = {general, numbers};
+    return map_units(form, number_unit, &rest);
+}
+
+/* The rows of a Jacobian into the form of the results, with that of the inputs in place of each: a block of both shapes. */
+
+typedef struct {
+    PyObject *general, *inputs, *shape; /* shape: of the unit of the results that is being put in, or NULL */
+    const double *rows;                 /* that are left */
+    Py_ssize_t width, count, column;    /* of a row; of its rows; the next */
+} Blocks;
+
+static PyObject *block_unit(PyObject *form, void *more)
+{
+    Blocks *blocks = more;
+    PyObject *inner = form == Py_None ? NULL : PyObject_GetAttrString(form, "shape"), *shape = NULL, *made = NULL;
+    Py_ssize_t width = form == Py_None ? 1 : size_of(form), column = blocks->column;
+    if (width < 0 || (form != Py_None && inner == NULL))
+        goto done;
+    blocks->column += width;
+    if (inner == NULL && blocks->shape == NULL) {
+        made = PyFloat_FromDouble(blocks->rows[column]);
+        goto done;
+    }
+    PyObject *buffer = PyByteArray_FromStringAndSize(NULL, blocks->count * width * (Py_ssize_t)sizeof(double));
+    if (buffer) {
+        double *numbers = (double *)PyByteArray_AS_STRING(buffer);
+        for (Py_ssize_t i = 0; i < blocks->count; i++)
+            memcpy(numbers + i * width, blocks->rows + i * blocks->width + column, (size_t)width * sizeof(double));
+        shape = inner && blocks->shape ? PySequence_Concat(blocks->shape, inner) : Py_NewRef(inner ? inner : blocks->shape);
+        made = shape ? PyObject_CallMethod(blocks->general, "floats", "OO", buffer, shape) : NULL;
+    }
+    Py_XDECREF(buffer);
+done:
+    Py_XDECREF(shape);
+    Py_XDECREF(inner);
+    return made;
+}
+
+static PyObject *row_unit(PyObject *form, void *more)
+{
+    Blocks *blocks = more;
+    blocks->shape = form == Py_None ? NULL : PyObject_GetAttrString(form, "shape");
+    blocks->count = form == Py_None ? 1 : size_of(form);
+    blocks->column = 0;
+    PyObject *made = PyErr_Occurred() ? NULL : map_units(blocks->inputs, block_unit, blocks);
+    blocks->rows += blocks->count * blocks->width;
+    Py_CLEAR(blocks->shape);
+    return made;
+}
+
+static PyObject *put_rows(Recorded *recorded, PyObject *outputs, const double *rows)
+{
+    Blocks blocks = {recorded->general, recorded->inputs, NULL, rows, PyList_GET_SIZE(recorded->leaves), 0, 0};
+    return map_units(outputs, row_unit, &blocks);
+}
+
+/* The numbers of a thing in the order of a form; 0 where it has another form, or holds what is no number. */
+static int take_numbers(PyObject *thing, PyObject *form, double **numbers)
+{
+    if (form == Py_None) {
+        if (!PyFloat_CheckExact(thing) && !PyLong_CheckExact(thing))
+            return 0;
+        *(*numbers)++ = PyFloat_AsDouble(thing);
+        return !PyErr_Occurred();
+    }
+    if (PyTuple_CheckExact(form) || PyList_CheckExact(form)) {
+        int known = (PyTuple_CheckExact(thing) || PyList_CheckExact(thing)) && Py_SIZE(thing) == Py_SIZE(form);
+        for (Py_ssize_t i = 0; known && i < Py_SIZE(form); i++)
+            known = take_numbers(PySequence_Fast_GET_ITEM(thing, i), PySequence_Fast_GET_ITEM(form, i), numbers);
+        return known;
+    }
+    if (PyDict_CheckExact(form)) {
+        PyObject *key, *part;
+        Py_ssize_t position = 0;
+        int known = PyDict_CheckExact(thing) && PyDict_GET_SIZE(thing) == PyDict_GET_SIZE(form);
+        while (known && PyDict_Next(form, &position, &key, &part)) {
+            PyObject *found = PyDict_GetItemWithError(thing, key);
+            known = found && take_numbers(found, part, numbers);
+        }
+        return known;
+    }
+    Py_buffer view;
+    Py_ssize_t count = size_of(form);
+    if (!is_array(Py_TYPE(thing)) || PyObject_GetBuffer(thing, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+        return 0;
+    PyObject *shapes[] = {PyObject_GetAttrString(thing, "shape"), PyObject_GetAttrString(form, "shape")};
+    int known = !strcmp(view.format, "d") && shapes[0] && shapes[1] && PyObject_RichCompareBool(shapes[0], shapes[1], Py_EQ) > 0;
+    if (known)
+        memcpy(*numbers, view.buf, (size_t)count * sizeof(double));
+    *numbers += count;
+    Py_XDECREF(shapes[0]);
+    Py_XDECREF(shapes[1]);
+    PyBuffer_Release(&view);
+    return known;
+}
+
+/* Recording. */
+
+static void recorded_dealloc(PyObject *self)
+{
+    Recorded *recorded = (Recorded *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject *held[] = {recorded->call, recorded->general, recorded->inputs, recorded->outputs, recorded->leaves,
+                        recorded->results, recorded->result};
+    PyObject_Free(self);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(held); i++)
+        Py_XDECREF(held[i]);
+    Py_DECREF(type);
+}
+
+static PyObject *call_general(PyObject *call, PyObject *general, PyObject *leaves, PyObject *result)
+{
+    return PyObject_CallFunctionObjArgs(general, PyTuple_GET_ITEM(call, 0), PyTuple_GET_ITEM(call, 1), PyTuple_GET_ITEM(call, 2),
+                                        PyTuple_GET_ITEM(call, 3), leaves, result, NULL);
+}
+
+/* Call a function while a transform of some leaves is under way. */
+static PyObject *call_on_leaves(PyObject *function, PyObject *arguments, PyObject *keywords, PyObject *leaves)
+{
+    PyObject *thread = PyLong_FromUnsignedLong(PyThread_get_thread_ident()), *result = NULL;
+    PyObject *entry = thread ? PyTuple_Pack(2, thread, leaves) : NULL;
+    Py_XDECREF(thread);
+    if (entry && PyList_Append(transforming, entry) == 0) {
+        result = PyObject_Call(function, arguments, keywords);
+        for (Py_ssize_t i = PyList_GET_SIZE(transforming) - 1; i >= 0; i--)
+            if (PyList_GET_ITEM(transforming, i) == entry) {
+                PyList_SetSlice(transforming, i, i + 1, NULL);
+                break;
+            }
+    }
+    Py_XDECREF(entry);
+    return result;
+}
+
+/* The arguments with fresh leaves in place of those to differentiate by, and the form of these. */
+static PyObject *fresh_arguments(PyObject *arguments, PyObject *picks, Units *units, PyObject **inputs)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(arguments), chosen = PyLong_CheckExact(picks) ? 1 : Py_SIZE(picks);
+    PyObject *fresh = PyTuple_New(count);
+    *inputs = PyTuple_New(chosen);
+    for (Py_ssize_t i = 0; fresh && i < count; i++)
+        PyTuple_SET_ITEM(fresh, i, Py_NewRef(PyTuple_GET_ITEM(arguments, i)));
+    int failed = fresh == NULL || *inputs == NULL;
+    for (Py_ssize_t i = 0; i < chosen && !failed; i++) {
+        PyObject *pick = PyLong_CheckExact(picks) ? picks : PyTuple_GET_ITEM(picks, i);
+        Py_ssize_t at = PyLong_CheckExact(pick) ? PyLong_AsSsize_t(pick) : count;
+        at += at < 0 ? count : 0;
+        failed = at < 0 || at >= count || Node_Check(PyTuple_GET_ITEM(fresh, at)) || PyErr_Occurred();
+        PyObject *old = failed ? NULL : PyTuple_GET_ITEM(arguments, at);
+        PyObject *made = old && PyTuple_GET_ITEM(fresh, at) == old ? map_units(old, fresh_unit, units) : NULL; /* else it is there twice */
+        PyObject *form = made ? map_units(old, form_unit, NULL) : NULL;
+        if ((failed = form == NULL)) {
+            Py_XDECREF(made);
+            break;
+        }
+        PyTuple_SET_ITEM(fresh, at, made);
+        PyTuple_SET_ITEM(*inputs, i, form);
+        Py_DECREF(old);
+    }
+    if (!failed && PyLong_CheckExact(picks))
+        Py_SETREF(*inputs, Py_NewRef(PyTuple_GET_ITEM(*inputs, 0)));
+    if (failed) {
+        Py_CLEAR(fresh);
+        Py_CLEAR(*inputs);
+    }
+    return fresh;
+}
+
+static PyObject *record_function(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    Mode mode;
+    if (count != 5 || !PyTuple_Check(arguments[1]) || !PyDict_Check(arguments[3]))
+        return PyErr_Format(PyExc_TypeError, "record() takes a function, its arguments, picks, keywords and a class");
+    PyObject *picks = arguments[2], *general = arguments[4], *inputs = NULL, *fresh = NULL, *result = NULL, *found = NULL;
+    PyObject *call = tuple_of(arguments, 4);
+    Units units = {general, PyList_New(0)}, results = {general, NULL};
+    if (call == NULL || units.list == NULL || get_mode(&mode) < 0)
+        goto done;
+    if (mode.recording && !mode.watch && !TRACING && is_plain() &&
+        (PyLong_CheckExact(picks) || PyTuple_CheckExact(picks)))
+        fresh = fresh_arguments(arguments[1], picks, &units, &inputs);
+    if (fresh == NULL) {
+        if (!PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+            PyErr_Clear(); /* what is wrong is said there, too */
+            found = call_general(call, general, NULL, NULL);
+        }
+        goto done;
+    }
+    if ((result = call_on_leaves(arguments[0], fresh, arguments[3], units.list)) == NULL ||
+        (results.list = PyList_New(0)) == NULL)
+        goto done;
+    PyObject *outputs = PyList_GET_SIZE(transforming) ? NULL : map_units(result, result_unit, &results);
+    if (outputs == NULL) {
+        PyErr_Clear();
+        found = call_general(call, general, units.list, result);
+        goto done;
+    }
+    Recorded *recorded = PyObject_New(Recorded, RecordedType);
+    if (recorded) {
+        *recorded = (Recorded){recorded->ob_base, Py_NewRef(call), Py_NewRef(general), Py_NewRef(inputs), Py_NewRef(outputs),
+                               Py_NewRef(units.list), Py_NewRef(results.list), Py_NewRef(result)};
+        found = (PyObject *)recorded;
+    }
+    Py_DECREF(outputs);
+done:
+    Py_XDECREF(call);
+    Py_XDECREF(units.list);
+    Py_XDECREF(results.list);
+    Py_XDECREF(fresh);
+    Py_XDECREF(inputs);
+    Py_XDECREF(result);
+    return found;
+}
+
+/* Derivatives of what is recorded. */
+
+static PyObject *by_general(Recorded *recorded, const char *method, PyObject *argument)
+{
+    PyErr_Clear();
+    PyObject *general = call_general(recorded->call, recorded->general, recorded->leaves, recorded->result);
+    PyObject *name = general ? PyUnicode_FromString(method) : NULL;
+    PyObject *found = name ? PyObject_CallMethodObjArgs(general, name, argument, NULL) : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(general);
+    return found;
+}
+
+static Tape *tape_of(Recorded *recorded, int second)
+{
+    PyObject *found = PyObject_CallFunction((PyObject *)TapeType, "OOi", recorded->leaves, recorded->results, second);
+    return (Tape *)found;
+}
+
+static PyObject *recorded_value(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Recorded *recorded = (Recorded *)self;
+    Py_ssize_t count = PyList_GET_SIZE(recorded->results);
+    if (recorded->outputs == Py_None)
+        return PyFloat_FromDouble(((Node *)PyList_GET_ITEM(recorded->results, 0))->data);
+    double *numbers = PyMem_RawMalloc((size_t)(count + 1) * sizeof *numbers);
+    if (numbers == NULL)
+        return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < count; i++)
+        numbers[i] = ((Node *)PyList_GET_ITEM(recorded->results, i))->data;
+    PyObject *value = put_into(recorded->outputs, recorded->general, numbers);
+    PyMem_RawFree(numbers);
+    return value;
+}
+
+/* The gradient of the only result, as backward() finds it, but that each grad is as it was then. 0 where a node on the way may
+   have no local gradients: a tape is to tell. */
+static int pull_once(Recorded *recorded, double *gradient)
+{
+    Order order = {NULL, 0, 0, 0};
+    PyObject *root = PyList_GET_ITEM(recorded->results, 0);
+    if (order_of(&root, 1, &order, 1) < 0)
+        return -1;
+    int known = !(order.flags & BY_HAND);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(recorded->leaves); i++)
+        ((Node *)PyList_GET_ITEM(recorded->leaves, i))->grad = 0.0;
+    ((Node *)root)->grad = 1.0;
+    for (Py_ssize_t i = order.count - 1; i >= 0; i--) {
+        Node *node = order.entries[i].node;
+        if (i >= AHEAD) {
+            FETCH(&order.entries[i - AHEAD].node->grad);
+            FETCH(&order.entries[i - AHEAD].node->partial[1]);
+        }
+        node->flags &= (uint8_t)~MARKED;
+        known = known && (node->count == 0 || node->flags & DIFFERENTIABLE);
+        if (known)
+            chain_rule(node);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(recorded->leaves); i++)
+        gradient[i] = ((Node *)PyList_GET_ITEM(recorded->leaves, i))->grad;
+    for (Py_ssize_t i = 0; i < order.count; i++)
+        order.entries[i].node->grad = order.entries[i].grad;
+    PyMem_RawFree(order.entries);
+    return known;
+}
+
+static int is_only(Recorded *recorded)
+{
+    Py_ssize_t count = PyList_GET_SIZE(recorded->results);
+    if (count == 1)
+        return 1;
+    PyErr_Clear();
+    return 0;
+}
+
+static PyObject *recorded_gradient(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Recorded *recorded = (Recorded *)self;
+    if (!is_only(recorded))
+        return by_general(recorded, "gradient", NULL); /* raises */
+    double few[8], *gradient = few;
+    Py_ssize_t count = PyList_GET_SIZE(recorded->leaves);
+    if (count > 8 && (gradient = PyMem_RawMalloc((size_t)count * sizeof *gradient)) == NULL)
+        return PyErr_NoMemory();
+    int known = pull_once(recorded, gradient);
+    PyObject *found = known < 0 ? NULL : known ? put_into(recorded->inputs, recorded->general, gradient) : by_general(recorded, "gradient", NULL);
+    if (gradient != few)
+        PyMem_RawFree(gradient);
+    return found;
+}
+
+/* From numbers of one form to numbers of the other, along the tape. */
+static PyObject *along_tape(Recorded *recorded, PyObject *seeds, int back, int second)
+{
+    const char *name = second ? "hvp" : back ? "vjp" : "jvp";
+    PyObject *found = NULL;
+    Tape *tape = NULL;
+    Py_ssize_t leaves = PyList_GET_SIZE(recorded->leaves), results = PyList_GET_SIZE(recorded->results);
+    double *numbers = PyMem_RawMalloc((size_t)(leaves + results + 1) * sizeof *numbers), *end = numbers;
+    if (numbers == NULL)
+        return PyErr_NoMemory();
+    if (!take_numbers(seeds, back ? recorded->outputs : recorded->inputs, &end)) {
+        PyMem_RawFree(numbers);
+        return by_general(recorded, name, seeds);
+    }
+    if ((tape = tape_of(recorded, second))) {
+        Numbers at = no_numbers(tape);
+        for (Py_ssize_t i = 0; at.at && i < end - numbers; i++) {
+            Py_ssize_t place = back ? tape->result[i] : i;
+            if (place >= 0 && numbers[i] != 0)
+                add_to(at, place, numbers[i]);
+        }
+        int failed = at.at == NULL;
+        if (!failed && second)
+            failed = second_derivatives(tape, &at, numbers) < 0;
+        else if (!failed) {
+            (back ? sweep_back : sweep_forward)(tape, at);
+            for (Py_ssize_t i = 0; i < (back ? leaves : results); i++)
+                numbers[i] = back ? at.at[i] : tape->result[i] < 0 ? 0.0 : at.at[tape->result[i]];
+        }
+        if (!failed)
+            found = put_into(back || second ? recorded->inputs : recorded->outputs, recorded->general, numbers);
+        PyMem_RawFree(at.at);
+        Py_DECREF(tape);
+    }
+    PyMem_RawFree(numbers);
+    return found;
+}
+
+static PyObject *recorded_vjp(PyObject *self, PyObject *cotangent) { return along_tape((Recorded *)self, cotangent, 1, 0); }
+static PyObject *recorded_jvp(PyObject *self, PyObject *tangents) { return along_tape((Recorded *)self, tangents, 0, 0); }
+
+static PyObject *recorded_hvp(PyObject *self, PyObject *tangents)
+{
+    return is_only((Recorded *)self) ? along_tape((Recorded *)self, tangents, 0, 1) : by_general((Recorded *)self, "hvp", tangents);
+}
+
+static PyObject *recorded_jacobian(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    Recorded *recorded = (Recorded *)self;
+    Py_ssize_t leaves = PyList_GET_SIZE(recorded->leaves), results = PyList_GET_SIZE(recorded->results);
+    int forward = count && arguments[0] != Py_None ? PyObject_IsTrue(arguments[0]) : leaves < results;
+    double *rows = PyMem_RawMalloc((size_t)(leaves * results + 1) * sizeof *rows);
+    if (rows == NULL)
+        return PyErr_NoMemory();
+    Tape *tape = forward < 0 ? NULL : tape_of(recorded, 0);
+    PyObject *found = tape && jacobian_rows(tape, forward, rows) == 0 ? put_rows(recorded, recorded->outputs, rows) : NULL;
+    Py_XDECREF(tape);
+    PyMem_RawFree(rows);
+    return found;
+}
+
+static PyObject *recorded_hessian(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Recorded *recorded = (Recorded *)self;
+    Py_ssize_t leaves = PyList_GET_SIZE(recorded->leaves);
+    if (!is_only(recorded))
+        return by_general(recorded, "hessian", NULL); /* raises */
+    double *rows = PyMem_RawMalloc((size_t)(leaves * leaves + 1) * sizeof *rows);
+    if (rows == NULL)
+        return PyErr_NoMemory();
+    Tape *tape = tape_of(recorded, 1);
+    PyObject *found = tape && second_derivatives(tape, NULL, rows) == 0 ? put_rows(recorded, recorded->inputs, rows) : NULL;
+    Py_XDECREF(tape);
+    PyMem_RawFree(rows);
+    return found;
+}
+
+static PyMethodDef recorded_methods[] = {
+    {"value", recorded_value, METH_NOARGS, "Return what the function gave."},
+    {"gradient", recorded_gradient, METH_NOARGS, "Return the derivative of the only result."},
+    {"vjp", recorded_vjp, METH_O, "Pull a cotangent, of the results' structure, back to the arguments."},
+    {"jvp", recorded_jvp, METH_O, "Return the derivative of the results along tangents, of the arguments' structure."},
+    {"jacobian", (PyCFunction)(void (*)(void))recorded_jacobian, METH_FASTCALL, "Return all derivatives."},
+    {"hvp", recorded_hvp, METH_O, "Return the derivative of the only result's gradient along tangents."},
+    {"hessian", recorded_hessian, METH_NOARGS, "Return the second derivatives of the only result."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot recorded_slots[] = {
+    {Py_tp_doc, "A function recorded at some arguments: see transforms.Recorded."},
+    {Py_tp_dealloc, recorded_dealloc},
+    {Py_tp_methods, recorded_methods},
+    {0, NULL},
+};
+
+static PyType_Spec recorded_spec = {
+    .name = "scalargrad._engine.Recorded",
+    .basicsize = sizeof(Recorded),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = recorded_slots,
+};
 
 /* Attributes. An attribute or a closure can lead to nodes that were built on its own: a cycle, which the collector finds
    only if it sees every node on the way. So what comes to hold references is tracked, as is what is built on it from
@@ -2373,6 +3450,8 @@ static PyMethodDef functions[] = {
      "Return bias + w1*x1 + w2*x2 + ..., all made in a scope of this name, with a label: see nn/neuron.py."},
     {"activation", (PyCFunction)(void (*)(void))activation, METH_FASTCALL,
      "Call a method of a Value in a scope of this name, and label the result: see nn/neuron.py."},
+    {"record", (PyCFunction)(void (*)(void))record_function, METH_FASTCALL,
+     "Record a function at some arguments, for a transform: see transforms.py."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -2431,6 +3510,14 @@ static int watch_forks(void)
     return done ? 0 : -1;
 }
 
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *own)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromSpec(own);
+    if (type && PyModule_AddType(module, type) < 0)
+        Py_CLEAR(type);
+    return type;
+}
+
 static int start_type(PyObject *base)
 {
     PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
@@ -2461,16 +3548,20 @@ static int execute(PyObject *module)
         {&by_hand, "scalargrad.micrograd", "by_hand"},
         {&base, "scalargrad.node", "Node"},
         {&linearize, "scalargrad.node", "linearize"},
+        {&known_rule, "scalargrad.node", "known_rule"},
         {&is_unrecorded, "scalargrad.node", "is_unrecorded"},
         {&check_result, "scalargrad.anomaly", "check_result"},
         {&check_gradients, "scalargrad.anomaly", "check_gradients"},
         {&traces, "scalargrad.traced", "traces"},
+        {&transforming, "scalargrad.traced", "transforming"},
         {&by_graph, "scalargrad.traced", "by_graph"},
         {&refuse_traced, "scalargrad.traced", "refuse_traced"},
         {&refuse_identity, "scalargrad.traced", "refuse_identity"},
         {&refuse_truth, "scalargrad.traced", "refuse_truth"},
+        {&condition, "scalargrad.traced", "condition"},
         {&note_gradient, "scalargrad.traced", "note_gradient"},
         {&backward_as_graph, "scalargrad.derivatives", "backward_as_graph"},
+        {&curvatures, "scalargrad.derivatives", "curvatures"},
     };
     if (PyInterpreterState_Get() != PyInterpreterState_Main() || Value) {
         PyErr_SetString(PyExc_ImportError, "scalargrad._engine works in the main interpreter only, and loads once");
@@ -2490,7 +3581,8 @@ static int execute(PyObject *module)
     scope_name = PyUnicode_InternFromString("scope");
     failed = failed || one == NULL || watch_mode(changed) < 0 || start_scopes() < 0 || start_table(table) < 0 ||
              start_names(roles, role_names, OTHER_ROLE) < 0 || start_names(kinds, kind_names, KINDS) < 0 ||
-             start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0;
+             start_type(base) < 0 || watch_forks() < 0 || PyModule_AddObjectRef(module, "Value", (PyObject *)Value) < 0 ||
+             (TapeType = add_type(module, &tape_spec)) == NULL || (RecordedType = add_type(module, &recorded_spec)) == NULL;
     Py_XDECREF(base);
     Py_XDECREF(changed);
     Py_XDECREF(table);

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 from array import array as typed_array
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from scalargrad.nn import Module, is_parameter
-from scalargrad.objects import attributes_in, is_array, is_object
+from scalargrad.objects import array_in, attributes_in, is_array, is_object, registered
 from scalargrad.op import Op, is_number, number
 from scalargrad.reads import watched
 from scalargrad.skeleton import Contents, Fixed, Shape, _Above, _Attribute, _Given, _Parameter, _Recorded, _Same
 from scalargrad.value import Value
+
+_NOTHING = (None, _Same, _Same(None), None)  # None among numbers, as where a thing may be missing; alone it is refused
 
 
 class _Apart:
@@ -24,6 +27,7 @@ class _Apart:
         self.compiled = to in ("enter", "leave", "map")
         self.leaves = to in ("result", "leave")
         self.mapped = to == "map"
+        self.kinds = "fiub" if to == "enter" else "fiubO"  # of NumPy's numbers, and objects: Values
         self.units: list[Any] = []
         self.shapes: list[Shape] = []
         self.fixed: list[Fixed] = []
@@ -38,16 +42,18 @@ class _Apart:
 
     def skeleton(self, thing: Any, name: str, above: tuple[Any, ...] = (), in_module: bool = False) -> Any:
         kind = type(thing)
-        if self.mapped and not (isinstance(thing, dict) or is_object(thing) or _has_arrays(thing)):
+        if self.mapped and not (
+            kind in registered or isinstance(thing, dict) or is_object(thing) or _has_arrays(thing)
+        ):
             thing = _samples(thing, name)
         if isinstance(thing, Value):
             return self.value(thing, bool(above), in_module)
         if is_array(thing):
-            if in_module and not thing.dtype.hasobject:
-                return None, Contents, Contents.of(thing), None
-            return self.unit(thing, thing.shape)
+            return self.array(thing, name, in_module)
         if kind is float or (is_number(thing) and not isinstance(thing, Enum)):
             return self.number(thing, bool(above), in_module)
+        if kind in registered:
+            return self.registered(thing, name, above, in_module)
         if isinstance(thing, typed_array):  # an array.array cannot hold Values, and a list of its numbers behaves alike
             thing = thing.tolist()
         if isinstance(thing, (list, tuple, dict)) or kind is deque:
@@ -57,9 +63,42 @@ class _Apart:
         if self.compiled and isinstance(thing, MethodType) and not isinstance(thing.__self__, Value):
             function = _static(thing.__func__, name, self.leaves)
             return kind, None, (function, self.skeleton(thing.__self__, f"{name}.__self__")), None
+        if not in_module and (array := array_in(thing)) is not None:
+            return self.array(array, name, in_module)
         if self.compiled or (self.leaves and above):
             return _static(thing, name, self.leaves)
         raise _refusal(thing, name)
+
+    def array(self, thing: Any, name: str, in_module: bool) -> Any:
+        if in_module and not thing.dtype.hasobject:
+            return None, Contents, Contents.of(thing), None
+        if thing.dtype.kind not in self.kinds:
+            raise TypeError(f"{name} must be an array of real numbers, got one of {thing.dtype}")
+        return self.unit(thing, thing.shape)
+
+    def registered(self, thing: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
+        kind = type(thing)
+        parts, rest = registered[kind][0](thing)
+        beside = f"what stays as it is of {name}, a {kind.__name__}"
+        if not self.compiled:
+            fixed: Any = (None, _Same, _Same(rest), None)
+        elif is_number(rest):
+            fixed = self.number(rest, in_object=True, in_module=True)
+        else:
+            fixed = _static(
+                rest, beside, self.leaves, "register_pytree_node's flatten may return any hashable thing there"
+            )
+        return kind, None, self.parts(enumerate(parts), name, above, in_module), fixed
+
+    def parts(
+        self, items: Iterable[tuple[Any, Any]], name: str, above: tuple[Any, ...], in_module: bool
+    ) -> tuple[Any, ...]:
+        return tuple(
+            [
+                _NOTHING if part is None else self.skeleton(part, f"{name}[{key!r}]", above, in_module)
+                for key, part in items
+            ]
+        )
 
     def number(self, thing: Any, in_object: bool, in_module: bool) -> Any:
         # Flags and counts stay what they are: a branch, or a range, needs to know them, and a traced number is not known.
@@ -98,7 +137,7 @@ class _Apart:
                 self.compiled or self.leaves or above
             ):  # as a Value, False would be true
                 raise TypeError(f"{name}[{key!r}] is {part}: write a number, or hand a flag over in another argument")
-        parts = tuple([self.skeleton(part, f"{name}[{key!r}]", above, in_module) for key, part in items])
+        parts = self.parts(items, name, above, in_module)
         return type(thing), tuple(thing) if isinstance(thing, dict) else None, parts, extra
 
     def object(self, thing: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
@@ -120,6 +159,8 @@ class _Apart:
         return type(thing), tuple(attributes), tuple(parts), None if self.compiled else watch
 
     def attribute(self, value: Any, name: str, above: tuple[Any, ...], in_module: bool) -> Any:
+        if value is None and self.mapped:
+            return _NOTHING
         count, units, fixed, refusal = self.varying, len(self.units), len(self.fixed), ""
         try:
             part = self.skeleton(value, name, above, in_module)
@@ -139,10 +180,18 @@ class _Apart:
 
 
 def _has_arrays(thing: Any) -> bool:
-    """Say whether a list or a tuple has arrays, or containers of them, and is not one array of numbers itself."""
-    if not isinstance(thing, (list, tuple)):
+    """Say whether a sequence has arrays, or containers of them, and is not one array of numbers itself."""
+    if not isinstance(thing, (list, tuple, deque)):
         return False
-    return any(is_array(part) or isinstance(part, dict) or is_object(part) or _has_arrays(part) for part in thing)
+    return any(
+        is_array(part)
+        or isinstance(part, dict)
+        or type(part) in registered
+        or is_object(part)
+        or _has_arrays(part)
+        or array_in(part) is not None
+        for part in thing
+    )
 
 
 def _samples(thing: Any, name: str) -> Any:
@@ -150,7 +199,9 @@ def _samples(thing: Any, name: str) -> Any:
     import numpy as np
 
     try:
-        array = thing if is_array(thing) else np.asarray(thing)
+        array = array_in(thing)
+        if array is None:
+            array = np.asarray(thing)
         if array.ndim == 0:
             raise TypeError("a number alone")
         if not (array.dtype.hasobject and all(isinstance(x, Value) or is_number(x) for x in array.ravel())):
@@ -163,23 +214,23 @@ def _samples(thing: Any, name: str) -> Any:
     return array
 
 
-def _static(thing: Any, name: str, leaves: bool) -> Any:
+def _static(thing: Any, name: str, leaves: bool, ways: str = "") -> Any:
     """Return the skeleton of what cannot change. Raises TypeError where it can, or hides Values."""
     kind = type(thing)
     its_hash: Any = kind.__hash__
     if leaves and _may_hide_values(thing):
-        raise _refusal(thing, name)
+        raise _refusal(thing, name, ways)
     if thing is None or thing is Ellipsis or isinstance(thing, (type, ModuleType)):
         return None, _Same, _Same(thing), None
     if its_hash not in (None, object.__hash__):
         try:
             hash(thing)
         except (TypeError, ValueError):
-            raise _refusal(thing, name) from None
+            raise _refusal(thing, name, ways) from None
         return None, kind, thing, None
     if callable(thing):
         return None, _Same, _Same(thing), None
-    raise _refusal(thing, name)
+    raise _refusal(thing, name, ways)
 
 
 def _may_hide_values(thing: Any) -> bool:
@@ -193,8 +244,14 @@ def _may_hide_values(thing: Any) -> bool:
     return any(isinstance(part, Value) for part in gc.get_referents(thing))
 
 
-def _refusal(thing: Any, name: str) -> TypeError:
-    ways = "write a list, a dict or a dataclass of what it holds"
+def _refusal(thing: Any, name: str, ways: str = "") -> TypeError:
+    kind = type(thing).__name__
     if hasattr(thing, "__array__"):
-        ways = "write numpy.asarray(...), whose operators are known"
+        ways = (
+            "with other things among its entries"
+            if array_in(thing) is None
+            else "in a Module: write numpy.asarray(...)"
+        )
+        return TypeError(f"{name} must be an array of real numbers, got a {kind} {ways}")
+    ways = ways or f"write a list, a dict or a dataclass of what it holds, or register_pytree_node({kind}, ...)"
     return TypeError(f"{name} must be a number, or lists, dicts, arrays or Modules of them, got {thing!r}: {ways}")

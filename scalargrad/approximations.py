@@ -16,8 +16,8 @@ from math import e, inf, isnan, nan, pi
 from math import sqrt as root
 from typing import Any
 
-from scalargrad.op import TABLE, Op, Operand
-from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, sin, sqrt, tan, where
+from scalargrad.op import TABLE
+from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, rint, sin, sqrt, tan, where
 
 # fmt: off
 ERFCX = (  # (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)
@@ -158,7 +158,6 @@ BERNOULLI = (  # B(2j)/(2j)!, for j from 1
 DIGAMMA_ROOT = (1.4616321446374059, 3.309564689176888e-10)  # in parts, of which the first has 30 bits after its point
 E = (2.718281828459045, 1.4456468917292502e-16)  # Euler's number in parts
 HALF_LOG_2PI = 0.9189385332046728
-WHOLE = 2.0**52  # added and taken away, it leaves the nearest whole number
 MOST_ORDER = 16  # of functions that are computed one after the other: so many derivatives of what is made of them
 SPLIT = 1.5 * 2.0**32  # the nearest multiple of 2**-20
 
@@ -169,7 +168,7 @@ def known(x: Any) -> Any:
     >>> known(2.5), known("x")
     (2.5, None)
     """
-    return x if x.__class__ is float else getattr(x, "known", None)
+    return float(x) if isinstance(x, float) else getattr(x, "known", None)
 
 
 def choose(condition: Any, chosen: Callable[[], Any], other: Callable[[], Any]) -> Any:
@@ -198,22 +197,13 @@ def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
     return total
 
 
-def nearest_whole(x: Any) -> Any:
-    """Of x >= 0.
-
-    >>> nearest_whole(2.75)
-    3.0
-    """
-    return where(greater(WHOLE, x), (x + WHOLE) - WHOLE, x)
-
-
 def is_odd(n: Any) -> Any:
     """1 where a whole n >= 0 is odd, else 0.
 
     >>> is_odd(3.0), is_odd(6.0)
     (1.0, 0.0)
     """
-    return abs(n - 2 * nearest_whole(n / 2))
+    return abs(n - 2 * rint(n / 2))
 
 
 def by_order(n: Any, lowest: float, highest: float, result: Callable[[], Any]) -> Any:
@@ -223,7 +213,7 @@ def by_order(n: Any, lowest: float, highest: float, result: Callable[[], Any]) -
     nan
     """
     size = abs(n)
-    outside = greater(lowest, n) + greater(size, highest) + (1 - equal(size, nearest_whole(size)))
+    outside = greater(lowest, n) + greater(size, highest) + (1 - equal(size, rint(size)))
     return choose(outside, lambda: nan, result)
 
 
@@ -241,20 +231,6 @@ def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, 
             choose(more, lambda k=k, pair=(zeroth, first): following(k, *pair), lambda last=first: last),
         )
     return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
-
-
-class Number(Operand):
-    """A float whose operators are operations: where these follow IEEE 754, as `ieee()` says, so do they.
-
-    known  the float
-    """
-
-    def __init__(self, number: float) -> None:
-        self.known = number
-
-    @staticmethod
-    def apply(op: Op, *operands: Any) -> Number:
-        return Number(op(*(x.known if isinstance(x, Number) else x for x in operands)))
 
 
 # The error function's family.
@@ -411,8 +387,8 @@ def _log_gamma_far(x: Any) -> Any:
 
 def _below_whole(x: Any) -> tuple[Any, Any]:
     # Of x < 0: |x|, no more than what makes it whole, and by how much it exceeds a whole number.
-    size = minimum(abs(x), 2 * WHOLE)
-    return size, size - nearest_whole(size)
+    size = minimum(abs(x), 2.0**53)
+    return size, size - rint(size)
 
 
 def gammaln(x: Any) -> Any:
@@ -450,11 +426,11 @@ def gamma(x: Any) -> Any:
     y = where(greater(x, -0.5), x, minimum(size, 200.0))
 
     def above() -> Any:
-        by_product = greater(12, y) + greater(23.5, y) * equal(y, nearest_whole(y))
+        by_product = greater(12, y) + greater(23.5, y) * equal(y, rint(y))
         return choose(by_product, lambda: _gamma_by_product(y), lambda: _gamma_far(minimum(y, 200.0)))
 
     positive = choose(greater(y, 2.5), above, lambda: _gamma_near(y))
-    sign = 2 * is_odd(nearest_whole(size)) - 1
+    sign = 2 * is_odd(rint(size)) - 1
     return choose(
         greater(x, -0.5),
         lambda: positive,
@@ -766,7 +742,7 @@ def iv(n: Any, x: Any) -> Any:
 def _sin_of_turns(x: Any) -> tuple[Any, Any]:
     # sin(pi*x) and cos(pi*x), of which no digit is lost however large x is.
     size = abs(x)
-    whole = nearest_whole(size)
+    whole = rint(size)
     turned, rest = 1 - 2 * is_odd(whole), size - whole
     sine = turned * sin(pi * rest)
     return where(greater(0.0, x), -sine, sine), turned * cos(pi * rest)

@@ -1,6 +1,7 @@
-"""Derivatives as graphs: the chain rule once more, with the partial derivatives applied to Values, of either engine.
+"""Derivatives of derivatives: the partial derivatives applied to what is no mere number.
 
-Such a derivative is recorded like anything else, so it can be differentiated again, or compiled.
+Applied to Values, of either engine, they give derivatives as graphs, which are recorded like anything else, so they can be
+differentiated again, or compiled. Applied to numbers with tangents they give second derivatives of single operations.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from scalargrad.modes import ieee
 from scalargrad.node import OUTSIDE, Node, known_rule
-from scalargrad.op import number
+from scalargrad.op import TABLE, Op, Operand, Quiet, number
 from scalargrad.traced import by_graph, traces
 
 
@@ -95,6 +96,87 @@ def product(slope: Any, gradient: Any) -> Any:
 
 def _unwrapped(x: Any) -> Any:
     return x._data if isinstance(x, Node) and x.kind == "constant" and not x._parents else x
+
+
+class Dual(Operand):
+    """An operand and its tangent, which operations carry along by the chain rule.
+
+    >>> from scalargrad import exp
+    >>> x = exp(Dual(0.0, 1.0) * 2.0)
+    >>> x.primal, x.tangent
+    (1.0, 2.0)
+
+    Both may be numbers, or any other operand: names of C's, for one.
+    """
+
+    def __init__(self, primal: Any, tangent: Any) -> None:
+        self.primal, self.tangent = primal, tangent
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> Dual:
+        primals = [x.primal if isinstance(x, Dual) else x for x in operands]
+        out, tangent = op(*primals), 0.0
+        for partial, x in zip(op.partials, operands, strict=True):
+            if isinstance(x, Dual) and not _is_zero(x.tangent):
+                share = product(partial(out, *primals), x.tangent)
+                tangent = share if _is_zero(tangent) else tangent if _is_zero(share) else tangent + share
+        return Dual(out, tangent)
+
+
+def _is_zero(x: Any) -> bool:
+    return x.__class__ is float and x == 0
+
+
+def curvature(op: Op, i: int, j: int, out: Any, arguments: Sequence[Any]) -> Any:
+    """Return the second partial derivative of an operation with respect to its arguments i and j, on numbers or operands.
+
+    >>> from scalargrad import mul
+    >>> curvature(mul, 0, 1, 6.0, [2.0, 3.0])
+    1.0
+    """
+    slope = op.partials[j](out, *arguments)
+    along = [Dual(x, float(k == j)) for k, x in enumerate(arguments)]
+    found = op.partials[i](Dual(out, slope), *along)
+    return found.tangent if isinstance(found, Dual) else 0.0
+
+
+def curvatures(node: Node) -> tuple[float, ...]:
+    """Return the second partial derivatives of a recorded operation, by pairs of parents: (0, 0), (0, 1), (1, 1), (0, 2), ...
+
+    >>> from scalargrad import Value
+    >>> curvatures(Value(2.0) * Value(3.0))
+    (0.0, 1.0, 0.0)
+
+    Raises TypeError where the operation was made by hand, or its partial derivatives take no Values; RuntimeError where
+    the data of a parent was changed.
+    """
+    op, parents = known_rule(node), node._parents
+    numbers = [parent._data for parent in parents]
+    pairs = [(i, j) for j in range(len(parents)) for i in range(j + 1)]
+    with ieee():
+        for i, parent in enumerate(parents):
+            if parent.kind != "constant":
+                local_slope(node, i, node, parents)  # raises
+        if TABLE.get(op.name) is op:
+            out, quiet = Quiet(node._data), list(map(Quiet, numbers))
+            return tuple([float(curvature(op, i, j, out, quiet)) for i, j in pairs])
+        # A partial derivative that a program brings may ask for whatever Values have.
+        leaves = [node._plain()(x) for x in numbers]
+        out = node.apply(op, *leaves)
+        rows = [_gradient(op.partials[i](out, *leaves), leaves) for i in range(len(leaves))]
+    return tuple([rows[i][j] for i, j in pairs])
+
+
+def _gradient(root: Any, leaves: Sequence[Any]) -> list[float]:
+    if not isinstance(root, Node):
+        return [0.0] * len(leaves)
+    order = root._order()
+    found = cotangents(order, {root: 1.0}, set(order), {})
+    return [float(_number(found.get(leaf, 0.0))) for leaf in leaves]
+
+
+def _number(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
 
 
 def backward_as_graph(root: Node, gradient: Any) -> None:

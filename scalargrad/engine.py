@@ -323,7 +323,7 @@ class Value(Node):
             raise TypeError(f"role must be a string, got {role!r}")
         if role in KINDS:
             raise ValueError(f"role says how a leaf is painted; {role!r} is a kind of number: set `kind`")
-        self._about = self._about._replace(role=role)
+        self._about = _with_role(self._about, role)
 
     @property
     def kind(self) -> str:
@@ -360,21 +360,7 @@ class Value(Node):
                 elif node.grad.__class__ is not float:
                     node.grad = _as_float(node.grad)
             self.grad += number(gradient, "gradient")
-            for node in reversed(order):
-                slopes = node._partials
-                if slopes.__class__ is tuple:
-                    gradient = node.grad
-                    if len(slopes) == 2:  # which most have: a loop takes three times as long
-                        (x, y), (dx, dy) = node._parents, slopes
-                        x.grad += dx * gradient
-                        y.grad += dy * gradient
-                    else:
-                        for parent, slope in zip(node._parents, slopes, strict=True):
-                            parent.grad += slope * gradient
-                elif slopes is not None:
-                    slopes.function()  # written by hand
-                if watch:
-                    check_gradients(node)
+            sweep_back(order, check=check_gradients if watch else None)
         except BaseException:
             for node, grad in zip(order, before, strict=True):
                 node.grad = grad
@@ -447,6 +433,43 @@ class Value(Node):
         return node
 
 
+def _call_closure(node: Any) -> None:
+    if node._partials is not None:
+        node._partials.function()
+
+
+def sweep_back(
+    order: Sequence[Any], by_hand: Callable[[Any], None] = _call_closure, check: Callable[[Any], None] | None = None
+) -> None:
+    """Let each value, in the reverse of an order, add to its parents' gradients its own, times the partial derivatives.
+
+    >>> x = PythonValue(3.0)
+    >>> y = x * x
+    >>> y.grad = 1.0
+    >>> sweep_back([x, y])
+    >>> x.grad
+    6.0
+
+    by_hand  what is done for a value that was made by hand
+    check    what is done after each
+    """
+    for node in reversed(order):
+        slopes = node._partials
+        if slopes.__class__ is tuple:
+            gradient = node.grad
+            if len(slopes) == 2:  # which most have: a loop takes three times as long
+                (x, y), (dx, dy) = node._parents, slopes
+                x.grad += dx * gradient
+                y.grad += dy * gradient
+            else:
+                for parent, slope in zip(node._parents, slopes, strict=True):
+                    parent.grad += slope * gradient
+        elif slopes is not None or node._parents:
+            by_hand(node)
+        if check:
+            check(node)
+
+
 PythonValue = Value  # this file's own; `Value` becomes the one in use, at the end
 PythonValue._grad = vars(PythonValue)["grad"]
 _plain_init = PythonValue.__init__
@@ -455,6 +478,11 @@ for _op in ops.OPERATIONS.values():
         _method = _Recording(_op)
         _method.name = _op.name  # setattr does not call __set_name__
         setattr(PythonValue, _op.name, _method)
+
+
+@lru_cache(maxsize=1024)  # leaves are many, and alike
+def _with_role(about: About, role: str) -> About:
+    return about._replace(role=role)
 
 
 def _as_float(gradient: Any) -> float:

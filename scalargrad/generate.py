@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from math import isnan
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from scalargrad import ops
 from scalargrad import special as special  # whose records are in the table, too
+from scalargrad.derivatives import curvature
 from scalargrad.op import Op, Operand
 
 NAMES = "xyzuvw"  # of an operation's arguments
@@ -27,6 +28,7 @@ PRIMITIVE = {
     ops.minimum: "x <= y || isnan(x) ? x : y",
     ops.greater: "isnan(x) || isnan(y) ? NAN : (double)(x > y)",
     ops.equal: "isnan(x) || isnan(y) ? NAN : (double)(x == y)",
+    ops.holds: "x < 0 || x > 0",
     ops.where: "isnan(x) ? NAN : x != 0 ? y : z",
 }
 
@@ -55,11 +57,11 @@ class Function:
     remembers and NumPy warns of.
     """
 
-    def __init__(self, result: Written | float) -> None:
+    def __init__(self, results: Sequence[Written | float]) -> None:
         self.names: dict[Written, str] = {}
         self.blocks: dict[Block, list[Written]] = {}
-        nodes = ordered(result)
-        place: dict[Written, Block] = {node: () for node in nodes[-1:]}
+        nodes = ordered(results)
+        place: dict[Written, Block] = {x: () for x in results if isinstance(x, Written)}
         for node in reversed(nodes):  # so that all that need it have been there
             for side, operand in enumerate(node.operands):
                 if isinstance(operand, Written) and isinstance(operand.op, Op):
@@ -67,8 +69,8 @@ class Function:
                     place[operand] = _common(place.get(operand, inner), inner)
         for node in nodes:
             self.blocks.setdefault(place[node], []).append(node)
-        self.lines = list(self._write((), "    "))
-        self.result = self._name(result)
+        self.text = "".join(self._write((), "    "))
+        self.results = [self._name(x) for x in results]
 
     def _name(self, operand: Written | float) -> str:
         if isinstance(operand, Written):
@@ -92,10 +94,10 @@ class Function:
                 yield f"{indent}    {name} = {self._name(sides[side - 1])};\n{indent}}}\n"
 
 
-def ordered(result: Written | float) -> list[Written]:
-    """List the operations that an expression is made of, operands first."""
+def ordered(results: Sequence[Written | float]) -> list[Written]:
+    """List the operations that expressions are made of, operands first."""
     done: dict[Written, None] = {}
-    stack: list[Any] = [result]
+    stack: list[Any] = [*results]
     while stack:
         node = stack[-1]
         waiting = [x for x in node.operands if x not in done and isinstance(x, Written)] if isinstance(node, Written) else ()
@@ -122,15 +124,25 @@ def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
     }
     <BLANKLINE>
     """
-    table: dict[Any, Written] = {}
-    value = made(*(Written(name, (), table) for name in (("out", *arguments) if out else arguments)))
-    function = Function(value if isinstance(value, Written) else float(value))
-    lines, result = "".join(function.lines), function.result
-    return f"{head}\n{{\n{lines}    return {result};\n}}\n" if lines else f"{head} {{ return {result}; }}\n"
+    names = written_names(("out", *arguments) if out else arguments)
+    function = Function([number_or_written(made(*names))])
+    (result,) = function.results
+    return f"{head}\n{{\n{function.text}    return {result};\n}}\n" if function.text else f"{head} {{ return {result}; }}\n"
+
+
+def written_names(names: Iterable[str]) -> list[Written]:
+    """Return the names of what an expression is to be made of."""
+    made: dict[Any, Written] = {}
+    return [Written(name, (), made) for name in names]
+
+
+def number_or_written(result: Any) -> Written | float:
+    """Return the result of a function of names."""
+    return result if isinstance(result, Written) else float(result)
 
 
 def table() -> str:
-    """Return the header of _engine.c: each operation's value and partial derivatives, and lists of all of them.
+    """Return the header of _engine.c: each operation's value and its derivatives, and lists of all of them.
 
     >>> "ROW(exp, MAY_RAISE)" in table()
     True
@@ -152,6 +164,7 @@ def table() -> str:
         for name, partial in zip(arguments, op.partials, strict=True):
             head = f"static inline double slope_{op.name}_{name}(double out, {parameters})"
             defined.append(definition(head, partial, arguments, out=True))
+        defined.append(curvatures(op, arguments))
         arity = ARITIES[min(len(arguments), 3) - 1]
         if arity == "MANY":
             defined.append(on_arrays(op.name, arguments))
@@ -163,6 +176,21 @@ def table() -> str:
     macros = [f"#define {name}({name.split('_')[1][:-1]}) " + " ".join(rows) for name, rows in lists.items()]
     return "\n".join(
         ["/* Written from ops.py by generate.py. */", "", "".join(declared), *defined, "\n\n".join(macros), ""]
+    )
+
+
+def curvatures(op: Op, arguments: str) -> str:
+    """Write the function of an operation's first and second partial derivatives, for numbers that stand in an array."""
+    count = len(arguments)
+    pairs = [(i, j) for j in range(count) for i in range(j + 1)]
+    out, *named = written_names(("out", *arguments))
+    function = Function([number_or_written(curvature(op, i, j, out, named)) for i, j in pairs])
+    text = function.text + "".join(f"    bends[{k}] = {result};\n" for k, result in enumerate(function.results))
+    declared = [f"{x} = in[{i}]" for i, x in enumerate(arguments)]
+    slopes = [f"    slopes[{i}] = slope_{op.name}_{x}(out, {', '.join(arguments)});\n" for i, x in enumerate(arguments)]
+    return (
+        f"static void curvatures_of_{op.name}(double out, const double *in, double *slopes, double *bends)\n"
+        f"{{\n    double {', '.join(declared)};\n{''.join(slopes)}{text}}}\n"
     )
 
 
@@ -192,14 +220,19 @@ def stub() -> str:
         "",
         "class Methods(Operand):",
     ]
-    operators = {name: f.__code__.co_argcount for name, f in vars(Operand).items() if isinstance(f, FunctionType)}
+    others = ("__divmod__", "__rdivmod__", "__round__")  # which give two results, or take what is no operand
+    operators = {
+        name: f.__code__.co_argcount
+        for name, f in vars(Operand).items()
+        if isinstance(f, FunctionType) and name not in others
+    }
     arities = operators | {op.name: len(op.partials) for op in ops.OPERATIONS.values()}
     for name, arity in arities.items():
         # No Self: what is computed from a Value of a derived class is a plain Value; from an array, an array.
         kinds = {"Value | Number": "Value", "Value | Number | Shaped": "Any"} if arity > 1 else {"": "Value"}
         for operand, result in kinds.items():
-            others = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
-            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{others}) -> {result}: ..."]
+            more = "".join(f", {other}: {operand}" for other in NAMES[1:arity])
+            lines += ["    @overload"] * (len(kinds) > 1) + [f"    def {name}(self{more}) -> {result}: ..."]
     return "\n".join([*lines, ""])
 
 

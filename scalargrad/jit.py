@@ -10,15 +10,16 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from scalargrad.callee import Callee
 from scalargrad.forks import compiling
 from scalargrad.interned import Interned
-from scalargrad.objects import is_array
-from scalargrad.traced import TracingError
-from scalargrad.transforms import _active, _here
+from scalargrad.objects import array_in, is_array, registered
+from scalargrad.skeleton import parameters_in
+from scalargrad.traced import TracingError, transforming
 from scalargrad.tree import Structure, take_apart
 from scalargrad.value import Value
 
@@ -45,10 +46,12 @@ def jit(function: Callable[P, R], *, backend: str = "llvm", level: int | None = 
     0.077003753731
 
     Arguments and results are numbers, NumPy arrays, Modules, and lists, tuples, dicts and objects of them, such as a
-    dataclass; what a method is bound to is an argument, too. What cannot change (None, a flag, a string, a function) is
-    part of the program, and so are, if the function reads them, an object's whole numbers and all that a Module holds
-    beside its parameters. What else there is (a set, a lock) is refused by name. There is a program for each structure
-    of arguments: the last 64 are kept. Called with Values, it is the function itself, which records.
+    dataclass, or one of a class that is registered by `register_pytree_node`; what a method is bound to is an
+    argument, too. A pandas Series or DataFrame is the array of its numbers, without its labels, and what comes out is
+    an array, as of SciPy's functions. What cannot change (None, a flag, a string, a function) is part of the program,
+    and so are, if the function reads them, an object's whole numbers and all that a Module holds beside its
+    parameters. What else there is (a set, a lock) is refused by name. There is a program for each structure of
+    arguments: the last 64 are kept. Called with Values, it is the function itself, which records.
 
     Sums keep their order; a product that is added to something other than a product may be rounded once, with the sum.
 
@@ -93,12 +96,12 @@ class Jitted(Interned, Generic[P, R]):
     def __call__(self, *arguments: P.args, **keywords: P.kwargs) -> R:
         given: tuple[Any, ...] = (*self._bound, *arguments) if self._bound else arguments
         result: Any
-        if not _active and not keywords:  # no transform is under way
+        if not transforming and not keywords:  # no transform is under way
             for call in self._quick:
                 result = call(*given)
                 if result is not NotImplemented:
                     return result
-        if not _here.get() and not _holds_values((given, keywords)):
+        if not _transforming_here() and not _holds_values((given, keywords)):
             result = self._call(given, keywords)
             if result is not NotImplemented:
                 return result
@@ -162,11 +165,45 @@ class Jitted(Interned, Generic[P, R]):
         t2 = t1 + t1
         return t2
         """
+        return self._trace((*self._bound, *arguments), keywords).program
+
+    def c_function(self, *arguments: P.args, **keywords: P.kwargs) -> Any:
+        """Return the compiled function of such arguments as a function for C: one of ctypes, which keeps it alive.
+
+        >>> bell = jit(lambda x: (-x * x).exp()).c_function(0.0)
+        >>> bell.argtypes, bell(0.0)
+        ((<class 'ctypes.c_double'>,), 1.0)
+
+        SciPy's integrals call it without Python between: `quad(scipy.LowLevelCallable(bell), 0, 1)`. Of one number it
+        is `double (double)`; of more, or of an array, `double (int, double *)`, as `nquad` calls it, and as `quad`
+        with `args` does; nan for another count of them. An array after that is a pointer, `void *` at the end:
+        LowLevelCallable's `user_data`, such as `array.ctypes.data_as(ctypes.c_void_p)`, which is read at each call
+        and must live as long.
+
+        Raises TypeError where the result is not one number, or where the function takes a Value from outside or the
+        parameters of a Module, whose numbers C cannot see change: hand them over in an array.
+        """
+        given = (*self._bound, *arguments)
+        traced = self._trace(given, keywords)
+        if self.backend != "llvm":
+            raise TypeError(f"{self!r} is no machine code")
+        parts = [take_apart(a, "argument", "enter")[1].skeleton for a in (*given, *keywords.values())]
+        if traced.captured or traced.read or any(list(parameters_in(part)) for part in parts):
+            raise TypeError(f"{self!r} takes Values, whose numbers C cannot see change: hand them over in an array")
+        if tuple(traced.results) != (None,):
+            raise TypeError(f"a function for C must give one number, {self!r} gives {traced.outputs.size}")
+        from scalargrad.compiler.entrance import c_function
+        from scalargrad.compiler.machine import Kernel
+
+        with compiling:
+            return c_function(Kernel(traced.program, self.level), traced.arguments)
+
+    def _trace(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Trace:
         trace, _ = _compiler()
-        traced = trace(self._callee, (*self._bound, *arguments), keywords)
+        traced = trace(self._callee, arguments, keywords)
         if traced is None:
             raise TracingError(f"{self!r} takes a Value from outside that a transform is about")
-        return traced.program
+        return traced
 
     def __reduce__(self) -> Any:
         # A decorated function is found under its own name; any other is compiled anew where it arrives.
@@ -186,8 +223,18 @@ def _compiler() -> tuple[Callable[..., Trace | None], type[Compiled]]:
     return trace, Compiled
 
 
+def _transforming_here() -> bool:
+    here = get_ident()
+    return any(thread == here for thread, _ in list(transforming))
+
+
 def _holds_values(thing: Any) -> bool:
     """Say whether there are Values among the arguments, other than the parameters of a Module."""
+    if type(thing) in registered:
+        thing = tuple(registered[type(thing)][0](thing)[0])
     if isinstance(thing, (list, tuple, dict, deque)):
         return any(map(_holds_values, thing.values() if isinstance(thing, dict) else thing))
-    return isinstance(thing, Value) or (is_array(thing) and thing.dtype.hasobject)
+    if isinstance(thing, Value):
+        return True
+    array = thing if is_array(thing) else array_in(thing)
+    return array is not None and array.dtype.hasobject

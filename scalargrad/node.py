@@ -7,21 +7,56 @@ line: Value < Node < Copied (copies.py) < Names (micrograd.py) < Methods (method
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from math import nan
 from typing import TYPE_CHECKING, Any
 
 from scalargrad.copies import Copied
 from scalargrad.modes import Block, no_grad
-from scalargrad.op import Number, Op, Operand, is_number, number
-from scalargrad.ops import stop_gradient
+from scalargrad.op import Number, Op, Quiet, is_number, number
+from scalargrad.ops import holds, stop_gradient
 from scalargrad.order import ordered
-from scalargrad.traced import by_graph, is_traced, refuse_identity, refuse_truth, traces, under_way
+from scalargrad.traced import (
+    by_graph,
+    combined,
+    condition,
+    hold,
+    is_traced,
+    refuse_identity,
+    refuse_truth,
+    traces,
+    under_way,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # of Python 3.11
 
 OUTSIDE = (ArithmeticError, ValueError)  # what a forward function or a partial raises outside its domain
+
+
+def _relation(name: str) -> Callable[[Any, Any], Any]:
+    plain, equality = getattr(operator, name), name in ("eq", "ne")
+
+    def compare(self: Node, other: Any) -> Any:
+        of_value = isinstance(other, Node)
+        if equality and of_value and traces and self is not other:
+            refuse_identity(self, other)
+        if equality and (of_value or not is_number(other)):
+            return NotImplemented
+        if traces or self._data != self._data or (of_value and other._data != other._data):
+            asked = condition(name, self, other)
+            if asked is not None:
+                return asked
+        answer = plain(self.data, other.data if of_value else other)
+        return bool(answer) if equality else answer  # NumPy's numbers answer in NumPy's way
+
+    compare.__name__ = f"__{name}__"
+    return compare
+
+
+def _logical(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    return lambda x, y: combined(name, x, y), lambda x, y: combined(name, y, x)
 
 
 class Node(Copied):
@@ -154,26 +189,31 @@ class Node(Copied):
 
     # A number is compared as a number; two Values are equal if they are the same, as sets and dictionaries need it.
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Node):
-            if traces and self is not other:
-                refuse_identity(self, other)
-            return NotImplemented
-        return bool(self.data == other) if is_number(other) else NotImplemented
+    # A traced one has no number yet: its comparison is a condition.
 
+    __eq__, __ne__ = _relation("eq"), _relation("ne")
+    if TYPE_CHECKING:
+
+        def __lt__(self, other: Node | Number) -> bool: ...
+        def __le__(self, other: Node | Number) -> bool: ...
+        def __gt__(self, other: Node | Number) -> bool: ...
+        def __ge__(self, other: Node | Number) -> bool: ...
+
+    else:
+        __lt__, __le__, __gt__, __ge__ = map(_relation, ("lt", "le", "gt", "ge"))
     __hash__ = object.__hash__
 
-    def __lt__(self, other: Node | Number) -> bool:
-        return bool(self.data < (other.data if isinstance(other, Node) else other))
+    __and__, __rand__ = _logical("and")
+    __or__, __ror__ = _logical("or")
+    __xor__, __rxor__ = _logical("xor")
 
-    def __le__(self, other: Node | Number) -> bool:
-        return bool(self.data <= (other.data if isinstance(other, Node) else other))
-
-    def __gt__(self, other: Node | Number) -> bool:
-        return bool(self.data > (other.data if isinstance(other, Node) else other))
-
-    def __ge__(self, other: Node | Number) -> bool:
-        return bool(self.data >= (other.data if isinstance(other, Node) else other))
+    def __invert__(self) -> Any:
+        inverse = combined("invert", self)
+        if inverse is NotImplemented:
+            raise TypeError(
+                "~ is for conditions, as a comparison of traced values gives them: write -v for minus a value"
+            )
+        return inverse
 
     def __bool__(self) -> bool:
         # As any object is: programs write `if self.b:` and `self.b or 0`, and a bias of 0 is one, too.
@@ -186,8 +226,19 @@ class Node(Copied):
         def __float__(self) -> float:
             raise TypeError(
                 "float() of a Value would drop its gradient silently, as would a function of the math module: "
-                "write v.data for the number, or scalargrad.exp(v), v.exp(), ... for a function of it"
+                "write v.data for the number, scalargrad.exp(v), v.exp(), ... for a function of it, and for an array "
+                "that is to hold it np.zeros_like(x), np.array([...]) or np.zeros(n, object)"
             )
+
+        def __int__(self) -> int:
+            raise TypeError(
+                "int() of a Value would drop its gradient silently: write math.floor(v), math.trunc(v) or round(v), "
+                "which are Values, or int(v.data)"
+            )
+
+        def as_integer_ratio(self) -> tuple[int, int]:
+            """Raise TypeError: the module statistics asks for it."""
+            raise TypeError("a Value is no ratio of whole numbers: write np.mean(x) in place of statistics.mean(x)")
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -246,7 +297,8 @@ def again(node: Node, parents: Sequence[Any]) -> Any:
     >>> again(Value(3.0) * 2, [Value(4.0), Value(2.0)])
     Value(data=8.0, grad=0.0)
     """
-    return node.apply(known_rule(node), *parents)
+    rule = known_rule(node)
+    return hold(*parents) if rule is holds else node.apply(rule, *parents)
 
 
 def linearize(op: Op, parents: Sequence[Node]) -> tuple[float, tuple[float, ...]]:
@@ -277,20 +329,10 @@ def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[f
     except OUTSIDE:
         try:
             with Block(ieee=True):
-                slope = float(derivative(_Quiet(out), *map(_Quiet, arguments)))
+                slope = float(derivative(Quiet(out), *map(Quiet, arguments)))
         except (TypeError, *OUTSIDE):  # a user's, in functions that know no operands
             return nan
     return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
-
-
-class _Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
-    """A float that gives what IEEE 754 gives where Python's own raises."""
-
-    __slots__ = ()
-
-    @staticmethod
-    def apply(op: Op, *operands: Any) -> _Quiet:
-        return _Quiet(op(*map(float, operands)))
 
 
 def is_unrecorded(children: Sequence[Node]) -> bool:

@@ -1,14 +1,18 @@
-"""Arrays, and objects whose attributes are all that they are: such an object can be made anew from its attributes."""
+"""Arrays, objects whose attributes are all that they are, and those that say themselves what they are made of."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from scalargrad.nn import Module, attributes_of
+from scalargrad.op import is_number
+from scalargrad.value import Value
+
+T = TypeVar("T")
 
 
 def is_array(thing: Any) -> bool:
@@ -19,6 +23,62 @@ def is_array(thing: Any) -> bool:
     """
     numpy = sys.modules.get("numpy")  # a program that has an array has imported NumPy
     return numpy is not None and isinstance(thing, numpy.ndarray)
+
+
+def array_in(thing: Any) -> Any:
+    """Return the array that a thing says it is to NumPy, as a pandas Series or DataFrame does; else None.
+
+    >>> array_in(1.0), array_in("text")
+    (None, None)
+
+    None, too, where it holds anything but numbers and Values, which NumPy would make an array of objects of.
+    """
+    numpy = sys.modules.get("numpy")  # a program that has such a thing has imported NumPy
+    if numpy is None or not hasattr(type(thing), "__array__") or isinstance(thing, (numpy.generic, Value)):
+        return None
+    array = thing if is_array(thing) else numpy.asarray(thing)
+    if array.dtype.hasobject:
+        entries = array.ravel().tolist()
+        if not all(isinstance(x, Value) or is_number(x) for x in entries):
+            return None
+        if not any(isinstance(x, Value) for x in entries):
+            return array.astype(float)
+    return array
+
+
+# By class: what takes an object of it apart, and what puts one together.
+registered: dict[type, tuple[Callable[[Any], tuple[Iterable[Any], Any]], Callable[[Any, Any], Any]]] = {}
+
+
+def register_pytree_node(
+    kind: type[T], flatten: Callable[[T], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, Any], T]
+) -> None:
+    """Let objects of a class be structures, as lists and dicts are: JAX's function of this name, and its meaning.
+
+    >>> from scalargrad import grad
+    >>> class Interval:
+    ...     __slots__ = "low", "high"
+    ...     def __init__(self, low, high):
+    ...         self.low, self.high = low, high
+    >>> register_pytree_node(Interval, lambda x: ((x.low, x.high), None), lambda _, parts: Interval(*parts))
+    >>> slope = grad(lambda x: x.high**2 - x.low)(Interval(1.0, 3.0))
+    >>> slope.low, slope.high
+    (-1.0, 6.0)
+
+    kind       the class itself; one that is derived from it is registered by itself
+    flatten    returns an object's parts, numbers or structures again, and what else it needs, which stays as it is:
+               it must be hashable for `jit`, which has a program for each
+    unflatten  makes an object of what else it needs and a list of parts, which may be anything that stands for numbers
+
+    It comes before what else would be known of the class. Raises TypeError where the class is none, ValueError where it
+    is a structure, or a number, without that.
+    """
+    if not isinstance(kind, type):
+        raise TypeError(f"kind must be a class, got {kind!r}")
+    known = kind in (list, tuple, dict) or issubclass(kind, (int, float, Value))
+    if known or kind.__module__.partition(".")[0] == "numpy":
+        raise ValueError(f"{kind.__name__} cannot be registered: what it is made of is known")
+    registered[kind] = flatten, unflatten
 
 
 class _Plain:

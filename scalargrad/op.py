@@ -145,6 +145,32 @@ class Operand:
     __truediv__, __rtruediv__ = _operators("div")
     __pow__, __rpow__ = _operators("pow")
 
+    __mod__, __rmod__ = _operators("remainder")
+    __floordiv__, __rfloordiv__ = _operators("floor_divide")
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __floor__(self) -> Any:
+        return TABLE["floor"](self)
+
+    def __ceil__(self) -> Any:
+        return TABLE["ceil"](self)
+
+    def __trunc__(self) -> Any:
+        return TABLE["trunc"](self)
+
+    def __round__(self, *digits: int) -> Any:
+        if digits:
+            raise TypeError(
+                "round() to digits looks at how a number is printed, which has no counterpart in compiled code: write "
+                f"round(v*1e{digits[0]})/1e{digits[0]}"
+            )
+        return TABLE["rint"](self)
+
     def __neg__(self) -> Any:
         return TABLE["neg"](self)
 
@@ -153,6 +179,22 @@ class Operand:
 
     def __abs__(self) -> Any:
         return TABLE["abs"](self)
+
+
+class Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
+    """A float to which operations apply, so that under ieee() it gives what IEEE 754 gives where Python's own raises.
+
+    >>> from scalargrad.modes import ieee
+    >>> with ieee():
+    ...     float(1 / Quiet(0.0))
+    inf
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> Quiet:
+        return Quiet(op(*map(float, operands)))
 
 
 apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py; it imports arrays.py when it is called

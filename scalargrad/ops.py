@@ -19,7 +19,7 @@ import math
 import operator
 from builtins import abs as abs_of_complex
 from collections.abc import Callable
-from math import copysign, inf, isnan, nan
+from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from scalargrad.alias import one_module
@@ -42,7 +42,7 @@ def _power(x: float, y: float) -> float:
 def _power_beyond(x: float, y: float) -> float:
     if x < 0 and not y.is_integer():
         return nan
-    return copysign(inf, x) if y % 2 == 1 else inf
+    return math.copysign(inf, x) if y % 2 == 1 else inf
 
 
 def _power_rule(x: float, y: float) -> float:
@@ -77,6 +77,33 @@ def _logaddexp(x: float, y: float) -> float:
 
 def _times_log(x: float, y: float, log: Callable[[float], float], zero: float) -> float:
     return 0.0 if x == 0 and y >= zero else x * log(y)
+
+
+def _whole(rounded: Callable[[float], int]) -> Callable[[float], float]:
+    return lambda x: math.copysign(rounded(x), x) if isfinite(x) else x
+
+
+def _cbrt(x: Any) -> Any:
+    # By a step of Newton's method from the power, which has not all digits, as C's function has not everywhere.
+    root = copysign(pow(abs(x), 1 / 3), x)
+    return where(greater(inf, abs(x)) - equal(x, 0), root - (root - x / (root * root + equal(x, 0))) / 3, x)
+
+
+def _same_sign(x: Any, y: Any) -> Any:
+    return equal(greater(0, x), greater(0, y))
+
+
+def _remainder(x: Any, y: Any) -> Any:  # as CPython computes it
+    rest = fmod(x, y)
+    return where(equal(rest, 0), copysign(0.0, y), where(_same_sign(rest, y), rest, rest + y))
+
+
+def _floor_divide(x: Any, y: Any) -> Any:  # as CPython computes it
+    rest = fmod(x, y)
+    ratio = (x - rest) / y - where(equal(rest, 0), 0.0, 1 - _same_sign(rest, y))
+    whole = floor(ratio)
+    whole = where(equal(ratio, 0), copysign(0.0, x / y), whole + greater(difference(ratio, whole), 0.5))
+    return where(equal(y, 0), x / y, whole)
 
 
 def _relu(x: float) -> float:
@@ -155,7 +182,7 @@ mul = Op(
     doc="Product of x and y.\n\n>>> mul(3.0, 2.0)\n6.0")
 div = Op(
     "div", operator.truediv, lambda out, x, y: 1 / y, lambda out, x, y: -out / y,
-    needs="a divisor that is not 0", beyond=lambda x, y: nan if x == 0 or isnan(x) else copysign(inf, x) * copysign(1, y),
+    needs="a divisor that is not 0", beyond=lambda x, y: nan if x == 0 or isnan(x) else math.copysign(inf, x) * math.copysign(1, y),
     symbol="/", text="{:2}/{:3}", latex=r"\frac{{{}}}{{{}}}", precedence=PRODUCT,
     doc="Quotient of x and y.\n\n>>> div(3.0, 2.0)\n1.5")
 neg = Op(
@@ -210,6 +237,9 @@ sqrt = Op(
     "sqrt", math.sqrt, lambda out, x: 0.5 / out,
     needs="x >= 0", latex=r"\sqrt{{{}}}",
     libm="sqrt", doc="Square root of x >= 0; its derivative at 0 is inf.\n\n>>> sqrt(4.0)\n2.0")
+cbrt = Op(
+    "cbrt", _cbrt, lambda out, x: 1 / (3 * out * out), latex=r"\sqrt[3]{{{}}}",
+    doc="Cube root of x; its derivative at 0 is inf.\n\n>>> cbrt(-8.0)\n-2.0")
 
 sin = Op(
     "sin", math.sin, lambda out, x: cos(x),
@@ -246,7 +276,7 @@ hypot = Op(
 
 sinh = Op(
     "sinh", math.sinh, lambda out, x: cosh(x),
-    beyond=lambda x: copysign(inf, x), latex=r"\sinh\left({}\right)",
+    beyond=lambda x: math.copysign(inf, x), latex=r"\sinh\left({}\right)",
     libm="sinh", doc="Hyperbolic sine of x.\n\n>>> sinh(0.0)\n0.0")
 cosh = Op(
     "cosh", math.cosh, lambda out, x: sinh(x),
@@ -279,14 +309,14 @@ logaddexp = Op(
 xlogy = Op(  # 0 log 0 = 0, and so are its derivatives
     "xlogy", lambda x, y: _times_log(x, y, math.log, 0.0),
     lambda out, x, y: log(y + equal(x, 0) * equal(y, 0)), lambda out, x, y: x / (y + equal(x, 0) * equal(y, 0)),
-    needs="y > 0, or x = 0 and y = 0", beyond=lambda x, y: nan if isnan(x) or y < 0 else copysign(inf, -x),
+    needs="y > 0, or x = 0 and y = 0", beyond=lambda x, y: nan if isnan(x) or y < 0 else math.copysign(inf, -x),
     symbol="x ln y", latex=r"{:2} \cdot \ln\left({}\right)", precedence=PRODUCT,
     branchless=lambda x, y: where(equal(x, 0) * (greater(y, 0) + equal(y, 0)), 0.0, x * log(y)),
     doc="x*log(y), which is 0 where x is 0.\n\n>>> xlogy(0.0, 0.0)\n0.0")
 xlog1py = Op(
     "xlog1py", lambda x, y: _times_log(x, y, math.log1p, -1.0),
     lambda out, x, y: log1p(y + equal(x, 0) * equal(y, -1)), lambda out, x, y: x / (1 + y + equal(x, 0) * equal(y, -1)),
-    needs="y > -1, or x = 0 and y = -1", beyond=lambda x, y: nan if isnan(x) or y < -1 else copysign(inf, -x),
+    needs="y > -1, or x = 0 and y = -1", beyond=lambda x, y: nan if isnan(x) or y < -1 else math.copysign(inf, -x),
     symbol="x ln(1 + y)", latex=r"{:2} \cdot \ln\left(1 + {:2}\right)", precedence=PRODUCT,
     branchless=lambda x, y: where(equal(x, 0) * (greater(y, -1) + equal(y, -1)), 0.0, x * log1p(y)),
     doc="x*log(1 + y), which is 0 where x is 0.\n\n>>> xlog1py(0.0, -1.0)\n0.0")
@@ -309,6 +339,38 @@ equal = Op(
     "equal", lambda x, y: 1.0 if x == y else 0.0 if x < y or x > y else nan, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
     symbol="=", latex="[{} = {}]",
     doc="1 where x = y, else 0; nan where either is nan.\n\n>>> equal(2.0, 1.0)\n0.0")
+
+# Steps, whose derivative is 0, at the jumps, too; and what is left over by them.
+floor = Op(
+    "floor", _whole(math.floor), lambda out, x: 0.0, latex=r"\left\lfloor {} \right\rfloor",
+    libm="floor", doc="The largest whole number that is not above x.\n\n>>> floor(-2.5)\n-3.0")
+ceil = Op(
+    "ceil", _whole(math.ceil), lambda out, x: 0.0, latex=r"\left\lceil {} \right\rceil",
+    libm="ceil", doc="The smallest whole number that is not below x.\n\n>>> ceil(-2.5)\n-2.0")
+trunc = Op(
+    "trunc", _whole(math.trunc), lambda out, x: 0.0,
+    libm="trunc", doc="x without what is behind its point.\n\n>>> trunc(-2.5)\n-2.0")
+rint = Op(
+    "rint", _whole(round), lambda out, x: 0.0,
+    libm="rint", doc="The whole number nearest to x, an even one where two are.\n\n>>> rint(2.5)\n2.0")
+fmod = Op(
+    "fmod", math.fmod, lambda out, x, y: 1.0, lambda out, x, y: -rint((x - out) / y),
+    needs="a finite x, and a divisor that is not 0",
+    libm="fmod", doc="What is left of x after whole multiples of y, with the sign of x.\n\n>>> fmod(-7.0, 3.0)\n-1.0")
+remainder = Op(
+    "remainder", operator.mod, lambda out, x, y: 1.0, lambda out, x, y: -floor_divide(x, y),
+    needs="a divisor that is not 0", symbol="mod", latex=r"\left({:2} \bmod {:3}\right)", branchless=_remainder,
+    doc="x % y: what is left of x after whole multiples of y, with the sign of y.\n\n>>> remainder(-7.0, 3.0)\n2.0")
+floor_divide = Op(
+    "floor_divide", operator.floordiv, lambda out, x, y: 0.0, lambda out, x, y: 0.0,
+    needs="a divisor that is not 0", beyond=div.beyond, symbol="//", latex=r"\left\lfloor\frac{{{}}}{{{}}}\right\rfloor",
+    branchless=_floor_divide,
+    doc="x // y, the quotient as a whole number that is not above it.\n\n>>> floor_divide(-7.0, 3.0)\n-3.0")
+copysign = Op(  # |x|' = 0 at the kink; a nan has no sign
+    "copysign", lambda x, y: nan if isnan(y) else math.copysign(x, y),
+    lambda out, x, y: (greater(x, 0.0) - greater(0.0, x)) * copysign(1.0, y), lambda out, x, y: 0.0,
+    branchless=lambda x, y: abs(x) * (1 - 2 * where(equal(y, 0), greater(0, 1 / y), greater(0, y))),
+    doc="The size of x with the sign of y.\n\n>>> copysign(3.0, -2.0)\n-3.0")
 
 OPERATIONS: dict[str, Op] = {name: record for name, record in list(globals().items()) if isinstance(record, Op)}
 
@@ -374,6 +436,10 @@ hypot_slope = Op(
     symbol="x/hypot", text="{0:2}/hypot({0}, {1})", latex=r"\frac{{{0}}}{{\sqrt{{{0:4}^2 + {1:4}^2}}}}", precedence=PRODUCT,
     branchless=lambda x, y: x / hypot(x, y),
     doc="x/hypot(x, y), the derivative of hypot.\n\n>>> hypot_slope(3.0, 4.0)\n0.6")
+holds = Op(
+    "holds", lambda x: 1.0 if x < 0 or x > 0 else 0.0, lambda out, x: 0.0,
+    symbol="?", text="holds({})", latex=r"\left[{}\right]",
+    doc="1 where a condition is not 0, else 0, also where it is nan: as Python's comparisons answer.\n\n>>> holds(greater(1.0, float('nan')))\n0.0")
 # fmt: on
 
 TABLE.update((name, record) for name, record in list(globals().items()) if isinstance(record, Op))

@@ -22,7 +22,7 @@ from typing import Any
 
 from scalargrad import approximations
 from scalargrad.alias import one_module
-from scalargrad.op import SUM, TABLE, Op
+from scalargrad.op import SUM, TABLE, Op, Quiet
 from scalargrad.ops import OPERATIONS, abs, exp, gaussian, greater, minimum, where
 from scalargrad.ops import erf as erf
 from scalargrad.ops import expm1 as expm1
@@ -47,7 +47,7 @@ def _op(name: str, *partials: Callable[..., Any], outside: Callable[..., bool] =
         return out
 
     def beyond(*arguments: float) -> float:
-        return approximations.known(function(*map(approximations.Number, arguments)))
+        return float(function(*map(Quiet, arguments)))
 
     return Op(name, forward, *partials, beyond=beyond, branchless=function, **more)
 

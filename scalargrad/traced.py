@@ -4,18 +4,24 @@ An argument is then a leaf of the kind "traced", whose number is nan. What is co
 reads a nan has to ask whether it stands for a number not yet known. The numbers of Values that the function takes from
 outside are read anew at each call of what is compiled, so they are not known either. What is made meanwhile is marked
 (`_traced`), in whichever thread, as a function may have its work done by several.
+
+A comparison of such a Value is a condition: a Value that is 1 where it holds, else 0, which `where` takes, `&`, `|` and `~`
+combine, and `if` refuses.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import nan
 from threading import get_ident
 from typing import Any
 
 from scalargrad.modes import Block, current, users_line
+from scalargrad.op import Operand, is_number
+from scalargrad.ops import equal, greater, holds
 
 
 class TracingError(TypeError):
@@ -29,6 +35,7 @@ class Tracing:
     stand_ins  what stands for a Value from outside while a transform calls a function on it
     gradients  those that Values from outside had
     parameters  the leaves that stand for those of Modules
+    dependent  values of which it was found that they depend on a leaf without a number, so that it is not sought again
     """
 
     def __init__(self) -> None:
@@ -37,6 +44,7 @@ class Tracing:
         self.stand_ins: dict[Any, Any] = {}
         self.gradients: dict[Any, Any] = {}
         self.parameters: set[Any] = set()
+        self.dependent: set[Any] = set()
 
     def outside(self, value: Any) -> list[Any]:
         """List the Values from outside that a value was computed from."""
@@ -52,15 +60,40 @@ class Tracing:
 
 
 traces: list[Tracing] = []  # under way, in all threads
+# The thread of each transform that is under way, and its leaves: what depends on one of them is not a number yet.
+transforming: list[tuple[int, Sequence[Any]]] = []
 watchers: list[Callable[[], None]] = []  # called when `traces` becomes empty, or is so no longer
 
 
 def _after_fork() -> None:
-    traces[:] = [trace for trace in traces if trace.thread == get_ident()]  # the others' threads are not in the child
+    here = get_ident()  # the threads of the others are not in the child
+    traces[:] = [trace for trace in traces if trace.thread == here]
+    transforming[:] = [(thread, leaves) for thread, leaves in transforming if thread == here]
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+class active:
+    """Let results that depend on these leaves stay Values, while a function of them is evaluated.
+
+    >>> from scalargrad import Value, grad
+    >>> with active([Value(2.0)]):
+    ...     grad(lambda x: x * x)(3.0)
+    6.0
+    """
+
+    __slots__ = ("entry",)
+
+    def __init__(self, leaves: Sequence[Any]) -> None:
+        self.entry = get_ident(), leaves
+
+    def __enter__(self) -> None:
+        transforming.append(self.entry)
+
+    def __exit__(self, *raised: object) -> None:
+        transforming.remove(self.entry)
 
 
 @contextmanager
@@ -106,12 +139,102 @@ def is_traced(value: Any) -> bool:
     """
     if value._data == value._data:
         return False
-    return value.kind == "traced" or (value._traced and any(n.kind == "traced" for n in value._order()))
+    if value.kind == "traced" or not value._traced:
+        return value.kind == "traced"
+    known = traces[-1].dependent if traces else set()
+    seen, ahead = {value}, [value]
+    while ahead:
+        node = ahead.pop()
+        if node.kind == "traced" or node in known:
+            known.add(value)
+            return True
+        fresh = [parent for parent in node._parents if parent not in seen]
+        seen.update(fresh)
+        ahead += fresh
+    return False
 
 
 def by_graph(root: Any) -> bool:
     """Say whether gradients are known by their graph only, as the number of the root is."""
     return under_way() is not None or is_traced(root)
+
+
+def hold(x: Any) -> Any:
+    """Return whether a condition holds: 1 or 0, and not known where the condition is not.
+
+    >>> from scalargrad import Value
+    >>> hold(Value(2.0)).data
+    1.0
+    """
+    made = holds(x)
+    if is_traced(x):
+        made._data, made._traced = nan, True  # its operation makes 0 of a nan that is known
+    return made
+
+
+_RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": lambda x, y: greater(y, x),
+    "le": lambda x, y: 1 - greater(x, y),
+    "eq": equal,
+    "ne": lambda x, y: 1 - hold(equal(x, y)),
+    "gt": greater,
+    "ge": lambda x, y: 1 - greater(y, x),
+}
+
+
+def condition(relation: str, x: Any, y: Any) -> Any:
+    """Return what a comparison is where one of the numbers is not known yet: a condition. None where both are.
+
+    >>> from scalargrad import Value
+    >>> condition("lt", Value(3.0), 2.0) is None
+    True
+
+    As between floats, a nan is unequal to everything, and every other comparison with it is false.
+    """
+    if not any(is_value(z) and is_traced(z) for z in (x, y)):
+        return None
+    return hold(_RELATIONS[relation](x, y)) if is_value(y) or is_number(y) else NotImplemented
+
+
+def is_value(thing: Any) -> bool:
+    """Say whether this is a Value, of either engine.
+
+    >>> from scalargrad import Value
+    >>> is_value(Value(3.0)), is_value(3.0)
+    (True, False)
+    """
+    return isinstance(thing, Operand) and hasattr(thing, "_traced")
+
+
+_COMBINED: dict[str, Callable[..., Any]] = {
+    "and": lambda x, y: x * y,
+    "or": lambda x, y: x + y,
+    "xor": lambda x, y: x - y,
+    "invert": lambda x: 1 - x,
+}
+
+
+def is_condition(thing: Any) -> bool:
+    """Say whether this is a condition: what a comparison of a traced Value gives.
+
+    >>> from scalargrad import Value
+    >>> is_condition(Value(3.0))
+    False
+    """
+    return is_value(thing) and thing._operation is holds
+
+
+def combined(name: str, *conditions: Any) -> Any:
+    """Combine conditions, and truths, to a new one; NotImplemented where there are others: numbers have no `&`.
+
+    >>> from scalargrad import Value
+    >>> combined("invert", Value(3.0))
+    NotImplemented
+    """
+    for x in conditions:
+        if not (is_condition(x) or type(x).__name__ in ("bool", "bool_")):
+            return NotImplemented
+    return hold(_COMBINED[name](*(x if is_value(x) else float(x) for x in conditions)))
 
 
 def refuse_traced(value: Any) -> None:
@@ -124,9 +247,8 @@ def refuse_traced(value: Any) -> None:
     """
     if is_traced(value):
         raise TracingError(
-            f"{users_line()}: the number of a traced value was asked for: by .data, format(), a comparison or a "
-            "branch. A compiled function is traced once, for all numbers: write where(greater(a, b), x, y), "
-            "maximum, minimum or relu in place of a branch"
+            f"{users_line()}: the number of a traced value was asked for: by .data, .item() or format(). A compiled "
+            "function is traced once, for all numbers: compute with the value itself"
         )
     if trace := under_way():
         trace.read.update(((node, "_data"), node._data) for node in trace.outside(value))
@@ -138,6 +260,11 @@ def refuse_truth(value: Any) -> None:
     >>> from scalargrad import Value
     >>> refuse_truth(Value(3.0))
     """
+    if value._operation is holds and is_traced(value):
+        raise TracingError(
+            f"{users_line()}: a branch on a comparison of a traced value, as by if, and, max() or sorted(). A compiled "
+            "function is traced once, for all numbers: write where(a > b, x, y), a & b, maximum, minimum or relu"
+        )
     if is_traced(value) and not any(value in trace.parameters for trace in traces):
         raise TracingError(
             f"{users_line()}: a branch on a traced value, which is true as any Value is, while the number 0 is not. "

@@ -21,8 +21,8 @@ from scalargrad.objects import is_array
 from scalargrad.op import number
 from scalargrad.reads import Reads
 from scalargrad.skeleton import Shape
-from scalargrad.traced import tracing
-from scalargrad.transforms import active, is_active
+from scalargrad.traced import active, tracing
+from scalargrad.transforms import is_active
 from scalargrad.tree import Structure, numbers_in, take_apart
 from scalargrad.value import Value, topological_order
 
@@ -85,8 +85,6 @@ def trace(callee: Callee, arguments: Sequence[Any], keywords: dict[str, Any]) ->
 
 def _numbers(units: Sequence[Any], name: str, mapped: bool) -> Iterator[float]:
     for unit in units:
-        if is_array(unit) and unit.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be an array of real numbers, got one of {unit.dtype}")
         one = unit[0] if mapped and len(unit) else unit
         if is_array(one):
             import numpy as np

@@ -1,52 +1,30 @@
 """Functions into their derivatives, with JAX's names and meaning, nestable to any order.
 
-A transform calls the function on fresh Values and walks the graph that this recorded, applying the records' partial
-derivatives to Values: the derivative is a graph too, so it can be differentiated again, or compiled. Numbers in give
-numbers out; where a Value comes in, as in a derivative of a derivative, Values come out.
+A transform calls the function on fresh Values, and runs along the tape of local gradients that this recorded: numbers in
+give numbers out. Where a Value comes in, as in a derivative of a derivative, Values come out: the records' partial
+derivatives are applied to Values then, so that the derivative is a graph, too, to be differentiated again, or compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from operator import index
-from typing import Any, ParamSpec, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, SupportsIndex, TypeVar
 
 from scalargrad.derivatives import cotangents, local_slope, product
-from scalargrad.modes import Block, ieee
+from scalargrad.modes import Block, current, ieee
 from scalargrad.node import again
 from scalargrad.op import number
-from scalargrad.traced import is_traced, under_way
-from scalargrad.tree import Structure, flatten, flatten_arguments, numbers_in
-from scalargrad.value import Value, topological_order
+from scalargrad.tape import Tape
+from scalargrad.traced import active, is_traced, transforming, under_way
+from scalargrad.tree import Structure, array_of, flatten, flatten_arguments, floats_in, numbers_in
+from scalargrad.value import Value, engine_name, topological_order
 
 Function = Callable[..., Any]
 P = ParamSpec("P")  # the arguments of a function: its derivative takes the same
 R = TypeVar("R")
-
-# The leaves of the transforms that are under way, in all threads: what depends on one of them is not a number yet.
-_active: set[Value] = set()
-# Whether a transform is under way in this thread or task.
-_here: ContextVar[bool] = ContextVar("scalargrad.here", default=False)
-
-
-@contextmanager
-def active(leaves: Sequence[Value]) -> Iterator[None]:
-    """Let results that depend on these leaves stay Values, while a function of them is evaluated.
-
-    >>> with active([Value(2.0)]):
-    ...     grad(lambda x: x * x)(3.0)
-    6.0
-    """
-    _active.update(leaves)
-    token = _here.set(True)
-    try:
-        yield
-    finally:
-        _here.reset(token)
-        _active.difference_update(leaves)
 
 
 def is_active(values: Iterable[Value]) -> bool:
@@ -55,102 +33,192 @@ def is_active(values: Iterable[Value]) -> bool:
     >>> is_active([Value(2.0)])
     False
     """
-    return bool(_active) and not _active.isdisjoint(topological_order(*values))
+    if not transforming:
+        return False
+    leaves = {leaf for _, group in list(transforming) for leaf in group}
+    return not leaves.isdisjoint(topological_order(*values))
+
+
+class Recorded:
+    """A function recorded at some arguments: on fresh leaves in place of their numbers; and its derivatives there.
+
+    The twin in C does the same for numbers, arrays, and lists, tuples and dicts of them, and leaves all else to this.
+
+    picks    the position of the argument to differentiate with respect to, or several
+    numbers  theirs, some of which may be Values
+    inputs   their structure (that of the one argument, where picks is one)
+    leaves   the fresh leaves, in the order of the numbers
+    results  what the function gave, and its structure in outputs
+    live     whether a Value that came in is part of a graph, and so are the results: then they come out as Values
+    """
+
+    array, floats = staticmethod(array_of), staticmethod(floats_in)  # for the twin
+
+    def __init__(self, function: Function, arguments: Sequence[Any], picks: Any, keywords: Any, *made: Any) -> None:
+        self.function = function
+        chosen = _chosen(picks, len(arguments))
+        if picks.__class__ is int:
+            self.numbers, self.inputs = flatten(arguments[picks], f"argument {picks}")
+        else:
+            self.numbers, self.inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
+            if not isinstance(picks, Iterable):
+                self.inputs = self.inputs.first()
+        self.leaves, result = made or self._call(arguments, chosen, keywords, isinstance(picks, Iterable))
+        numbers, self.outputs = flatten(result, "the function's result", "result")
+        self.results = [_as_value(x) for x in numbers]
+        # The parameters of a Module stand for their numbers.
+        self.live = _are_live(self.numbers, self.inputs) or is_active(self.results)
+
+    def _call(
+        self, arguments: Sequence[Any], chosen: Sequence[int], keywords: Any, several: bool
+    ) -> tuple[list[Value], Any]:
+        leaves, fresh = [_fresh(x) for x in self.numbers], list(arguments)
+        made = self.inputs.unflatten(leaves)
+        for pick, argument in zip(chosen, made if several else (made,), strict=True):
+            fresh[pick] = argument
+        with active(leaves):
+            if current().recording:
+                return leaves, self.function(*fresh, **keywords)
+            return leaves, Block(recording=True).run(self.function, *fresh, **keywords)
+
+    def value(self) -> Any:
+        """Return what the function gave."""
+        return self._out(_Graph(self).images(self.results) if self.live else self.results, self.outputs)
+
+    def gradient(self) -> Any:
+        """Return the derivative of the only result."""
+        self._only()
+        return self._out(self._derivatives().vjp([1.0]), self.inputs)
+
+    def vjp(self, cotangent: Any) -> Any:
+        """Pull a cotangent, of the results' structure, back to the arguments."""
+        along, live = _paired(cotangent, self.outputs, "cotangent")
+        return self._out(self._derivatives(live).vjp(along), self.inputs, live)
+
+    def jvp(self, tangents: Any) -> Any:
+        """Return the derivative of the results along tangents, of the arguments' structure."""
+        along, live = _paired(tangents, self.inputs, "tangents")
+        return self._out(self._derivatives(live).jvp(along), self.outputs, live)
+
+    def jacobian(self, forward: bool | None = None) -> Any:
+        """Return all derivatives: forward, or backward, or the way that is shorter."""
+        forward = len(self.leaves) < len(self.results) if forward is None else forward
+        return self._matrix(self._derivatives().jacobian(forward), self.outputs)
+
+    def hvp(self, tangents: Any) -> Any:
+        """Return the derivative of the only result's gradient along tangents."""
+        self._only()
+        along, live = _paired(tangents, self.inputs, "tangents")
+        if live or self._by_graph():
+            return self._out(_Graph(self._differentiated()).jvp(along), self.inputs, live)
+        return self._out(Tape(self.leaves, self.results, second=True).hvp(along), self.inputs)
+
+    def hessian(self) -> Any:
+        """Return the second derivatives of the only result."""
+        self._only()
+        if self._by_graph():
+            rows = _Graph(self._differentiated()).symmetric_jacobian()
+        else:
+            rows = Tape(self.leaves, self.results, second=True).hessian()
+        return self._matrix(rows, self.inputs)
+
+    def _only(self) -> None:
+        if len(self.results) != 1:
+            name = getattr(self.function, "__name__", repr(self.function))
+            raise TypeError(f"grad: {name} must give one number, got {len(self.results)}: see jacobian")
+
+    def _by_graph(self) -> bool:
+        """Say whether derivatives are to be Values: they come out, or have their numbers looked at by detect_anomaly()."""
+        return self.live or bool(current().watch)
+
+    def _derivatives(self, live: bool = False) -> Any:
+        return _Graph(self) if live or self._by_graph() else Tape(self.leaves, self.results)
+
+    def _differentiated(self) -> Recorded:
+        """Return the recorded gradient: Values over the same leaves, to be differentiated again."""
+        made = copy(self)
+        made.results = [_as_value(x) for x in _Graph(self, ()).vjp([1.0])]
+        return made
+
+    def _out(self, numbers: Iterable[Any], structure: Structure, live: bool = False) -> Any:
+        return structure.unflatten(map(_as_value if live or self.live else _number, numbers))
+
+    def _matrix(self, rows: Sequence[Sequence[Any]], outputs: Structure) -> Any:
+        if self._by_graph():
+            rows = [list(map(_as_value if self.live else _number, row)) for row in rows]
+        return outputs.jacobian(self.inputs, rows)
 
 
 class _Graph:
-    """A function's graph at some arguments: fresh leaves in place of the numbers, and what was computed from them.
+    """The derivatives of a recorded function as Values with graphs of their own; its methods are those of a Tape.
 
-    picks   the positions of the arguments to differentiate with respect to
-    inputs  their structure (that of the one argument, where picks is a number)
-    leaves  the fresh leaves, in the order of the numbers
+    numbers  what stands for the leaves there: those Values that came in
     """
 
-    def __init__(self, function: Function, arguments: Sequence[Any], picks: int | Sequence[int], keywords: Any) -> None:
-        chosen = _chosen(picks, len(arguments))
-        numbers, self.inputs = flatten_arguments({pick: arguments[pick] for pick in chosen})
-        self.leaves = [_fresh(x) for x in numbers]
-        fresh = list(arguments)
-        for pick, argument in zip(chosen, self.inputs.unflatten(self.leaves), strict=True):
-            fresh[pick] = argument
-        with active(self.leaves), Block(recording=True):
-            result = function(*fresh, **keywords)
-        numbers_out, self.outputs = flatten(result, "the function's result", "result")
-        self.results = [x if isinstance(x, Value) else _constant(x) for x in numbers_out]
+    def __init__(self, recorded: Recorded, numbers: Sequence[Any] | None = None) -> None:
+        self.leaves, self.results = recorded.leaves, recorded.results
         self.order = topological_order(*self.results)
         self.wanted = set(self.leaves)  # the leaves, and what depends on them by a way that gradients take
         self.wanted.update(n for n in self.order if n.kind != "constant" and any(p in self.wanted for p in n.parents))
-        # A Value that comes in is part of a graph, and so are the results. A Module's parameters stand for their numbers.
-        self.live = _are_live(numbers, self.inputs) or is_active(self.results)
-        if not isinstance(picks, Iterable):
-            self.inputs = self.inputs.first()
-        self.image = self._image(numbers) if self.live else {}
+        self.image: dict[Value, Value] = {}
+        if recorded.live:
+            self._put_in(recorded.numbers if numbers is None else numbers)
 
-    def _image(self, numbers: Sequence[Any]) -> dict[Value, Value]:
+    def _put_in(self, numbers: Sequence[Any]) -> None:
         """Compute the graph again on the Values that came in: the fresh leaves kept them apart from all others."""
-        image = {leaf: x for leaf, x in zip(self.leaves, numbers, strict=True) if isinstance(x, Value)}
+        self.image.update((leaf, x) for leaf, x in zip(self.leaves, numbers, strict=False) if isinstance(x, Value))
         with ieee():
-            for node in self.order if image else ():
-                if any(parent in image for parent in node.parents):
-                    parents = [image.get(parent, parent) for parent in node.parents]
-                    image[node] = copied = again(node, parents)
+            for node in self.order if self.image else ():
+                if any(parent in self.image for parent in node.parents):
+                    parents = self.images(node.parents)
+                    self.image[node] = copied = again(node, parents)
                     copied.label, copied.scope = node.label, node.scope
                     copied.kind = node.kind
-        return image
 
-    def gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value] | None = None) -> list[Any]:
-        """Return the derivatives of seeded values with respect to the leaves."""
-        within = self.order
-        if len(seeds) == 1:  # one row of a Jacobian often depends on a few leaves only
-            within = topological_order(*seeds)
-        found = cotangents(within, seeds, self.wanted if wanted is None else wanted, self.image)
+    def images(self, values: Iterable[Value]) -> list[Value]:
+        """Return what stands for some values."""
+        return [self.image.get(value, value) for value in values]
+
+    def vjp(self, along: Sequence[Any]) -> list[Any]:
+        seeds: dict[Value, Any] = {}
+        for result, x in zip(self.results, along, strict=True):
+            if isinstance(x, Value) or x != 0:
+                seeds[result] = seeds[result] + x if result in seeds else x
+        return self._gradient(seeds, self.wanted)
+
+    def _gradient(self, seeds: Mapping[Value, Any], wanted: Container[Value]) -> list[Any]:
+        # One row of a Jacobian often depends on a few leaves only.
+        within = topological_order(*seeds) if len(seeds) < len(self.results) else self.order
+        found = cotangents(within, seeds, wanted, self.image)
         return [found.get(leaf, 0.0) for leaf in self.leaves]
 
-    def tangents(self, seeds: Mapping[Value, Any]) -> list[Any]:
-        """Return the derivatives of the results along seeded leaves: the chain rule forward."""
-        found = dict(seeds)
+    def jvp(self, along: Sequence[Any]) -> list[Any]:
+        found = {leaf: x for leaf, x in zip(self.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
         with ieee():
             for node in self.order:
                 if node not in self.wanted:
                     continue
-                out, parents = self.image.get(node, node), [self.image.get(p, p) for p in node.parents]
+                out, parents = self.image.get(node, node), self.images(node.parents)
                 for i, parent in enumerate(node.parents):
                     if parent in found:
                         share = product(local_slope(node, i, out, parents), found[parent])
                         found[node] = found[node] + share if node in found else share
         return [found.get(result, 0.0) for result in self.results]
 
-    def number(self, x: Any, live: bool = False) -> Any:
-        """Return a result as a number, or as a Value where what came in was not all numbers."""
-        if live or self.live:
-            return x if isinstance(x, Value) else _constant(x)
-        return x._data if isinstance(x, Value) else x
+    def jacobian(self, forward: bool) -> list[Any]:
+        if not forward:
+            return [self._gradient({result: 1.0}, self.wanted) for result in self.results]
+        columns = [self.jvp([float(leaf is other) for other in self.leaves]) for leaf in self.leaves]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
 
-    def out(self, numbers: Sequence[Any], structure: Structure, live: bool = False) -> Any:
-        return structure.unflatten([self.number(x, live) for x in numbers])
-
-    def value(self) -> Any:
-        return self.out([self.image.get(result, result) for result in self.results], self.outputs)
-
-    def jacobian(self, forward: bool) -> Any:
-        if forward:
-            columns = [self.tangents({leaf: 1.0}) for leaf in self.leaves]
-            rows: list[Any] = list(zip(*columns, strict=True)) if columns else [()] * len(self.results)
-        else:
-            rows = [self.gradient({result: 1.0}) for result in self.results]
-        return self.matrix(rows)
-
-    def symmetric_jacobian(self) -> Any:
+    def symmetric_jacobian(self) -> list[Any]:
         """Return the Jacobian of a gradient: a row ends at the diagonal, and what is beyond stands in a later row."""
         nearest = {leaf: i for i, leaf in enumerate(self.leaves)}  # the first leaf that a value depends on
         for node in self.order:
             if node in self.wanted and (found := [nearest[parent] for parent in node.parents if parent in nearest]):
                 nearest[node] = min(found)
-        rows = [self.gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
-        return self.matrix([[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))])
-
-    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
-        return self.outputs.jacobian(self.inputs, [[self.number(x) for x in row] for row in rows])
+        rows = [self._gradient({result: 1.0}, _UpTo(nearest, i)) for i, result in enumerate(self.results)]
+        return [[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))]
 
 
 class _UpTo:
@@ -161,6 +229,21 @@ class _UpTo:
 
     def __contains__(self, value: object) -> bool:
         return self.nearest.get(value, self.last + 1) <= self.last
+
+
+def record(
+    function: Function, arguments: Sequence[Any], picks: Any, keywords: Any, general: type[Recorded]
+) -> Recorded:
+    """Record a function at some arguments.
+
+    >>> record(lambda x: x * x, (3.0,), 0, {}, Recorded).gradient()
+    6.0
+    """
+    return general(function, arguments, picks, keywords)
+
+
+if not TYPE_CHECKING and engine_name == "native":
+    from scalargrad._engine import record
 
 
 def _fresh(x: Any) -> Value:
@@ -177,7 +260,9 @@ def _fresh(x: Any) -> Value:
     return leaf
 
 
-def _constant(x: Any) -> Value:
+def _as_value(x: Any) -> Value:
+    if isinstance(x, Value):
+        return x
     value = Value(x)
     value.kind = "constant"
     return value
@@ -191,8 +276,11 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 
     argnums  the position of the argument to differentiate with respect to, or several: then a tuple of gradients
 
-    An argument may be a number, a NumPy array, a Module, or lists, tuples and dicts of them; its gradient has the same
-    structure. The new function raises TypeError where the function's result is not one number.
+    An argument may be a number, a NumPy array, a Module, or lists, tuples, dicts and dataclasses of them, with None
+    where a part is missing, or of a class that is registered by `register_pytree_node`; its gradient has the same
+    structure. A pandas Series or DataFrame, where it is differentiated, is the array of its numbers, without its
+    labels, and its gradient is an array, as of SciPy's functions. The new function raises TypeError where the
+    function's result is not one number.
     """
     return _named(_value_and_grad, function, argnums)
 
@@ -200,13 +288,8 @@ def value_and_grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0)
 def _value_and_grad(
     function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any
 ) -> tuple[Any, Any]:
-    graph = _Graph(function, arguments, argnums, keywords)
-    if len(graph.results) != 1:
-        name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"grad: {name} must give one number, got {len(graph.results)}: see jacobian")
-    (result,) = graph.results
-    gradient = graph.gradient({result: 1.0})
-    return graph.number(graph.image.get(result, result)), graph.out(gradient, graph.inputs)
+    recorded = record(function, arguments, argnums, keywords, Recorded)
+    return recorded.value(), recorded.gradient()
 
 
 def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -220,7 +303,7 @@ def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callab
 
 
 def _grad(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _value_and_grad(function, argnums, *arguments, **keywords)[1]
+    return record(function, arguments, argnums, keywords, Recorded).gradient()
 
 
 def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -232,6 +315,15 @@ def jacobian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Ca
     Its structure is that of the results, with that of the argument in place of each; an array of shape m by an array
     of shape n gives one of shape m + n. Walks the graph once a number of the argument or once a result, whichever are
     fewer: see `jacfwd` and `jacrev`.
+
+    By several arguments it is a tuple. SciPy's curve_fit, whose model is f(x, a, b), wants its entries as columns:
+
+    >>> import numpy as np
+    >>> line = lambda x, a, b: a * x + b
+    >>> jac = lambda x, *p: np.column_stack(jacobian(line, range(1, 1 + len(p)))(x, *p))
+    >>> jac(np.array([1.0, 2.0]), 3.0, 4.0)
+    array([[1., 1.],
+           [2., 1.]])
     """
     return _named(_jacobian, function, argnums, None)
 
@@ -257,8 +349,7 @@ def jacrev(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Call
 def _jacobian(
     function: Function, argnums: int | Sequence[int], forward: bool | None, *arguments: Any, **keywords: Any
 ) -> Any:
-    graph = _Graph(function, arguments, argnums, keywords)
-    return graph.jacobian(len(graph.leaves) < len(graph.results) if forward is None else forward)
+    return record(function, arguments, argnums, keywords, Recorded).jacobian(forward)
 
 
 def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -271,7 +362,7 @@ def hessian(function: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Cal
 
 
 def _hessian(function: Function, argnums: int | Sequence[int], *arguments: Any, **keywords: Any) -> Any:
-    return _Graph(grad(function, argnums), arguments, argnums, keywords).symmetric_jacobian()
+    return record(function, arguments, argnums, keywords, Recorded).hessian()
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -282,11 +373,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     One tangent a primal, of the same structure. Raises ValueError where the structures differ.
     """
-    graph = _Graph(function, primals, range(len(primals)), {})
-    along, live = _paired(tuple(tangents), graph.inputs, "tangents")
-    seeds = {leaf: x for leaf, x in zip(graph.leaves, along, strict=True) if isinstance(x, Value) or x != 0}
-    graph.live = graph.live or live
-    return graph.value(), graph.out(graph.tangents(seeds), graph.outputs)
+    recorded = record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded)
+    along = recorded.jvp(tuple(tangents))
+    return recorded.value(), along
 
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -298,17 +387,13 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     A cotangent has the structure of the value; else ValueError is raised.
     """
-    graph = _Graph(function, primals, range(len(primals)), {})
+    recorded = record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded)
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
-        seeds: dict[Value, Any] = {}
-        along, live = _paired(cotangent, graph.outputs, "cotangent")
-        for result, x in zip(graph.results, along, strict=True):
-            seeds[result] = seeds[result] + x if result in seeds else x
-        pulled: tuple[Any, ...] = graph.out(graph.gradient(seeds), graph.inputs, live)
+        pulled: tuple[Any, ...] = recorded.vjp(cotangent)
         return pulled
 
-    return graph.value(), pull_back
+    return recorded.value(), pull_back
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -319,25 +404,33 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     It is the derivative of the gradient along the tangents, and takes a small multiple of the gradient's time.
     """
-    return jvp(grad(function), primals, tangents)[1]
+    return record(function, tuple(primals), tuple(range(len(primals))), {}, Recorded).hvp(tuple(tangents))[0]
 
 
 def _paired(tree: Any, structure: Structure, name: str) -> tuple[list[Any], bool]:
     """Return the numbers of a tree in the order of a structure, and whether Values come out where they go in."""
     numbers = numbers_in(structure.units_of(tree, name))
     live = _are_live(numbers, structure)
-    return numbers if live else [x._data if isinstance(x, Value) else x for x in numbers], live
+    return numbers if live else [number(_number(x), name) for x in numbers], live
+
+
+def _number(x: Any) -> Any:
+    return x._data if isinstance(x, Value) else x
 
 
 def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
     """Say whether there are Values of a graph among the numbers. The parameters of a Module stand for their numbers."""
-    if any(isinstance(x, Value) for x in structure.bare(numbers)):
-        return True
-    return any(isinstance(x, Value) and (under_way() or x in _active or is_traced(x)) for x in numbers)
+    values = [x for x in numbers if isinstance(x, Value)]
+    if not values:
+        return False
+    own = any(isinstance(x, Value) for x in structure.bare(numbers))
+    return own or under_way() is not None or any(map(is_traced, values)) or is_active(values)
 
 
 def _chosen(argnums: Any, count: int) -> list[int]:
     """Return the positions of the arguments to differentiate with respect to, among so many."""
+    if argnums.__class__ is int and -count <= argnums < count:
+        return [argnums % count]
     chosen = []
     for pick in argnums if isinstance(argnums, Iterable) else (argnums,):
         if isinstance(pick, bool) or not isinstance(pick, SupportsIndex):

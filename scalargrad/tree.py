@@ -1,8 +1,9 @@
 """Nested structures of numbers, taken apart and put together again.
 
-Lists, tuples, dicts and classes derived from these, NumPy arrays, Modules, and objects whose attributes are all that they
-are, such as a dataclass. What is none of these is part of a program where it cannot change (a string, None, a function),
-and else refused: a program would know it only as it once was.
+Lists, tuples, dicts and classes derived from these, with None where a thing is missing; arrays, also what says to
+NumPy that it is one, as a pandas Series does; Modules, objects whose attributes are all that they are, such as a
+dataclass, and those of a registered class. What is none of these is part of a program where it cannot change (a
+string, None, a function), and else refused: a program would know it only as it once was.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from array import array as typed_array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from types import MethodType
 from typing import Any, NamedTuple
 
 from scalargrad.apart import _Apart
-from scalargrad.objects import attributes_in, is_array, put_attributes
+from scalargrad.objects import array_in, attributes_in, is_array, put_attributes, registered
 from scalargrad.op import is_number
 from scalargrad.reads import Reads
 from scalargrad.skeleton import (
@@ -59,7 +61,10 @@ class Structure(NamedTuple):
     def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:
         """Put numbers in: those of an array become an array, of floats or, where Values are among them, of objects."""
         rest = iter(numbers)
-        return self.rebuild([_unit(rest, shape) for shape in self.shapes], [self.fixed], reads)
+        if self is LONE:
+            return next(rest)
+        units = [next(rest) if shape is None else _unit(rest, shape) for shape in self.shapes]
+        return self.rebuild(units, [self.fixed], reads)
 
     def rebuild(self, units: Sequence[Any], given: Sequence[Sequence[Fixed]] = (), reads: Reads | None = None) -> Any:
         """Put units in: whatever stands for a lone number, or for an array.
@@ -67,6 +72,10 @@ class Structure(NamedTuple):
         given  the attributes without numbers of each argument
         reads  notes which of them are read
         """
+        if self.skeleton.__class__ is int:
+            return units[self.skeleton]
+        if self.skeleton[0] in (list, tuple) and self.skeleton[2] is _counted(len(units)):  # as _flat makes it
+            return self.skeleton[0](units)
         return _Rebuilt(list(units), given, reads).thing(self.skeleton)
 
     def units_of(self, tree: Any, name: str) -> list[Any]:
@@ -104,6 +113,8 @@ class Structure(NamedTuple):
 
         Two units give a block of both their shapes, as in JAX.
         """
+        if all(shape is None for shape in (*self.shapes, *inputs.shapes)):
+            return self.rebuild([inputs.rebuild(row) for row in rows])
         done, outer = 0, []
         for shape in self.shapes:
             count, start, inner = 1 if shape is None else prod(shape), 0, []
@@ -118,6 +129,19 @@ class Structure(NamedTuple):
         return self.rebuild(outer)
 
 
+LONE = Structure(0, (None,))  # of a number alone
+
+
+@lru_cache(maxsize=1024)
+def _flat(kind: type, count: int) -> Structure:
+    return Structure((kind, None, _counted(count), None), (None,) * count)
+
+
+@lru_cache(maxsize=1024)
+def _counted(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
+
+
 def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tuple[list[Any], Structure]:
     """Return the numbers and Values of a structure, and the structure.
 
@@ -126,6 +150,10 @@ def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tup
 
     The numbers of a Module are its parameters. Raises TypeError, with the name, for what holds no numbers.
     """
+    if tree.__class__ is float or isinstance(tree, Value):
+        return [tree], LONE
+    if tree.__class__ in (list, tuple) and all(x.__class__ is float or isinstance(x, Value) for x in tree):
+        return list(tree), _flat(tree.__class__, len(tree))
     units, structure = take_apart(tree, name, to)
     return numbers_in(units), structure
 
@@ -184,6 +212,8 @@ class _Rebuilt:
         if keys is not None and not issubclass(kind, dict):
             return self.object(kind, keys, parts, extra, above)
         things = [self.thing(part, above) for part in parts]
+        if kind in registered:
+            return registered[kind][1](self.thing(extra), things)
         if keys is not None:
             return _dict(kind, keys, things, extra)
         if kind is MethodType:
@@ -241,6 +271,8 @@ def _dict(kind: Any, keys: Sequence[Any], things: Sequence[Any], extra: Any) -> 
 def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: list[Any]) -> None:
     if isinstance(skeleton, int):
         shape = structure.shapes[skeleton]
+        if shape is not None and (array := array_in(thing)) is not None:
+            thing = array
         if (thing.shape if is_array(thing) else None) != shape or not (is_array(thing) or _is_unit(thing)):
             expected = "a number" if shape is None else f"an array of the shape {shape}"
             raise ValueError(f"{name}: expected {expected}, got {thing!r}")
@@ -249,6 +281,10 @@ def _pair(structure: Structure, skeleton: Any, thing: Any, name: str, units: lis
     kind, keys, parts, _ = skeleton
     if kind is None:
         return
+    if kind in registered:
+        if type(thing) is not kind:
+            raise ValueError(f"{name}: expected a {kind.__name__}, got {thing!r}")
+        thing = list(registered[kind][0](thing)[0])
     if keys is None:
         if not isinstance(thing, (list, tuple, deque, typed_array)) or len(thing) != len(parts):
             raise ValueError(f"{name}: expected {len(parts)} entries in a {kind.__name__}, got {thing!r}")
@@ -295,11 +331,33 @@ def _unit(numbers: Iterable[Any], shape: Shape) -> Any:
     entries = [next(numbers) for _ in range(prod(shape))]
     if not any(isinstance(x, Value) for x in entries):
         return np.array(entries, float).reshape(shape)
+    return array_of(entries, shape)
+
+
+def array_of(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Return an array of some Values, and numbers among them, in a shape.
+
+    >>> array_of([Value(1.0)], (1, 1))
+    Array([[Value(data=1.0, grad=0.0)]], dtype=object)
+    """
+    import numpy as np
+
     from scalargrad.arrays import as_array
 
-    array = np.empty(len(entries), object)
-    array[:] = entries
+    array = np.empty(len(values), object)
+    array[:] = values
     return as_array(array.reshape(shape))
+
+
+def floats_in(buffer: bytearray, shape: tuple[int, ...]) -> Any:
+    """Return the doubles that stand in a buffer as an array of a shape.
+
+    >>> floats_in(bytearray(8), (1,))
+    array([0.])
+    """
+    import numpy as np
+
+    return np.frombuffer(buffer, float).reshape(shape)
 
 
 def array(values: Any) -> Any:

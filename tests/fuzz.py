@@ -18,10 +18,11 @@ from contextlib import ExitStack
 from types import FunctionType
 
 import scalargrad
-from scalargrad import Value, ieee, no_grad, scope
+from scalargrad import Value, grad, hessian, hvp, ieee, jacfwd, jacobian, no_grad, scope, value_and_grad
 from scalargrad.op import Op
 from scalargrad.ops import TABLE
-from scalargrad.traced import tracing
+from scalargrad.tape import Tape
+from scalargrad.traced import tracing, transforming
 
 ACTS = 250  # in a program
 DEPTH = 3  # of acts within acts
@@ -93,6 +94,7 @@ class Program:
                 program.act()
                 return str(self) == other
 
+        self.hostile = Op("hostile", lambda x: 2.0 * x, lambda out, x: (program.act(), x * 2.0)[1])
         self.kinds = (Hostile, Returning, lambda: Key("note"), lambda: Key("layer"))
 
     def value(self):
@@ -149,7 +151,7 @@ class Program:
         self.pool.append(Value(data=1.0, children=self.values(), local_grads=self.thing(), name=self.thing()))
 
     def do_operation(self):
-        op = self.random.choice((*TABLE.values(), three))
+        op = self.random.choice((*TABLE.values(), three, self.hostile))
         self.pool.append(op(*(self.random.choice((self.value(), self.thing())) for _ in op.partials)))
 
     def do_operator(self):
@@ -197,6 +199,31 @@ class Program:
         self.value().backward(self.random.choice((1.0, self.thing())), create_graph=self.random.random() < 0.2)
 
     do_train = do_backward
+
+    def do_transform(self):
+        def function(*xs):
+            self.pool.extend(x for x in xs if isinstance(x, Value))
+            self.act()
+            return self.random.choice((self.value(), self.hostile(self.value()), self.thing(), [self.value(), 1.0]))
+
+        point = self.random.choice((1.5, [1.0, 2.0], {"a": 1.0, "b": (2.0,)}, self.thing()))
+        way = self.random.choice(
+            (grad, value_and_grad, jacobian, jacfwd, hessian, lambda f: lambda x: hvp(f, (x,), (x,)))
+        )
+        self.things.append(way(function)(point))
+
+    def do_tape(self):
+        leaves, results = self.values(), self.values()
+        tape = Tape(leaves, results, second=self.random.random() < 0.5)
+        numbers = [self.random.choice((0.0, 1.0, self.thing())) for _ in self.random.choice((leaves, results))]
+        ways = (
+            lambda: tape.vjp(numbers),
+            lambda: tape.jvp(numbers),
+            tape.jacobian,
+            lambda: tape.hvp(numbers),
+            tape.hessian,
+        )
+        self.things.append(self.random.choice(ways)())
 
     def do_forward(self):
         self.value().forward()
@@ -278,6 +305,8 @@ def run(seed):
     y.backward()
     y.__init__(1.0, (x,))  # no walk is thought to be under way
     assert (x.grad, scalargrad.modes.current(), scalargrad.traced.traces) == (6.0, scalargrad.modes.PLAIN, []), seed
+    assert not transforming, seed
+    assert hessian(lambda x: x * x * x)(2.0) == 12.0, seed
 
 
 def main():

@@ -136,6 +136,23 @@ def sinc_slope(n, x):
 
 ANY_PAIRS = pairs((1.5, 2.25), (-3.0, 0.7), (1e-8, -1e8), (-2.5, -2.75), (0.1, 0.3), (1e150, 1e-150), (-1e-150, 1e100))
 
+
+def whole_multiples(x, y, rounded):
+    """How often y goes into x, in so many bits that no multiple is lost."""
+    with mp.workprec(max(mp.prec, 400 + 2 * abs(mp.mag(x) - mp.mag(y)))):
+        return rounded(x / y)
+
+
+# These jump, by what is much less than the spacing of floats where their numbers are large.
+STEPS = ("floor", "ceil", "trunc", "rint", "fmod", "remainder", "floor_divide")
+
+
+def truncated(x):
+    return mp.floor(x) if x > 0 else mp.ceil(x)
+
+
+QUOTIENTS = [(7.0, 3.0), (-7.0, 3.0), (7.0, -3.0), (-7.5, -3.25), (1.0, 0.1), (0.3, 1e8), (-0.3, 1e8), (1e8, 0.7)]
+
 ROWS = {
     "add": (lambda x, y: x + y, ANY_PAIRS),
     "sub": (lambda x, y: x - y, ANY_PAIRS),
@@ -207,6 +224,16 @@ ROWS = {
     ),
     "greater": (lambda x, y: mpf(x > y), ANY_PAIRS),
     "equal": (lambda x, y: mpf(x == y), ANY_PAIRS),
+    "cbrt": (lambda x: mp.cbrt(x) if x > 0 else -mp.cbrt(-x), both_signs(1e-300, 1e-5, 0.3, 2.0, 8.0, 1e10, 1e300)),
+    "holds": (lambda x: mpf(x != 0), both_signs(1e-300, 1.0, 2.5)),
+    "floor": (mp.floor, both_signs(1e-300, 0.5, 2.5, 123456.7)),
+    "ceil": (mp.ceil, both_signs(1e-300, 0.5, 2.5, 123456.7)),
+    "trunc": (truncated, both_signs(1e-300, 0.5, 2.5, 123456.7)),
+    "rint": (mp.nint, both_signs(1e-300, 0.3, 2.6, 123456.7)),
+    "fmod": (lambda x, y: x - y * whole_multiples(x, y, truncated), QUOTIENTS),
+    "remainder": (lambda x, y: x - y * whole_multiples(x, y, mp.floor), QUOTIENTS),
+    "floor_divide": (lambda x, y: whole_multiples(x, y, mp.floor), QUOTIENTS),
+    "copysign": (lambda x, y: abs(x) if y > 0 else -abs(x), ANY_PAIRS),
     "power_rule": (
         lambda x, y: y * mp.power(x, y - 1),
         pairs((2.0, 3.0), (0.5, -1.5), (1.7, 0.5), (1e-300, 0.25), (0.999999, 1e5), (3.0, 1e-9), (-2.0, 3.0)),

@@ -263,23 +263,24 @@ def test_bad_arguments(make, error, message):
     "f",
     [
         lambda x: x if x > 0 else -x,
-        lambda x: x * x.data,
         lambda x: max(x, x + 1),
+        lambda x: np.max([x, x + 1]),
+        lambda x: x * x.data,
         lambda x: x.item(),
         lambda x: x * float(f"{x:.1f}"),
-        lambda x: np.max([x, x + 1]),
     ],
 )
 def test_a_branch_on_a_traced_value_is_an_error(f):
-    with pytest.raises(TracingError, match=r"test_jit\.py:\d+: the number of a traced value.*where\(greater\(a, b\)"):
+    said = r"test_jit\.py:\d+: (a branch on a comparison of a traced value.*where\(a > b|the number of a traced value)"
+    with pytest.raises(TracingError, match=said):
         jit(f)(1.0)
     with pytest.raises(TracingError):
         vmap(f)(np.ones(2))
 
 
 def test_the_way_out():
-    f = jit(lambda x: where(greater(x, 0), x, -2 * x))
-    assert [f(3.0), f(-3.0)] == [3.0, 6.0]
+    for f in (lambda x: where(greater(x, 0), x, -2 * x), lambda x: where(x > 0, x, -2 * x)):
+        assert [jit(f)(3.0), jit(f)(-3.0)] == [3.0, 6.0] == vmap(f)(np.array([3.0, -3.0])).tolist()
 
 
 def test_values_made_by_hand_cannot_be_compiled():
@@ -505,7 +506,7 @@ def test_what_is_in_force_around_the_first_call_is_not_compiled():
 )
 def test_equality_with_a_number_is_a_comparison(function):
     assert value_and_grad(function)(1.0, 3) == ((2.0, 2.0) if function(1.0, 3) == 2 else (1.0, 1.0))
-    with pytest.raises(TracingError, match="a comparison"):
+    with pytest.raises(TracingError, match="a branch on a comparison"):
         jit(function)(1.0, 3)
 
 
@@ -1247,14 +1248,6 @@ def test_what_is_refused_may_stand_unread_in_an_object():
         jit(thing.locked)(1.0)
     with pytest.raises(TypeError, match=r"argument.lock must be a number"):
         jit(lambda c: sum(x for x in vars(c).values()))(thing)
-
-
-def test_labelled_series_are_refused():
-    pandas = pytest.importorskip("pandas")
-    series = pandas.Series([1.0, 2.0], index=["a", "b"])
-    with pytest.raises(TypeError, match=r"write numpy.asarray\(...\)"):
-        jit(lambda x, s: x * s["a"])(1.0, series)
-    assert vmap(lambda x: x * 2)(series).tolist() == [2.0, 4.0]
 
 
 # Results

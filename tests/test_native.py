@@ -451,8 +451,9 @@ def traced():
         v = V(math.nan)
         v.kind = "traced"
         errors(lambda: (v * 2).data)
-        errors(lambda: v < 1)
-        errors(lambda: v == 1)
+        errors(lambda: bool(v < 1))
+        errors(lambda: v == 1 or 2)
+        errors(lambda: (v > 1) & True | v)
         errors(lambda: {v})
         v.detach()
         in_mode(no_grad, lambda: (v * x, three(v, x, 1)))

@@ -1495,7 +1495,7 @@ def test_keys_sets_and_lists_go_by_identity(Value):
     assert type(a) == Value  # noqa: E721 - as people write it
 
 
-@pytest.mark.parametrize("convert", [float, int, round, math.floor, math.exp], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("convert", [float, int, math.exp, lambda v: round(v, 1)])
 def test_what_would_drop_the_gradient_is_refused(Value, convert):
     with pytest.raises(TypeError):
         convert(Value(2.7))

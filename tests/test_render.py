@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from helpers import HOSTILE, after_backward, chain, leaf, moons, network
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import viz
@@ -517,6 +517,7 @@ def test_hostile_labels(renderer):
 
 
 @given(st.lists(st.text(max_size=12), min_size=3, max_size=3))
+@example(["", "", "]"])
 @settings(max_examples=12, deadline=None)
 def test_any_labels_are_drawn(labels):
     """In DOT, in an HTML-like label, in a record with ports, in SVG, in PNG: whatever is written there stays text."""

@@ -94,6 +94,7 @@ def html(text: str, longest: int = 40) -> str:
     if len(line) > longest:
         line = line[: longest - 1] + "…"
     # Control characters and lone surrogates are legal in a str, but neither in XML nor in UTF-8. A backslash is
-    # doubled: a single one would begin an escape of Graphviz's own, as in \\N, the node's name.
+    # doubled: a single one would begin an escape of Graphviz's own, as in \\N, the node's name. A bracket alone in its
+    # element is a syntax error to Graphviz 2.43.
     plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
-    return escape(plain, quote=False).replace('"', "&quot;").replace("\\", "\\\\")
+    return escape(plain, quote=False).replace('"', "&quot;").replace("\\", "\\\\").replace("]", "&#93;")

@@ -24,7 +24,7 @@ from scalargrad.compiler.program import Program
 from scalargrad.compiler.source import to_source
 from scalargrad.forks import compiling
 from scalargrad.nn import is_parameter
-from scalargrad.objects import is_array, put_attributes
+from scalargrad.objects import is_array, put_attributes, registered
 from scalargrad.op import number
 from scalargrad.skeleton import Contents, Fixed, Shape, _Above, _Attribute, _Given, _Recorded, _Same
 from scalargrad.tree import Structure
@@ -105,8 +105,6 @@ def _doubles(array: Any) -> Any:
     """Return an array as one of doubles, one after another."""
     import numpy as np
 
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"arrays must be of real numbers, got one of {array.dtype}")
     if np.ma.is_masked(array):
         raise TypeError(f"arrays must have a number everywhere: fill in what is masked (.filled(x)), got {array!r}")
     return np.require(array, float, ["C", "A", "E"])
@@ -303,6 +301,8 @@ class _Writer:
             return f"[{', '.join(inner)}]"
         if kind is tuple:
             return _tuple(inner)
+        if hasattr(kind, "_make") and kind not in registered:
+            return f"{self.known(kind._make)}({_tuple(inner)})"
         if keys is None or kind is deque or (kind is not dict and issubclass(kind, dict)):
             raise _NotPlain
         items = ", ".join(f"{self.known(key)}: {part}" for key, part in zip(keys, inner, strict=True))

@@ -2,17 +2,18 @@
 ;
 ; A plan says what a kernel takes and gives. Its head: the kernel's address and how many operations it has; how many
 ; numbers and arrays it takes and how many results it gives; the number of the first buffer of arguments; and where in
-; the memory for one call, which begins with the buffers, there are the lone results, the lone arguments, the results as
-; objects, and its end. After that, for each array and each result, its number of axes and their lengths: -1 axes are a
-; lone number, a length of -1 is that of the samples.
+; the memory for one call, which begins with the buffers, there are the lone results, the lone arguments, the results
+; as objects, the copies of arrays that are not laid out as a kernel needs them, and its end. After that, for each
+; array and each result, its number of axes and their lengths: -1 axes are a lone number, a length of -1 is that of
+; the samples.
 ;
 ; Other threads run while a long kernel does. The arguments live as long as the call does, and with them their memory,
 ; unless somebody has it exchanged (`resize` with `refcheck=False`). As with NumPy's own loops, not to do this, and not to
 ; write to the arrays meanwhile, is up to the caller.
 
-%Plan = type { ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64 }
+%Plan = type { ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64 }
 %Array = type { [$header x i8], ptr, i32, ptr, ptr, ptr, ptr, i32 } ; memory, axes, shape, strides, base, dtype, flags
-%DType = type { [$header x i8], ptr, i64 } ; class of its numbers; what kind of number it is, in which order of bytes
+%DType = type { [$header x i8], ptr, i64 } ; class of its numbers; a letter for their kind, their order of bytes
 
 declare ptr @PyBytes_AsString(ptr)
 declare ptr @PyMem_Calloc(i64, i64)
@@ -28,6 +29,7 @@ declare void @PyEval_RestoreThread(ptr)
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @PyArray_NewFromDescr(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
+declare ptr @PyArray_FromArray(ptr, ptr, i32)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 
 define internal i64 @class(ptr %object) alwaysinline {
@@ -36,8 +38,10 @@ define internal i64 @class(ptr %object) alwaysinline {
   ret i64 %class
 }
 
-; Take an array's memory for a buffer, if it is an array as planned. The first one with samples says how many there are.
-define internal i1 @take(ptr %object, ptr %planned, ptr %at_samples, ptr %buffer) {
+; Take an array's memory for a buffer, if it is an array of real numbers as planned; that of a copy, which is put
+; down, where it is not one of doubles, one after another. The first one with samples says how many there are. Return
+; 0 where it is none, 1 where it is one, 2 where there is an error.
+define internal i32 @take(ptr %object, ptr %planned, ptr %at_samples, ptr %buffer, ptr %copies) {
   %class = call i64 @class(ptr %object)
   %is_array = icmp eq i64 %class, $ndarray
   br i1 %is_array, label %array, label %refuse
@@ -54,12 +58,7 @@ array:
   %axes_fit = icmp eq i64 %axes, %axes_planned
   %at_type = getelementptr %DType, ptr %dtype, i32 0, i32 2
   %type = load i64, ptr %at_type
-  %type_fits = icmp eq i64 %type, $double
-  %whole = and i32 %flags, 257 ; C-contiguous and aligned
-  %flags_fit = icmp eq i32 %whole, 257
-  %fit = and i1 %axes_fit, %type_fits
-  %fits = and i1 %fit, %flags_fit
-  br i1 %fits, label %next, label %refuse
+  br i1 %axes_fit, label %next, label %refuse
 next:
   %axis = phi i64 [0, %array], [%after, %compare]
   %done = icmp eq i64 %axis, %axes
@@ -80,9 +79,32 @@ compare:
   %agree = or i1 %same, %any
   br i1 %agree, label %next, label %refuse
 accept:
-  ret i1 true
+  %type_fits = icmp eq i64 %type, $double
+  %whole = and i32 %flags, 257 ; C-contiguous and aligned
+  %flags_fit = icmp eq i32 %whole, 257
+  %fits = and i1 %type_fits, %flags_fit
+  br i1 %fits, label %take, label %look
+look:
+  %kind = trunc i64 %type to i8
+  switch i8 %kind, label %refuse [i8 $f, label %copy i8 $i, label %copy i8 $u, label %copy i8 $b, label %copy]
+copy:
+  %dtype_wanted = inttoptr i64 $dtype to ptr
+  call void @Py_IncRef(ptr %dtype_wanted)
+  %copied = call ptr @PyArray_FromArray(ptr %object, ptr %dtype_wanted, i32 273) ; in a row, aligned, at any loss
+  store ptr %copied, ptr %copies
+  %not_copied = icmp eq ptr %copied, null
+  br i1 %not_copied, label %raise, label %copied_too
+copied_too:
+  %copied_fields = load %Array, ptr %copied
+  %copied_memory = extractvalue %Array %copied_fields, 1
+  store ptr %copied_memory, ptr %buffer
+  br label %take
+take:
+  ret i32 1
 refuse:
-  ret i1 false
+  ret i32 0
+raise:
+  ret i32 2
 }
 
 ; Make an array as planned; null where there is no memory.
@@ -120,11 +142,13 @@ define ptr @enter(ptr %self, ptr %given, i64 %count) {
   %to_alone = extractvalue %Plan %plan, 6
   %to_numbers = extractvalue %Plan %plan, 7
   %to_objects = extractvalue %Plan %plan, 8
-  %size = extractvalue %Plan %plan, 9
+  %to_copies = extractvalue %Plan %plan, 9
+  %size = extractvalue %Plan %plan, 10
   %buffers = call ptr @PyMem_Calloc(i64 %size, i64 8)
   %alone = getelementptr double, ptr %buffers, i64 %to_alone
   %at_numbers = getelementptr double, ptr %buffers, i64 %to_numbers
   %objects = getelementptr ptr, ptr %buffers, i64 %to_objects
+  %copies = getelementptr ptr, ptr %buffers, i64 %to_copies
   %no_memory = icmp eq ptr %buffers, null
   br i1 %no_memory, label %raise, label %begin
 begin:
@@ -144,10 +168,7 @@ number:
   %n1 = add i64 %n, 1
   %number_object = load ptr, ptr %at_given
   %class = call i64 @class(ptr %number_object)
-  %is_float = icmp eq i64 %class, $float
-  %is_int = icmp eq i64 %class, $int
-  %is_number = or i1 %is_float, %is_int
-  br i1 %is_number, label %take_number, label %refuse
+  switch i64 %class, label %refuse [$numbers]
 take_number:
   %x = call double @PyFloat_AsDouble(ptr %number_object)
   %at_x = getelementptr double, ptr %at_numbers, i64 %n
@@ -171,8 +192,9 @@ array:
   %at_array = getelementptr ptr, ptr %at_given, i64 %a
   %array_object = load ptr, ptr %at_array
   %a_buffer = getelementptr ptr, ptr %arguments, i64 %a1
-  %taken = call i1 @take(ptr %array_object, ptr %a_planned, ptr %at_samples, ptr %a_buffer)
-  br i1 %taken, label %took_array, label %refuse
+  %a_copy = getelementptr ptr, ptr %copies, i64 %a
+  %taken = call i32 @take(ptr %array_object, ptr %a_planned, ptr %at_samples, ptr %a_buffer, ptr %a_copy)
+  switch i32 %taken, label %took_array [i32 0, label %refuse i32 2, label %fail]
 took_array:
   %a_axes = load i64, ptr %a_planned
   %a_words = add i64 %a_axes, 1
@@ -259,7 +281,7 @@ gather:
   br i1 %is_one, label %one, label %several
 one:
   %single = load ptr, ptr %objects
-  br label %leave
+  br label %next_copy
 several:
   %tuple = call ptr @PyTuple_New(i64 %results)
   %no_tuple = icmp eq ptr %tuple, null
@@ -267,7 +289,7 @@ several:
 next_item:
   %t = phi i64 [0, %several], [%t1, %item]
   %items_done = icmp eq i64 %t, %results
-  br i1 %items_done, label %leave, label %item
+  br i1 %items_done, label %next_copy, label %item
 item:
   %t1 = add i64 %t, 1
   %at_item = getelementptr ptr, ptr %objects, i64 %t
@@ -278,19 +300,30 @@ item:
 refuse:
   %refusal = inttoptr i64 $refusal to ptr
   call void @Py_IncRef(ptr %refusal)
-  br label %leave
+  br label %next_copy
 fail:
-  %f = phi i64 [0, %look], [0, %make], [0, %no_memory_to_run], [0, %make_number], [0, %several], [%f1, %drop]
+  %f = phi i64 [0, %look], [0, %array], [0, %make], [0, %no_memory_to_run], [0, %make_number], [0, %several],
+               [%f1, %drop]
   %all_dropped = icmp eq i64 %f, %results
-  br i1 %all_dropped, label %leave, label %drop
+  br i1 %all_dropped, label %next_copy, label %drop
 drop:
   %f1 = add i64 %f, 1
   %at_dropped = getelementptr ptr, ptr %objects, i64 %f
   %dropped = load ptr, ptr %at_dropped
   call void @Py_DecRef(ptr %dropped)
   br label %fail
+next_copy:
+  %c = phi i64 [0, %one], [0, %next_item], [0, %refuse], [0, %fail], [%c1, %drop_copy]
+  %answer = phi ptr [%single, %one], [%tuple, %next_item], [%refusal, %refuse], [null, %fail], [%answer, %drop_copy]
+  %all_copies_dropped = icmp eq i64 %c, %arrays
+  br i1 %all_copies_dropped, label %leave, label %drop_copy
+drop_copy:
+  %c1 = add i64 %c, 1
+  %at_copy = getelementptr ptr, ptr %copies, i64 %c
+  %copy = load ptr, ptr %at_copy
+  call void @Py_DecRef(ptr %copy)
+  br label %next_copy
 leave:
-  %answer = phi ptr [%single, %one], [%tuple, %next_item], [%refusal, %refuse], [null, %fail]
   call void @PyMem_Free(ptr %buffers)
   ret ptr %answer
 raise:

@@ -59,6 +59,6 @@ def reads(instructions: Sequence[Instruction], index: int) -> tuple[int, ...]:
     if op is ops.where:
         condition, *others = operands
         compared, between, _ = instructions[condition]
-        if compared in (ops.greater, ops.equal):
+        if compared in (ops.greater, ops.equal, ops.holds):
             return (*between, *others)
     return operands

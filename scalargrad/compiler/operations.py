@@ -10,7 +10,8 @@ from scalargrad.compiler import vectormath
 from scalargrad.compiler.emitting import Emitter, LLVMModule
 from scalargrad.compiler.instructions import Instruction
 
-PLAIN = ("sqrt", "fabs", "fma")  # functions of C's library that processors have an instruction for
+# Functions of C's library that processors have an instruction for.
+PLAIN = ("sqrt", "fabs", "floor", "ceil", "trunc", "rint", "fma")
 BINARY = {ops.add: "fadd", ops.sub: "fsub", ops.mul: "fmul", ops.div: "fdiv"}
 
 
@@ -54,6 +55,8 @@ class OperationEmitter(Emitter):
             truth = self.compare("ugt" if op is ops.greater else "ueq", x, y)
             number = self.select(truth, self.constant(1.0), self.constant(0.0))
             return self.select(self.compare("uno", x, y), self.constant(nan), number)
+        if op is ops.holds:
+            return self.select(self.compare("one", x, self.constant(0.0)), self.constant(1.0), self.constant(0.0))
         if op.libm in PLAIN:
             return self.intrinsic(op.libm, x, *others)
         if self.lanes > 1 and op.libm in self.module.written:
@@ -80,6 +83,8 @@ class OperationEmitter(Emitter):
             if unsure in ([x], [y]):  # which is nan itself where the comparison knows no answer
                 return self.select(self.compare(f"{'u' if unsure == [x] else 'o'}{relation}", a, b), chosen, other)
             truth, unknown = self.compare(f"o{relation}", a, b), self.compare("uno", a, b)
+        elif op is ops.holds:  # which is never nan
+            return self.select(self.compare("one", self.operand(*operands), self.constant(0.0)), chosen, other)
         else:
             c = self.operand(condition)
             truth, unknown = self.compare("one", c, self.constant(0.0)), self.compare("uno", c, c)

@@ -22,7 +22,7 @@ from scalargrad.value import Value
 # They are the table's records themselves: somebody's own operation may have any name.
 ARITHMETIC = (
     *(ops.add, ops.sub, ops.mul, ops.div, ops.neg),
-    *(ops.maximum, ops.minimum, ops.greater, ops.equal, ops.where),
+    *(ops.maximum, ops.minimum, ops.greater, ops.equal, ops.where, ops.holds),
 )
 
 

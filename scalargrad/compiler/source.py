@@ -43,6 +43,10 @@ def where(x, y, z):
     return np.where(np.isnan(x), nan, np.where(np.not_equal(x, 0), y, z))
 
 
+def holds(x):
+    return (np.less(x, 0) | np.greater(x, 0)).astype(float)
+
+
 {vectorized}
 
 
@@ -59,6 +63,7 @@ _C = """\
 
 static inline double greater(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x > y); }}
 static inline double equal(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x == y); }}
+static inline double holds(double x) {{ return x < 0 || x > 0; }}
 static inline double where(double x, double y, double z) {{ return isnan(x) ? NAN : x != 0 ? y : z; }}
 static inline double maximum(double x, double y) {{ return x >= y || isnan(x) ? x : y; }}
 static inline double minimum(double x, double y) {{ return x <= y || isnan(x) ? x : y; }}
@@ -94,7 +99,7 @@ _VECTORIZED = {ops.erf: "math.erf", special.erfc: "math.erfc", special.fma: "sca
 
 def _numpy(code: Code) -> str:
     def name(op: Op) -> str:
-        own = op in (ops.greater, ops.equal, ops.where, *_VECTORIZED)
+        own = op in (ops.greater, ops.equal, ops.holds, ops.where, *_VECTORIZED)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
     lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], name, "{} = {}")
