@@ -28,6 +28,7 @@ from scalargrad.op import Operand as Operand
 from scalargrad.op import operation as operation
 from scalargrad.ops import *
 from scalargrad.ops import OPERATIONS as _OPERATIONS
+from scalargrad.special import *
 from scalargrad.traced import TracingError as TracingError
 from scalargrad.transforms import grad as grad
 from scalargrad.transforms import hessian as hessian

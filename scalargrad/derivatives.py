@@ -11,8 +11,8 @@ from math import isnan
 from typing import Any
 
 from scalargrad.modes import ieee
-from scalargrad.node import OUTSIDE, Node, Quiet, known_rule
-from scalargrad.op import TABLE, Op, Operand, number
+from scalargrad.node import OUTSIDE, Node, known_rule
+from scalargrad.op import TABLE, Op, Operand, Quiet, number
 from scalargrad.traced import by_graph, traces
 
 

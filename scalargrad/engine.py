@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from math import nan
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scalargrad import ops
@@ -109,7 +110,7 @@ def _recorder(op: Op) -> Callable[..., Any]:
         ),
     )
     forwards = {name: record.forward for name, record in ops.TABLE.items()}
-    known: dict[str, Any] = {**globals(), **forwards, "op": op, "general": _general(op)}
+    known: dict[str, Any] = {**globals(), **forwards, "nan": nan, "op": op, "general": _general(op)}
     exec(text, known)  # noqa: S102 - the text is ours, as in namedtuple
     record: Callable[..., Any] = known["record"]
     record.__name__, record.__qualname__ = op.name, f"Value.{op.name}"

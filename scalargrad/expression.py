@@ -17,13 +17,17 @@ from scalargrad import ops
 from scalargrad.op import Op, Text
 
 _BINARY = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
-CONSTANTS = {"pi": math.pi}
+CONSTANTS = {"pi": math.pi, "nan": math.nan}  # nan: what a derivative is that there is not
 EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it may be any name
 
 # What mathematics and Python's math module call these functions; difflib would propose sin for asin, and nothing for ln.
-_OTHER_NAMES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
+_OTHER_NAMES = {
+    **{"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"},
+    **{"max": "maximum", "min": "minimum", "lgamma": "gammaln", "psi": "digamma", "expit": "sigmoid"},
+}
 _LONGEST_SHOWN = 80  # characters of an expression that a message shows
 _LONGEST_READ = 10_000  # characters: the texts of all steps are kept, and together grow with the square of this
+_LETTER = re.compile(r"beta|gamma|[a-z]\d")  # names of functions that are also a letter's: a variable where not called
 _WORD = re.compile(r"[^\W\d]\w*")
 _PRODUCT = re.compile(r"(?<![\w.])(\d[\d._]*(?:[eE][+-]?\d+)?)( ?)([^\W\d]\w*)")  # 2x and 2 x
 
@@ -139,7 +143,7 @@ def _postfix(text: str, tree: ast.expr) -> Iterator[ast.Name | float | Op]:
         elif isinstance(node, ast.Constant):
             program.append(_literal(text, node))
         elif isinstance(node, ast.Name):
-            if node.id in ops.TABLE:
+            if node.id in ops.TABLE and not _LETTER.fullmatch(node.id):
                 raise _error(text, node, f"{node.id} is a function: write {node.id}(...)")
             program.append(node)
         else:

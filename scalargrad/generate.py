@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from math import isnan
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
+from scalargrad import special as special  # whose records are in the table, too
 from scalargrad.derivatives import curvature
 from scalargrad.op import Op, Operand
 
@@ -31,52 +34,83 @@ PRIMITIVE = {
 
 
 class Written(Operand):
-    """An operation on names and numbers, to be written in C."""
+    """An operation on operands, to be written in C: a number, a name, or one of these. None is there twice."""
 
-    def __init__(self, *parts: Any) -> None:
-        self.parts = parts  # the operation and its operands, or a name alone
+    def __init__(self, op: Op | str, operands: Sequence[Written | float], made: dict[Any, Written]) -> None:
+        self.op, self.operands, self.made = op, operands, made
 
     @staticmethod
     def apply(op: Op, *operands: Any) -> Written:
-        return Written(op, *(x.parts if isinstance(x, Written) else float(x) for x in operands))
+        made = next(x.made for x in operands if isinstance(x, Written))
+        operands = tuple(x if isinstance(x, Written) else float(x) for x in operands)
+        key = (op, *(x if isinstance(x, Written) else x.hex() for x in operands))
+        return made.setdefault(key, Written(op, operands, made))
+
+
+Block = tuple[tuple[Written, int], ...]  # the sides of `where`, each inside of the one before, that hold some lines
 
 
 class Function:
-    """A function in C while it is written, a line for each operation: none twice, and none in vain.
+    """The body of a function in C: a line for each operation, none twice, and none in vain.
 
     What only one side of `where` needs is written inside of that side: the other might divide by 0, which the processor
     remembers and NumPy warns of.
     """
 
-    def __init__(self) -> None:
-        self.names = 0
+    def __init__(self, results: Sequence[Written | float]) -> None:
+        self.names: dict[Written, str] = {}
+        self.blocks: dict[Block, list[Written]] = {}
+        nodes = ordered(results)
+        place: dict[Written, Block] = {x: () for x in results if isinstance(x, Written)}
+        for node in reversed(nodes):  # so that all that need it have been there
+            for side, operand in enumerate(node.operands):
+                if isinstance(operand, Written) and isinstance(operand.op, Op):
+                    inner = (*place[node], (node, side)) if node.op is ops.where and side else place[node]
+                    place[operand] = _common(place.get(operand, inner), inner)
+        for node in nodes:
+            self.blocks.setdefault(place[node], []).append(node)
+        self.text = "".join(self._write((), "    "))
+        self.results = [self._name(x) for x in results]
 
-    def write(self, parts: Any, known: dict[Any, str], lines: list[str], indent: str = "    ") -> str:
-        """Append the lines that compute an expression, but for what is known; return its name."""
-        if isinstance(parts, float):
-            text = "NAN" if isnan(parts) else repr(parts).replace("inf", "INFINITY")
-            return f"({text})" if text.startswith("-") else text
-        op, *operands = parts
-        if isinstance(op, str) or parts in known:
-            return op if isinstance(op, str) else known[parts]
-        if op is not ops.where:
-            names = [self.write(x, known, lines, indent) for x in operands]
-            text = INFIX.get(op, f"value_{op.name}({', '.join('{}' for _ in names)})").format(*names)
-            known[parts] = result = f"t{self.names}"
-            lines.append(f"{indent}double {result} = {text};\n")
-        else:
-            condition, *sides = operands
-            name = self.write(condition, known, lines, indent)
-            known[parts] = result = f"t{self.names}"
-            lines.append(f"{indent}double {result} = NAN;\n")
-            self.names += 1
-            for test, side in zip((f"if ({name} < 0 || {name} > 0)", f"else if ({name} == 0)"), sides, strict=True):
-                inner: list[str] = []
-                value = self.write(side, dict(known), inner, indent + "    ")
-                lines += [f"{indent}{test} {{\n", *inner, f"{indent}    {result} = {value};\n", f"{indent}}}\n"]
-            return result
-        self.names += 1
-        return result
+    def _name(self, operand: Written | float) -> str:
+        if isinstance(operand, Written):
+            return operand.op if isinstance(operand.op, str) else self.names[operand]
+        text = "NAN" if isnan(operand) else repr(operand).replace("inf", "INFINITY")
+        return f"({text})" if text.startswith("-") else text
+
+    def _write(self, block: Block, indent: str) -> Iterator[str]:
+        for node in self.blocks.get(block, ()):
+            name = self.names[node] = f"t{len(self.names)}"
+            if node.op is not ops.where:
+                call = INFIX.get(node.op, f"value_{node.op.name}({', '.join('{}' for _ in node.operands)})")
+                yield f"{indent}double {name} = {call.format(*map(self._name, node.operands))};\n"
+                continue
+            condition, *sides = node.operands
+            yield f"{indent}double {name} = NAN;\n"
+            tests = (f"if ({{0}} < 0 || {{0}} > 0)", "else if ({0} == 0)")
+            for side, test in enumerate(tests, 1):
+                yield f"{indent}{test.format(self._name(condition))} {{\n"
+                yield from self._write((*block, (node, side)), f"{indent}    ")
+                yield f"{indent}    {name} = {self._name(sides[side - 1])};\n{indent}}}\n"
+
+
+def ordered(results: Sequence[Written | float]) -> list[Written]:
+    """List the operations that expressions are made of, operands first."""
+    done: dict[Written, None] = {}
+    stack: list[Any] = [*results]
+    while stack:
+        node = stack[-1]
+        waiting = [x for x in node.operands if x not in done and isinstance(x, Written)] if isinstance(node, Written) else ()
+        stack.extend(waiting)
+        if not waiting:
+            stack.pop()
+            if isinstance(node, Written):
+                done[node] = None
+    return [node for node in done if isinstance(node.op, Op)]
+
+
+def _common(one: Block, other: Block) -> Block:
+    return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
@@ -90,10 +124,21 @@ def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
     }
     <BLANKLINE>
     """
-    value = made(*map(Written, (("out", *arguments) if out else arguments)))
-    lines: list[str] = []
-    result = Function().write(value.parts if isinstance(value, Written) else float(value), {}, lines)
-    return f"{head}\n{{\n{''.join(lines)}    return {result};\n}}\n" if lines else f"{head} {{ return {result}; }}\n"
+    names = written_names(("out", *arguments) if out else arguments)
+    function = Function([number_or_written(made(*names))])
+    (result,) = function.results
+    return f"{head}\n{{\n{function.text}    return {result};\n}}\n" if function.text else f"{head} {{ return {result}; }}\n"
+
+
+def written_names(names: Iterable[str]) -> list[Written]:
+    """Return the names of what an expression is to be made of."""
+    made: dict[Any, Written] = {}
+    return [Written(name, (), made) for name in names]
+
+
+def number_or_written(result: Any) -> Written | float:
+    """Return the result of a function of names."""
+    return result if isinstance(result, Written) else float(result)
 
 
 def table() -> str:
@@ -138,13 +183,9 @@ def curvatures(op: Op, arguments: str) -> str:
     """Write the function of an operation's first and second partial derivatives, for numbers that stand in an array."""
     count = len(arguments)
     pairs = [(i, j) for j in range(count) for i in range(j + 1)]
-    out, named = Written("out"), [Written(name) for name in arguments]
-    function, known, lines = Function(), {}, []  # type: tuple[Function, dict[Any, str], list[str]]
-    for k, (i, j) in enumerate(pairs):
-        made = curvature(op, i, j, out, named)
-        result = function.write(made.parts if isinstance(made, Written) else float(made), known, lines)
-        lines.append(f"    bends[{k}] = {result};\n")
-    text = "".join(lines)
+    out, *named = written_names(("out", *arguments))
+    function = Function([number_or_written(curvature(op, i, j, out, named)) for i, j in pairs])
+    text = function.text + "".join(f"    bends[{k}] = {result};\n" for k, result in enumerate(function.results))
     declared = [f"{x} = in[{i}]" for i, x in enumerate(arguments)]
     slopes = [f"    slopes[{i}] = slope_{op.name}_{x}(out, {', '.join(arguments)});\n" for i, x in enumerate(arguments)]
     return (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scalargrad.copies import Copied
 from scalargrad.modes import Block, no_grad
-from scalargrad.op import Number, Op, Operand, is_number, number
+from scalargrad.op import Number, Op, Quiet, is_number, number
 from scalargrad.ops import holds, stop_gradient
 from scalargrad.order import ordered
 from scalargrad.traced import (
@@ -333,22 +333,6 @@ def _partial(op: Op, index: int, parent: Node, out: float, arguments: Sequence[f
         except (TypeError, *OUTSIDE):  # a user's, in functions that know no operands
             return nan
     return slope if slope.__class__ is float else number(slope, f"partial derivative {index + 1} of {op.name}")
-
-
-class Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
-    """A float to which operations apply, so that under ieee() it gives what IEEE 754 gives where Python's own raises.
-
-    >>> from scalargrad.modes import ieee
-    >>> with ieee():
-    ...     float(1 / Quiet(0.0))
-    inf
-    """
-
-    __slots__ = ()
-
-    @staticmethod
-    def apply(op: Op, *operands: Any) -> Quiet:
-        return Quiet(op(*map(float, operands)))
 
 
 def is_unrecorded(children: Sequence[Node]) -> bool:

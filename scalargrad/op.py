@@ -181,6 +181,22 @@ class Operand:
         return TABLE["abs"](self)
 
 
+class Quiet(Operand, float):  # type: ignore[misc] # whose powers are the operand's
+    """A float to which operations apply, so that under ieee() it gives what IEEE 754 gives where Python's own raises.
+
+    >>> from scalargrad.modes import ieee
+    >>> with ieee():
+    ...     float(1 / Quiet(0.0))
+    inf
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def apply(op: Op, *operands: Any) -> Quiet:
+        return Quiet(op(*map(float, operands)))
+
+
 apply_to_arrays: Callable[..., Any] = NotImplemented  # set by value.py; it imports arrays.py when it is called
 
 

@@ -4,6 +4,7 @@ The derivatives need no second source of truth: they are central differences of 
 that nothing is lost.
 """
 
+from itertools import count
 from math import isnan
 
 import mpmath
@@ -26,6 +27,111 @@ def pairs(*points):
 
 def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
+
+
+def roomy(bits):
+    """Let a function compute in so many more bits than are asked for: what cancels in it is lost of those."""
+
+    def wrap(function):
+        def wrapped(*arguments):
+            sizes = [abs(mp.mag(x)) for x in arguments if x and mp.isfinite(x)]
+            with mp.workprec(mp.prec + bits + 3 * max(sizes, default=0)):
+                return function(*arguments)
+
+        return wrapped
+
+    return wrap
+
+
+def of_order(lowest, highest=16):
+    """Let a function take whole numbers from lowest to highest as its first argument only."""
+
+    def wrap(function):
+        def wrapped(n, *arguments):
+            if n != int(n) or not lowest <= n <= highest:
+                raise ValueError("no order")
+            return function(int(n), *arguments)
+
+        return wrapped
+
+    return wrap
+
+
+def erfcx(x):
+    if x < 10**6:
+        return mp.exp(x * x) * mp.erfc(x)
+    total = term = mpf(1)
+    for k in count(1, 2):  # the asymptotic series
+        term *= -k / (2 * x * x)
+        if mp.mag(term) < -mp.prec:
+            return total / (x * mp.sqrt(mp.pi))
+        total += term
+
+
+@of_order(0)
+def erfc_integral(n, x):
+    with mp.workprec(mp.prec + 100 + 2 * (n + 1) * max(mp.mag(x) if x else 0, 0)):
+        before, last = 2 / mp.sqrt(mp.pi), erfcx(x)
+        for k in range(1, n + 1):
+            before, last = last, (before - 2 * x * last) / (2 * k)
+        return last
+
+
+def erfcinv(q):
+    if not 0 < q < 2:
+        raise ValueError("not real here")
+    if q > 1:
+        return -erfcinv(2 - q)
+    if q > mpf(1) / 2:
+        return mp.erfinv(1 - q)
+    x, goal = mp.sqrt(-mp.log(q)), mp.prec + 30
+    for bits in [100] * 6 + [goal >> shift for shift in range(goal.bit_length() - 8, -1, -1)]:
+        with mp.workprec(max(bits, 100) + 30):  # Newton's method on log(erfc(x)): every step doubles the digits
+            tail = mp.erfc(x)
+            x += (mp.log(tail) - mp.log(q)) * mp.sqrt(mp.pi) / 2 * mp.exp(x * x) * tail
+    return +x
+
+
+def erfinv(x):
+    return erfcinv(1 - x) if abs(x) > mpf(1) / 2 else mp.erfinv(x)
+
+
+def ndtr(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def log_ndtr(x):
+    return mp.log1p(-ndtr(-x)) if x > 0 else mp.log(erfcx(-x / mp.sqrt(2)) / 2) - x * x / 2
+
+
+def log_ndtr_slope(x):
+    return mp.npdf(x) / ndtr(x) if x > 0 else mp.sqrt(2 / mp.pi) / erfcx(-x / mp.sqrt(2))
+
+
+@roomy(100)
+def log_beta(x, y):
+    if x <= 0 or y <= 0:
+        raise ValueError("outside")
+    return mp.loggamma(x) + mp.loggamma(y) - mp.loggamma(x + y)
+
+
+@of_order(0)
+@roomy(200)
+def polygamma_step(n, x, y):
+    if x <= 0 or y < 0:
+        raise ValueError("outside")
+    return mp.polygamma(n, x + y) - mp.polygamma(n, x)
+
+
+@of_order(0)
+def sinc_slope(n, x):
+    if not x:
+        return mpf(0) if n % 2 else (-1) ** (n // 2) * mp.pi**n / (n + 1)
+    with mp.workprec(mp.prec + 100 + (n + 1) * abs(mp.mag(x))):
+        out = mp.sin(mp.pi * x) / (mp.pi * x)
+        for k in range(1, n + 1):
+            out = (mp.pi ** (k - 1) * mp.sin(mp.pi * x + k * mp.pi / 2) - k * out) / x
+        return +out
 
 
 ANY_PAIRS = pairs((1.5, 2.25), (-3.0, 0.7), (1e-8, -1e8), (-2.5, -2.75), (0.1, 0.3), (1e150, 1e-150), (-1e-150, 1e100))
@@ -158,11 +264,129 @@ ROWS = {
         lambda x, y: x / mp.hypot(x, y),
         [*ANY_PAIRS, (3.0, -4.0), (0.0, -2.0), (1e-200, 1e-200), (1e200, 1e200), (1e-150, 1e-140), (1.0, 1e-9)],
     ),
+    "erfc": (mp.erfc, unary(-6.0, -1.0, -1e-3, 0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0, 26.0)),
+    "erfcx": (erfcx, unary(-26.0, -3.0, -1.0, -1e-3, 0.0, 1e-300, 1e-3, 0.4, 1.0, 3.0, 6.0, 20.0, 1e5, 1e100)),
+    "erfinv": (erfinv, both_signs(0.0, 1e-300, 1e-9, 0.3, 0.499999, 0.51, 0.7, 0.95, 0.9999, 1 - 2**-53)),
+    "erfcinv": (erfcinv, unary(5e-324, 1e-300, 1e-9, 0.3, 0.499, 0.51, 0.8, 1.0, 1.2, 1.7, 1.9999, 2 - 2**-52)),
+    "ndtr": (ndtr, unary(-37.0, -20.0, -5.0, -1.0, -0.3, -1e-300, 0.0, 1e-9, 0.5, 1.0, 3.0, 8.0)),
+    "ndtri": (
+        lambda p: -mp.sqrt(2) * erfcinv(2 * p),
+        unary(1e-300, 1e-9, 0.1, 0.2499, 0.2501, 0.4, 0.5, 0.6, 0.85, 0.9999, 1 - 2**-53),
+    ),
+    "log_ndtr": (log_ndtr, unary(-1e10, -1e3, -37.0, -20.0, -5.0, -1.0, -0.3, -1e-300, 0.0, 1e-9, 0.5, 1.0, 3.0, 30.0)),
+    "logit": (lambda p: mp.log(p / (1 - p)), unary(1e-300, 1e-9, 0.1, 0.26, 0.5, 0.500001, 0.74, 0.9, 1 - 2**-53)),
+    "gamma": (mp.gamma, unary(-170.5, -20.3, -1.5, -0.4, -1e-300, 1e-300, 0.3, 1.0, 1.46, 2.0, 2.6, 10.0, 100.5, 171.5)),
+    "gammaln": (
+        lambda x: mp.re(mp.loggamma(x)),
+        unary(-1e10 - 0.25, -20.3, -1.5, -0.4, 1e-300, 0.3, 0.9999, 1.0, 1.0001, 1.46, 1.9999, 2.0, 2.6, 10.0, 1e10, 1e300),
+    ),
+    "digamma": (mp.digamma, unary(-20.3, -1.5, -0.4, -1e-9, 1e-300, 0.3, 1.0, 1.4616, 1.4617, 2.0, 2.6, 10.0, 1e10, 1e300)),
+    "polygamma": (
+        of_order(0, 10**6)(mp.polygamma),
+        pairs(
+            *((0.0, 2.5), (1.0, 1e-100), (1.0, 0.3), (1.0, 2.5), (1.0, 30.0), (1.0, 1e100), (1.0, -1.4), (2.0, 0.3)),
+            *((2.0, 9.9), (2.0, 12.5), (2.0, -3.3), (3.0, 2.5), (4.0, 1.5), (7.0, 3.3), (12.0, 20.5)),
+        ),
+    ),
+    "beta": (
+        lambda x, y: mp.exp(log_beta(x, y)),
+        pairs((1.5, 2.25), (1.0, 1.0), (3.0, 0.7), (1e-8, 1e8), (0.1, 0.3), (20.0, 30.5), (1e-20, 1e-30), (2.4, 1e10)),
+    ),
+    "betaln": (
+        log_beta,
+        pairs((1.5, 2.25), (1.0, 1.0), (3.0, 0.7), (1e-8, 1e8), (0.1, 0.3), (20.0, 30.5), (1e10, 3e10), (2.4, 1e100)),
+    ),
+    "j0": (lambda x: mp.besselj(0, x), both_signs(0.0, 1e-300, 1e-3, 1.0, 2.404825557695773, 5.0, 7.9, 9.0, 100.0, 1e10)),
+    "j1": (lambda x: mp.besselj(1, x), both_signs(0.0, 1e-300, 1e-3, 1.0, 3.831705970207512, 5.0, 7.9, 9.0, 100.0, 1e10)),
+    "jv": (
+        of_order(-16)(mp.besselj),
+        pairs((0.0, 0.0), (1.0, 0.0), (2.0, 0.0), *((n, x) for n in (-4.0, 0.0, 1.0, 2.0, 4.0) for x in (1e-9, 0.5, -1.9, 4.5, 30.0, 1e5)), (13.0, 40.0)),
+    ),
+    "i0": (lambda x: mp.besseli(0, x), both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 7.9, 8.5, 100.0, 700.0)),
+    "i1": (lambda x: mp.besseli(1, x), both_signs(0.0, 1e-300, 1e-3, 1.0, 5.0, 7.9, 8.5, 100.0, 700.0)),
+    "iv": (
+        of_order(-16)(mp.besseli),
+        pairs((0.0, 0.0), (1.0, 0.0), (2.0, 0.0), *((n, x) for n in (-4.0, 0.0, 1.0, 2.0, 4.0) for x in (1e-9, 0.5, -1.9, 4.5, 30.0, 700.0)), (13.0, 40.0)),
+    ),
+    "sinc": (lambda x: sinc_slope(0, x), both_signs(0.0, 1e-300, 1e-3, 0.3, 0.999, 1.5, 30.3, 1e5 + 0.25)),
+    "fma": (
+        lambda x, y, z: x * y + z,
+        [(1.5, 2.25, -3.0), (0.1, 10.0, -1.0), (1e200, 1e200, -1e300), (1e-200, 1e-200, 1e-300), (-3.0, 0.7, 1e8)],
+    ),
+    "ndtr_slope": (mp.npdf, both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
+    "log_ndtr_slope": (
+        log_ndtr_slope,
+        unary(-1e10, -37.0, -20.0, -5.0, -1.0, -0.3, -1e-300, 0.0, 1e-9, 0.5, 1.0, 3.0, 30.0),
+    ),
+    "erfc_integral": (
+        erfc_integral,
+        pairs(*((n, x) for n in (0.0, 1.0, 2.0, 3.0) for x in (-1.0, 0.0, 0.4, 1.0, 1.9, 2.1, 10.0, 1e5)), (13.0, 3.0)),
+    ),
+    "polygamma_step": (
+        polygamma_step,
+        [
+            *((0.0, 1.5, 2.25), (0.0, 3.0, 0.7), (0.0, 1e-8, 1e8), (0.0, 0.1, 0.3), (0.0, 20.0, 30.5), (0.0, 1e10, 3e-10)),
+            *((0.0, 2.4, 1e100), (1.0, 0.1, 0.3), (1.0, 12.5, 3e-10), (1.0, 1e10, 1e-5), (2.0, 3.5, 2.0), (3.0, 1e-5, 7.0)),
+        ],
+    ),
+    "sinc_slope": (
+        sinc_slope,
+        pairs(*((n, x) for n in (0.0, 1.0, 2.0, 3.0, 6.0) for x in (0.0, 1e-9, 0.3, -0.45, 1.5, 30.3))),
+    ),
     "gaussian": (lambda x: mp.exp(-x * x), both_signs(0.0, 1e-300, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0)),
 }
 
 TRUTH = {name: truth for name, (truth, _) in ROWS.items()}
 POINTS: dict[str, list[tuple[float, ...]]] = {name: points for name, (_, points) in ROWS.items()}
+
+# Operations whose first argument is a whole number, with respect to which there is no derivative.
+OF_ORDER = ("polygamma", "jv", "iv", "erfc_integral", "polygamma_step", "sinc_slope")
+
+
+# What a value, or a partial derivative, is a difference of: near its zeros its error is relative to the size of that.
+
+
+def _wave(n, x):
+    return abs(mp.besselj(n, x) + 1j * mp.bessely(n, abs(x))) if abs(x) > max(1, abs(n)) else 0
+
+
+def _log_gammas(x):
+    return abs(mp.loggamma(-x)) + abs(mp.log(mp.pi / abs(x * mp.sin(mp.pi * x)))) if x < -0.5 else 0
+
+
+def _digammas(x):
+    return mp.digamma(1 - x) + abs(mp.pi * mp.cot(mp.pi * x)) if x < 0 else 0
+
+
+def _polygammas(n, x):
+    near = x - mp.nint(x)
+    return mp.factorial(n) * (abs(near) ** -(n + 1) + 4 * mp.zeta(n + 1)) if x < 0 < n else _digammas(x) if not n else 0
+
+
+def _sinc_wave(n, x):
+    return mp.pi**n / (1 + mp.pi * abs(x))
+
+
+SIZES = {  # of the value, and of each partial
+    "gammaln": (_log_gammas, _digammas),
+    "gamma": (lambda x: 0, lambda x: abs(mp.gamma(x)) * _digammas(x)),
+    "digamma": (_digammas, lambda x: 0),
+    "polygamma": (_polygammas, lambda n, x: 0, lambda n, x: _polygammas(n + 1, x)),
+    "betaln": (lambda x, y: 4, lambda x, y: 0, lambda x, y: 0),
+    "j0": (lambda x: _wave(0, x), lambda x: _wave(1, x)),
+    "j1": (lambda x: _wave(1, x), lambda x: _wave(1, x)),
+    "jv": (_wave, lambda n, x: 0, lambda n, x: _wave(n, x)),
+    "sinc": (lambda x: 0, lambda x: _sinc_wave(1, x)),
+    "sinc_slope": (lambda n, x: _sinc_wave(n, x) if n else 0, lambda n, x: 0, lambda n, x: _sinc_wave(n + 1, x)),
+}
+
+
+def size_of(op, index, point):
+    """Of what a value (0) or a partial derivative (from 1) is a difference of; 0 at a pole."""
+    try:
+        return SIZES[op.name][index](*map(mpf, point)) if op.name in SIZES else 0
+    except (ValueError, ZeroDivisionError):
+        return 0
 
 
 def exact(function, arguments, bits=200):
@@ -200,8 +424,13 @@ def slope(function, index):
 
 
 def in_domain(op, operands, point):
-    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row."""
-    operands, point = operands[: len(op.partials)], point[: len(op.partials)]
+    """What to apply an operation to: operands at a point; where it is not defined there, moved to a point of its row.
+
+    An order is a number.
+    """
+    operands, point = [*operands[: len(op.partials)]], [*point[: len(op.partials)]]
+    if op.name in OF_ORDER:
+        operands[0] = point[0] = 2.0
     with ieee():  # as it is while a function is traced
         if not isnan(op(*point)):
             return operands

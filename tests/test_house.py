@@ -28,7 +28,8 @@ ROOT = Path(__file__).parent.parent
 
 # Arrows point down only: a module imports what stands above it here, and nothing else of the project.
 ORDER = """
-    files forks alias order modes op ops methods traced anomaly micrograd copies node derivatives engine arrays linalg functions value
+    files forks alias order modes op ops approximations special methods traced anomaly micrograd copies node derivatives
+    engine arrays linalg functions value
     tape generate diagnosis expression latex simplify formula optim nn.module nn.neuron nn.layers nn.loss nn.losses nn
     objects skeleton reads apart tree hessians transforms numerical callee interned
     compiler compiler.layout compiler.instructions compiler.simplify compiler.packs compiler.tiles compiler.plan

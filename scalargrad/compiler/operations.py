@@ -10,14 +10,8 @@ from scalargrad.compiler import vectormath
 from scalargrad.compiler.emitting import Emitter, LLVMModule
 from scalargrad.compiler.instructions import Instruction
 
-PLAIN = (
-    "sqrt",
-    "fabs",
-    "floor",
-    "ceil",
-    "trunc",
-    "rint",
-)  # functions of C's library that processors have an instruction for
+# Functions of C's library that processors have an instruction for.
+PLAIN = ("sqrt", "fabs", "floor", "ceil", "trunc", "rint", "fma")
 BINARY = {ops.add: "fadd", ops.sub: "fsub", ops.mul: "fmul", ops.div: "fdiv"}
 
 
@@ -68,7 +62,7 @@ class OperationEmitter(Emitter):
         if op is ops.holds:
             return self.select(self.compare("one", x, self.constant(0.0)), self.constant(1.0), self.constant(0.0))
         if op.libm in PLAIN:
-            return self.intrinsic(op.libm, x)
+            return self.intrinsic(op.libm, x, *others)
         if self.lanes > 1 and op.libm in self.module.written:
             return vectormath.expand(op.libm, self, x)
         return self.library(op.libm, [x, *others])

@@ -38,6 +38,11 @@ class _Symbol(Operand):
         places = [x.index if isinstance(x, _Symbol) else builder.constant(number(x)) for x in operands]
         return _Symbol(builder, builder.apply(op, places))
 
+    @property
+    def known(self) -> float | None:
+        """The number that this is; None where it depends on the inputs."""
+        return self.builder.number(self.index)
+
     def __bool__(self, *_: Any) -> bool:
         raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
 

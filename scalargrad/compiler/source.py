@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scalargrad import ops
+from scalargrad import ops, special
 from scalargrad.compiler.instructions import Code
 from scalargrad.compiler.llvm import to_llvm
 from scalargrad.compiler.processor import asked_for
@@ -16,7 +16,7 @@ _PYTHON = '''\
 from math import inf, nan
 
 from scalargrad.modes import ieee
-from scalargrad.ops import {imports}
+{imports}
 
 
 def f({arguments}):
@@ -28,9 +28,7 @@ def f({arguments}):
 _NUMPY = '''\
 """{title}, on NumPy arrays of one shape, or on floats."""
 
-import math
-
-import numpy as np
+{imports}import numpy as np
 from numpy import inf, nan
 
 
@@ -50,7 +48,7 @@ def holds(x):
     return (np.less(x, 0) | np.greater(x, 0)).astype(float)
 
 
-erf = np.vectorize(math.erf, [float])
+{vectorized}
 
 
 def f({arguments}):
@@ -89,21 +87,27 @@ def _known(op: Op) -> Op:
 
 
 def _python(code: Code) -> str:
-    used = {_known(op).name for op, _, _ in code.instructions if op is not None and op not in _INFIX}
+    used = {_known(op) for op, _, _ in code.instructions if op is not None and op not in _INFIX}
+    modules = sorted({op.__module__ for op in used})
+    imports = [f"from {m} import {', '.join(sorted(op.name for op in used if op.__module__ == m))}" for m in modules]
     lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], lambda op: op.name, "{} = {}")
-    return _filled(_PYTHON, code, lines, names, imports=", ".join(sorted(used) or ["add"]))
+    return _filled(_PYTHON, code, lines, names, imports="\n".join(imports))
 
 
 _NUMPY_NAMES = {ops.div: "np.divide", ops.pow: "np.power"}
+_VECTORIZED = {ops.erf: "math.erf", special.erfc: "math.erfc", special.fma: "scalargrad.fma"}  # NumPy has them not
 
 
 def _numpy(code: Code) -> str:
     def name(op: Op) -> str:
-        own = op in (ops.greater, ops.equal, ops.holds, ops.where, ops.erf)
+        own = op in (ops.greater, ops.equal, ops.holds, ops.where, *_VECTORIZED)
         return op.name if own else _NUMPY_NAMES.get(op, f"np.{_known(op).name}")
 
     lines, names = _statements(code, [f"x{i}" for i in range(len(code.layout.inputs))], name, "{} = {}")
-    return _filled(_NUMPY, code, lines, names)
+    own = {op.name: function for op, function in _VECTORIZED.items() if any(i.op is op for i in code.instructions)}
+    vectorized = "\n".join(f"{name} = np.vectorize({function}, [float])" for name, function in own.items())
+    imports = "".join(f"import {m}\n" for m in sorted({function.partition(".")[0] for function in own.values()}))
+    return _filled(_NUMPY, code, lines, names, vectorized=vectorized, imports=imports + "\n" * bool(imports))
 
 
 def _c(code: Code) -> str:
