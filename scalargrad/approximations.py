@@ -12,12 +12,30 @@ approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", 1981, for the variabl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import e, inf, isnan, nan, pi
 from math import sqrt as root
 from typing import Any
 
 from scalargrad.op import TABLE
-from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, rint, sin, sqrt, tan, where
+from scalargrad.ops import (
+    abs,
+    cos,
+    equal,
+    exp,
+    expm1,
+    greater,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    pow,
+    rint,
+    sin,
+    sqrt,
+    tan,
+    where,
+)
 
 # fmt: off
 ERFCX = (  # (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)
@@ -217,6 +235,10 @@ def by_order(n: Any, lowest: float, highest: float, result: Callable[[], Any]) -
     return choose(outside, lambda: nan, result)
 
 
+def _itself(x: Any) -> Any:
+    return x
+
+
 def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, Any], Any]) -> Any:
     """Compute the n-th of a sequence in which following(k, the one before the last, the last) is the k-th.
 
@@ -227,8 +249,8 @@ def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, 
     for k in range(2, (MOST_ORDER if last_one is None else int(last_one)) + 1):
         more = greater(n, k - 1)
         zeroth, first = (
-            choose(more, lambda last=first: last, lambda before=zeroth: before),
-            choose(more, lambda k=k, pair=(zeroth, first): following(k, *pair), lambda last=first: last),
+            choose(more, partial(_itself, first), partial(_itself, zeroth)),
+            choose(more, partial(following, k, zeroth, first), partial(_itself, first)),
         )
     return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
 
@@ -276,7 +298,7 @@ def erfc_integral(n: Any, x: Any) -> Any:
         for k in range(MOST_ORDER + 49, 1, -1):
             quotient = 1 / (2 * size + 2 * (k + 1) * quotient)
             if k <= MOST_ORDER:
-                product = product * choose(greater(k, n), lambda: 1.0, lambda quotient=quotient: quotient)
+                product = product * choose(greater(k, n), lambda: 1.0, partial(_itself, quotient))
         return product
 
     def result() -> Any:
@@ -689,7 +711,9 @@ def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind and order 1."""
     size = abs(x)
     sign = 1 - 2 * greater(0.0, x)
-    return choose(greater(size, 8.0), lambda: sign * _product(_growing(size, I1_FAR)), lambda: x * polynomial(x * x / 64, I1))
+    return choose(
+        greater(size, 8.0), lambda: sign * _product(_growing(size, I1_FAR)), lambda: x * polynomial(x * x / 64, I1)
+    )
 
 
 def _series(order: Any, size: Any, sign: float) -> Any:
@@ -784,5 +808,4 @@ def sinc_slope(n: Any, x: Any) -> Any:
 
 def logit(p: Any) -> Any:
     """The logarithm of p/(1 - p)."""
-    near = choose(greater(0.25, abs(p - 0.5)), lambda: log1p((2 * p - 1) / (1 - p)), lambda: log(p / (1 - p)))
-    return near
+    return choose(greater(0.25, abs(p - 0.5)), lambda: log1p((2 * p - 1) / (1 - p)), lambda: log(p / (1 - p)))

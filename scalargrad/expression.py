@@ -22,8 +22,16 @@ EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it
 
 # What mathematics and Python's math module call these functions; difflib would propose sin for asin, and nothing for ln.
 _OTHER_NAMES = {
-    **{"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"},
-    **{"max": "maximum", "min": "minimum", "lgamma": "gammaln", "psi": "digamma", "expit": "sigmoid"},
+    "ln": "log",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "max": "maximum",
+    "min": "minimum",
+    "lgamma": "gammaln",
+    "psi": "digamma",
+    "expit": "sigmoid",
 }
 _LONGEST_SHOWN = 80  # characters of an expression that a message shows
 _LONGEST_READ = 10_000  # characters: the texts of all steps are kept, and together grow with the square of this
