@@ -60,7 +60,9 @@ def hankel(n: int, x: Any) -> tuple[Any, Any]:
 
 def large_i(n: int, x: Any) -> Any:
     """Return sqrt(x)*exp(-x)*i(n, x)."""
-    far = (1 - mpf(4 * n * n - 1) / (8 * x) + mpf((4 * n * n - 1) * (4 * n * n - 9)) / (128 * x * x)) / mp.sqrt(2 * mp.pi)
+    far = (1 - mpf(4 * n * n - 1) / (8 * x) + mpf((4 * n * n - 1) * (4 * n * n - 9)) / (128 * x * x)) / mp.sqrt(
+        2 * mp.pi
+    )
     return mp.sqrt(x) * mp.exp(-x) * mp.besseli(n, x) if x < 10**5 else far
 
 
@@ -131,7 +133,11 @@ def main() -> None:
     mp.dps = 50
     for title, (function, low, high, count) in table().items():
         print(title, flush=True)
-        scale = (lambda _: mpf(1)) if title.startswith(("J0:", "J1:", "J0_M", "J1_M")) else lambda x, f=function: abs(1 / f(x))
+        scale = (
+            (lambda _: mpf(1))
+            if title.startswith(("J0:", "J1:", "J0_M", "J1_M"))
+            else lambda x, f=function: abs(1 / f(x))
+        )
         coefficients, error = remez(function, scale, low, high, count - 1)
         print(f"# {title}, within 2**{mp.nstr(mp.log(error, 2), 3)}")
         print(f"{title.partition(':')[0]} = (\n    " + ", ".join(repr(float(c)) for c in coefficients) + ",\n)")

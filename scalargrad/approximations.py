@@ -17,7 +17,24 @@ from math import sqrt as root
 from typing import Any
 
 from scalargrad.op import TABLE
-from scalargrad.ops import abs, cos, equal, exp, expm1, greater, log, log1p, maximum, minimum, pow, rint, sin, sqrt, tan, where
+from scalargrad.ops import (
+    abs,
+    cos,
+    equal,
+    exp,
+    expm1,
+    greater,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    pow,
+    rint,
+    sin,
+    sqrt,
+    tan,
+    where,
+)
 
 # fmt: off
 ERFCX = (  # (1 + 2*x)*erfcx(x) = P(u), u = (x - 3.75)/(x + 3.75)
@@ -223,14 +240,17 @@ def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, 
     >>> in_sequence(5.0, 0.0, 1.0, lambda k, before, last: before + last)
     5.0
     """
-    last_one = known(n)
-    for k in range(2, (MOST_ORDER if last_one is None else int(last_one)) + 1):
+
+    def step(k: int, before: Any, last: Any) -> tuple[Any, Any]:
         more = greater(n, k - 1)
-        zeroth, first = (
-            choose(more, lambda last=first: last, lambda before=zeroth: before),
-            choose(more, lambda k=k, pair=(zeroth, first): following(k, *pair), lambda last=first: last),
+        return choose(more, lambda: last, lambda: before), choose(
+            more, lambda: following(k, before, last), lambda: last
         )
-    return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
+
+    most, before, last = known(n), zeroth, first
+    for k in range(2, (MOST_ORDER if most is None else int(most)) + 1):
+        before, last = step(k, before, last)
+    return choose(equal(n, 0.0), lambda: zeroth, lambda: last)
 
 
 # The error function's family.
@@ -280,7 +300,7 @@ def erfc_integral(n: Any, x: Any) -> Any:
         for k in range(MOST_ORDER + 49, 1, -1):
             quotient = 1 / (2 * size + 2 * (k + 1) * quotient)
             if k <= MOST_ORDER:
-                product = product * choose(greater(k, n), lambda: 1.0, lambda quotient=quotient: quotient)
+                product = product * where(greater(k, n), 1.0, quotient)
         return product
 
     def result() -> Any:
@@ -693,7 +713,9 @@ def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind and order 1."""
     size = abs(x)
     sign = 1 - 2 * greater(0.0, x)
-    return choose(greater(size, 8.0), lambda: sign * _product(_growing(size, I1_FAR)), lambda: x * polynomial(x * x / 64, I1))
+    return choose(
+        greater(size, 8.0), lambda: sign * _product(_growing(size, I1_FAR)), lambda: x * polynomial(x * x / 64, I1)
+    )
 
 
 def _series(order: Any, size: Any, sign: float) -> Any:
@@ -788,5 +810,4 @@ def sinc_slope(n: Any, x: Any) -> Any:
 
 def logit(p: Any) -> Any:
     """The logarithm of p/(1 - p)."""
-    near = choose(greater(0.25, abs(p - 0.5)), lambda: log1p((2 * p - 1) / (1 - p)), lambda: log(p / (1 - p)))
-    return near
+    return choose(greater(0.25, abs(p - 0.5)), lambda: log1p((2 * p - 1) / (1 - p)), lambda: log(p / (1 - p)))

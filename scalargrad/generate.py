@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any
 
 from scalargrad import ops
-from scalargrad import special as special  # whose records are in the table, too
+from scalargrad import special as special  # noqa: PLC0414 - its records are in the table, too
 from scalargrad.derivatives import curvature
 from scalargrad.op import Op, Operand
 
@@ -81,13 +81,13 @@ class Function:
     def _write(self, block: Block, indent: str) -> Iterator[str]:
         for node in self.blocks.get(block, ()):
             name = self.names[node] = f"t{len(self.names)}"
-            if node.op is not ops.where:
+            if isinstance(node.op, Op) and node.op is not ops.where:
                 call = INFIX.get(node.op, f"value_{node.op.name}({', '.join('{}' for _ in node.operands)})")
                 yield f"{indent}double {name} = {call.format(*map(self._name, node.operands))};\n"
                 continue
             condition, *sides = node.operands
             yield f"{indent}double {name} = NAN;\n"
-            tests = (f"if ({{0}} < 0 || {{0}} > 0)", "else if ({0} == 0)")
+            tests = ("if ({0} < 0 || {0} > 0)", "else if ({0} == 0)")
             for side, test in enumerate(tests, 1):
                 yield f"{indent}{test.format(self._name(condition))} {{\n"
                 yield from self._write((*block, (node, side)), f"{indent}    ")
@@ -100,7 +100,9 @@ def ordered(results: Sequence[Written | float]) -> list[Written]:
     stack: list[Any] = [*results]
     while stack:
         node = stack[-1]
-        waiting = [x for x in node.operands if x not in done and isinstance(x, Written)] if isinstance(node, Written) else ()
+        waiting = (
+            [x for x in node.operands if x not in done and isinstance(x, Written)] if isinstance(node, Written) else ()
+        )
         stack.extend(waiting)
         if not waiting:
             stack.pop()
@@ -127,7 +129,11 @@ def definition(head: str, made: Any, arguments: str, out: bool = False) -> str:
     names = written_names(("out", *arguments) if out else arguments)
     function = Function([number_or_written(made(*names))])
     (result,) = function.results
-    return f"{head}\n{{\n{function.text}    return {result};\n}}\n" if function.text else f"{head} {{ return {result}; }}\n"
+    return (
+        f"{head}\n{{\n{function.text}    return {result};\n}}\n"
+        if function.text
+        else f"{head} {{ return {result}; }}\n"
+    )
 
 
 def written_names(names: Iterable[str]) -> list[Written]:

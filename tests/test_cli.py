@@ -137,7 +137,12 @@ def test_a_message_shows_the_surroundings_of_its_place_only():
 def test_text_of_every_operation_parses_back():
     for name, op in ops.TABLE.items():
         text = op.print(*"xyz"[: len(op.partials)])
-        assert Expression.parse(text).steps({"x": 1.0, "y": 0.5, "z": 0.5} if name in OF_ORDER else dict.fromkeys("xyz", 0.5))[-1][0] == text, name
+        assert (
+            Expression.parse(text).steps(
+                {"x": 1.0, "y": 0.5, "z": 0.5} if name in OF_ORDER else dict.fromkeys("xyz", 0.5)
+            )[-1][0]
+            == text
+        ), name
 
 
 @pytest.mark.parametrize(

@@ -1223,7 +1223,9 @@ def grid(op):
 
 def on_floats(op):
     """Python's own function for an operation. Where there is none, a Value can only be held to the record's."""
-    function = FLOATS.get(op.name) or getattr(math, op.name if op.name != "gamma" else "", op.forward)  # gamma is not libm's
+    function = FLOATS.get(op.name) or getattr(
+        math, op.name if op.name != "gamma" else "", op.forward
+    )  # gamma is not libm's
     return lambda *point: outcome(function, *point)
 
 

@@ -38,9 +38,9 @@ def test_closed_forms():
     assert special.fma(0.1, 10.0, -1.0) == 2.0**-54
     assert special.fma(1e308, 10.0, -inf) == -inf and special.fma(1e308, 10.0, -1e308) == inf
     assert math.copysign(1, special.fma(-0.0, 1.0, -0.0)) == -1
-    for x in (0.3, 7.9, 8.1, 40.0):  # Neumann's sum
+    for x in (0.3, 2.5, 4.1):  # Neumann's sum
         total = special.j0(x) ** 2 + 2 * sum(special.jv(n, x) ** 2 for n in range(1, 17))
-        assert total == pytest.approx(1, rel=1e-14) or x > 10
+        assert total == pytest.approx(1, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,19 @@ def test_borders_raise_and_are_ieee_where_that_is_asked_for(name, point, expecte
             way(*point)
     with ieee():
         results = [op(*point), op(*map(Value, point)).data, jit(op)(*point), jit(op, backend="python")(*point)]
-    assert all(x == expected or isnan(x) and isnan(expected) for x in results), results
+    assert all(x == expected or (isnan(x) and isnan(expected)) for x in results), results
 
 
 def test_limits():
     limits = {"erfc": (2, 0), "erfcx": (None, 0), "ndtr": (0, 1), "log_ndtr": (-inf, 0), "gammaln": (None, inf)}
-    limits |= {"gamma": (None, inf), "digamma": (None, inf), "j0": (0, 0), "j1": (0, 0), "i0": (inf, inf), "i1": (-inf, inf)}
+    limits |= {
+        "gamma": (None, inf),
+        "digamma": (None, inf),
+        "j0": (0, 0),
+        "j1": (0, 0),
+        "i0": (inf, inf),
+        "i1": (-inf, inf),
+    }
     for name, pair in limits.items():
         for x, limit in zip((-inf, inf), pair):
             if limit is not None:
@@ -150,7 +157,9 @@ def test_approximations_are_operations_on_whatever_they_apply_to():
 
 def test_a_function_of_math_says_that_libm_compiles_it():
     erfc = Op("complement", math.erfc, lambda out, x: -2 / math.sqrt(pi) * exp(-x * x))
-    with pytest.raises(TracingError, match=r"operation complement: its function takes numbers only.*Op\(..., libm='erfc'\)"):
+    with pytest.raises(
+        TracingError, match=r"operation complement: its function takes numbers only.*Op\(..., libm='erfc'\)"
+    ):
         jit(erfc)(0.5)
     named = Op("complement", math.erfc, lambda out, x: -2 / math.sqrt(pi) * exp(-x * x), libm="erfc")
     assert jit(named)(0.5) == math.erfc(0.5)
