@@ -229,7 +229,7 @@ TABLE.update((record.name, record) for record in _records())
 
 psi = digamma
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - by families
     "erf", "erfc", "erfcx", "erfinv", "erfcinv", "ndtr", "ndtri", "log_ndtr", "expit", "logit",
     "gamma", "gammaln", "digamma", "psi", "polygamma", "beta", "betaln",
     "j0", "j1", "jv", "i0", "i1", "iv", "sinc", "fma", "expm1", "log1p", "xlogy", "xlog1py",
