@@ -17,7 +17,8 @@ from mpmath import mp, mpf
 Real = Callable[[Any], Any]
 
 ERFC_CENTRE, TAIL_CENTRE = mpf(15) / 4, mpf(3)
-ROOT = mp.findroot(mp.digamma, 1.46)
+with mp.workdps(50):
+    ROOT = mp.findroot(mp.digamma, 1.46)
 
 
 def erfcx(x: Any) -> Any:
@@ -140,9 +141,7 @@ def main() -> None:
         coefficients, error = remez(function, scale, low, high, count - 1)
         print(f"# {title}, within 2**{mp.nstr(mp.log(error, 2), 3)}")
         print(f"{title.partition(':')[0]} = (\n    " + ", ".join(repr(float(c)) for c in coefficients) + ",\n)")
-    first = mpf(float(ROOT * 2**30) // 1) / 2**30
-    print("DIGAMMA_ROOT, in parts:")
-    print("   ", repr(float(first)), repr(float(mp.findroot(mp.digamma, 1.46) - first)))
+    print(f"DIGAMMA_ROOT = ({float(ROOT)!r}, {float(ROOT - mpf(float(ROOT)))!r})")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", 1981, for the variabl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import e, inf, isnan, nan, pi
 from math import sqrt as root
 from typing import Any
@@ -83,12 +82,12 @@ STIRLING = (  # x*(gammaln(x) - (x - 1/2)*log(x) + x - log(2*pi)/2) = P(z), z = 
     3.5573125257989666, -13.087158520297612, 34.45161287702583, -56.649383943544805, 43.29959246148212,
 )
 DIGAMMA = (  # digamma(1 + s) = (1 + s - root)*P(s - 1/2)
-    0.9510558760318328, -0.42362742128146047, 0.24054248424078678, -0.1484049230539176, 0.09498872445294335,
-    -0.061922133271663134, 0.040760833936001266, -0.02697579684375682, 0.017907248534820144, -0.01190821519391549,
-    0.007927016219631454, -0.005280017339916455, 0.0035181952333150452, -0.002344656572055484, 0.0015624563365203843,
-    -0.0010422068263901386, 0.0006971264277741238, -0.0004602535075548597, 0.00029640608909209425,
-    -0.00021692043920974293, 0.00017361787046925472, -6.288224840367663e-05, -4.3427587139674385e-06,
-    -8.0191832293749e-05, 8.567709552843748e-05,
+    0.9510558760318328, -0.42362742128146047, 0.2405424842407869, -0.14840492305391872, 0.09498872445291727,
+    -0.061922133271541814, 0.04076083393808962, -0.026975796849825442, 0.01790724844884454, -0.011908215024165177,
+    0.007927018298894554, -0.005280020244760881, 0.003518163478149683, -0.0023446246694141747, 0.001562774506096745,
+    -0.0010424361576138708, 0.0006950061848225038, -0.00045918057368491696, 0.0003057134881510553,
+    -0.00022006661634548465, 0.00014776937773075196, -5.763292360149125e-05, 3.6807372087262574e-05,
+    -8.39934384482392e-05, 5.7071800410763625e-05,
 )
 DIGAMMA_FAR = (  # x*x*(log(x) - 1/(2*x) - digamma(x)) = P(z), z = 1/x**2
     0.08333333333333333, -0.00833333333332202, 0.003968253962244283, -0.004166665392904654, 0.007575613477774735,
@@ -173,7 +172,7 @@ BERNOULLI = (  # B(2j)/(2j)!, for j from 1
     *(1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600),
     *(-3617 / 10670622842880000, 43867 / 5109094217170944000, -174611 / 802857662698291200000),
 )
-DIGAMMA_ROOT = (1.4616321446374059, 3.309564689176888e-10)  # in parts, of which the first has 30 bits after its point
+DIGAMMA_ROOT = (1.4616321449683622, 9.549995429965697e-17)  # in parts
 E = (2.718281828459045, 1.4456468917292502e-16)  # Euler's number in parts
 HALF_LOG_2PI = 0.9189385332046728
 MOST_ORDER = 16  # of functions that are computed one after the other: so many derivatives of what is made of them
@@ -235,24 +234,23 @@ def by_order(n: Any, lowest: float, highest: float, result: Callable[[], Any]) -
     return choose(outside, lambda: nan, result)
 
 
-def _itself(x: Any) -> Any:
-    return x
-
-
 def in_sequence(n: Any, zeroth: Any, first: Any, following: Callable[[int, Any, Any], Any]) -> Any:
     """Compute the n-th of a sequence in which following(k, the one before the last, the last) is the k-th.
 
     >>> in_sequence(5.0, 0.0, 1.0, lambda k, before, last: before + last)
     5.0
     """
-    last_one = known(n)
-    for k in range(2, (MOST_ORDER if last_one is None else int(last_one)) + 1):
+
+    def step(k: int, before: Any, last: Any) -> tuple[Any, Any]:
         more = greater(n, k - 1)
-        zeroth, first = (
-            choose(more, partial(_itself, first), partial(_itself, zeroth)),
-            choose(more, partial(following, k, zeroth, first), partial(_itself, first)),
+        return choose(more, lambda: last, lambda: before), choose(
+            more, lambda: following(k, before, last), lambda: last
         )
-    return choose(equal(n, 0.0), lambda: zeroth, lambda: first)
+
+    most, before, last = known(n), zeroth, first
+    for k in range(2, (MOST_ORDER if most is None else int(most)) + 1):
+        before, last = step(k, before, last)
+    return choose(equal(n, 0.0), lambda: zeroth, lambda: last)
 
 
 # The error function's family.
@@ -274,7 +272,11 @@ def erfcx(x: Any) -> Any:
 
     def outer() -> Any:
         above = _erfcx_above(abs(x))
-        return choose(greater(0.0, x), lambda: 2 * _exp_of_square(minimum(-x, 64.0), 1.0) - above, lambda: above)
+
+        def below() -> Any:
+            return choose(greater(-26.7, x), lambda: inf, lambda: 2 * _exp_of_square(-x, 1.0) - above)
+
+        return choose(greater(0.0, x), below, lambda: above)
 
     return choose(greater(abs(x), 1.0), outer, lambda: exp(x * x) * TABLE["erfc"](x))
 
@@ -298,7 +300,7 @@ def erfc_integral(n: Any, x: Any) -> Any:
         for k in range(MOST_ORDER + 49, 1, -1):
             quotient = 1 / (2 * size + 2 * (k + 1) * quotient)
             if k <= MOST_ORDER:
-                product = product * choose(greater(k, n), lambda: 1.0, partial(_itself, quotient))
+                product = product * where(greater(k, n), 1.0, quotient)
         return product
 
     def result() -> Any:
@@ -765,7 +767,7 @@ def iv(n: Any, x: Any) -> Any:
 
 def _sin_of_turns(x: Any) -> tuple[Any, Any]:
     # sin(pi*x) and cos(pi*x), of which no digit is lost however large x is.
-    size = abs(x)
+    size = minimum(abs(x), 2.0**53)
     whole = rint(size)
     turned, rest = 1 - 2 * is_odd(whole), size - whole
     sine = turned * sin(pi * rest)

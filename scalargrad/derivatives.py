@@ -65,7 +65,10 @@ def local_slope(node: Node, index: int, out: Node, parents: Sequence[Node]) -> A
         except OUTSIDE:  # where floats raise, Values give what IEEE 754 gives
             slope = op.partials[index](out, *parents)
     except TypeError as error:
-        raise TypeError(f"partial derivative {index + 1} of {op.name} cannot be differentiated: {error}") from error
+        raise TypeError(
+            f"partial derivative {index + 1} of {op.name} cannot be differentiated or compiled: write it with operators and "
+            "scalargrad's functions, which take Values, too (scalargrad.exp for math.exp)"
+        ) from error
     value, recorded = slope._data if isinstance(slope, Node) else float(slope), node._partials[index]
     if value != recorded and not (isnan(value) or isnan(recorded)):
         raise RuntimeError(

@@ -21,18 +21,8 @@ CONSTANTS = {"pi": math.pi, "nan": math.nan}  # nan: what a derivative is that t
 EULER = "; for Euler's number write exp(1)"  # the hint where e has no value: it may be any name
 
 # What mathematics and Python's math module call these functions; difflib would propose sin for asin, and nothing for ln.
-_OTHER_NAMES = {
-    "ln": "log",
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "atan2": "arctan2",
-    "max": "maximum",
-    "min": "minimum",
-    "lgamma": "gammaln",
-    "psi": "digamma",
-    "expit": "sigmoid",
-}
+_OTHER_NAMES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
+_OTHER_NAMES |= {"max": "maximum", "min": "minimum", "lgamma": "gammaln", "psi": "digamma", "expit": "sigmoid"}
 _LONGEST_SHOWN = 80  # characters of an expression that a message shows
 _LONGEST_READ = 10_000  # characters: the texts of all steps are kept, and together grow with the square of this
 _LETTER = re.compile(r"beta|gamma|[a-z]\d")  # names of functions that are also a letter's: a variable where not called

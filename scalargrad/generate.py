@@ -12,10 +12,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from scalargrad import (
-    ops,
-    special,  # noqa: F401 - whose records are in the table, too
-)
+from scalargrad import ops
+from scalargrad import special as special  # noqa: PLC0414 - its records are in the table, too
 from scalargrad.derivatives import curvature
 from scalargrad.op import Op, Operand
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scalargrad import special  # noqa: F401 - whose records are in the table, too
+from scalargrad import special as special  # noqa: PLC0414 - its records are in the table, too
 from scalargrad.op import Op, Operand
 from scalargrad.ops import OPERATIONS
 

@@ -346,7 +346,8 @@ def operation(function: Callable[..., tuple[Any, Any]]) -> Op:
     >>> scaled_square(3.0, 2.0)
     12.0
 
-    Written with operators and scalargrad's functions (not `math`'s), it can be differentiated to any order.
+    Written with operators and scalargrad's functions, it can be differentiated to any order, and compiled. With those of
+    `math`, which take numbers only, it has first derivatives; TypeError says so where others are asked for.
     """
     import inspect  # slow to import
 

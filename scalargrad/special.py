@@ -27,7 +27,7 @@ from scalargrad.ops import OPERATIONS, abs, exp, gaussian, greater, minimum, whe
 from scalargrad.ops import erf as erf
 from scalargrad.ops import expm1 as expm1
 from scalargrad.ops import log1p as log1p
-from scalargrad.ops import sigmoid as expit  # noqa: F401 - SciPy's name
+from scalargrad.ops import sigmoid as expit
 from scalargrad.ops import xlog1py as xlog1py
 from scalargrad.ops import xlogy as xlogy
 
@@ -229,8 +229,8 @@ TABLE.update((record.name, record) for record in _records())
 
 psi = digamma
 
-__all__ = [  # noqa: PLE0604 - strings all
-    *("erf", "erfc", "erfcx", "erfinv", "erfcinv", "ndtr", "ndtri", "log_ndtr", "expit", "logit"),
-    *("gamma", "gammaln", "digamma", "psi", "polygamma", "beta", "betaln"),
-    *("j0", "j1", "jv", "i0", "i1", "iv", "sinc", "fma", "expm1", "log1p", "xlogy", "xlog1py"),
-]
+__all__ = [  # noqa: RUF022 - by families
+    "erf", "erfc", "erfcx", "erfinv", "erfcinv", "ndtr", "ndtri", "log_ndtr", "expit", "logit",
+    "gamma", "gammaln", "digamma", "psi", "polygamma", "beta", "betaln",
+    "j0", "j1", "jv", "i0", "i1", "iv", "sinc", "fma", "expm1", "log1p", "xlogy", "xlog1py",
+]  # fmt: skip

@@ -4,6 +4,7 @@ The derivatives need no second source of truth: they are central differences of 
 that nothing is lost.
 """
 
+from itertools import count
 from math import isnan
 
 import mpmath
@@ -59,11 +60,11 @@ def of_order(lowest, highest=16):
 def erfcx(x):
     if x < 10**6:
         return mp.exp(x * x) * mp.erfc(x)
-    total, term, k = mpf(0), mpf(1), 1
+    total = term = mpf(1)
+    odd = count(1, 2)
     while mp.mag(term) >= -mp.prec:  # the asymptotic series
+        term *= -next(odd) / (2 * x * x)
         total += term
-        term *= -k / (2 * x * x)
-        k += 2
     return total / (x * mp.sqrt(mp.pi))
 
 

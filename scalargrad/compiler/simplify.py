@@ -46,7 +46,18 @@ class _Symbol(Operand):
     def __bool__(self, *_: Any) -> bool:
         raise TracingError("a branch in an operation's own function: give it `branchless`, or write where(...)")
 
-    __float__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __bool__
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __bool__
+
+    def __float__(self) -> float:
+        raise TracingError("its function takes numbers only, as those of Python's math do")
+
+
+def _in_c(op: Op) -> str:
+    """Spell the `libm` of an operation whose value is a function of Python's math; an example, where it is none."""
+    function: Any = op.forward
+    known = getattr(function, "__module__", "") == "math"
+    name = {"gamma": "tgamma"}.get(function.__name__, function.__name__) if known else "erfc"
+    return f"{'' if known else 'as in '}Op(..., libm={name!r})"
 
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[\w+\])*")  # of a variable, or of a part of one: layers[0].w[1]
@@ -137,7 +148,7 @@ class Builder:
         except (TypeError, AttributeError) as error:
             raise TracingError(
                 f"the compiler cannot express the operation {op.name}: {error}. Write its function with operators and "
-                "scalargrad's functions, or give it `branchless`"
+                f"scalargrad's functions, or give it `branchless`, or the name that C's library has for it: {_in_c(op)}"
             ) from error
         return out.index if isinstance(out, _Symbol) else self.constant(number(out))
 
