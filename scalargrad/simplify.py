@@ -39,7 +39,7 @@ def simplified(terms: Iterable[T], make: Callable[..., T]) -> T:
     done: dict[T, T] = {}
     for term in terms:
         operands = [done[operand] for operand in term.operands]
-        done[term] = simplify(term.head, *operands) if isinstance(term.head, Op) else simplify.leaf(term.head)
+        done[term] = simplify(term.head, *operands) if operands else simplify.leaf(term.head)
     return done[term]
 
 
@@ -58,7 +58,7 @@ class _Simplifier(Generic[T]):
         return self.known.setdefault((head, *operands), self.make(head, *operands))
 
     def __call__(self, op: Op, *operands: T) -> T:
-        rule = getattr(self, op.name, None) if ops.TABLE.get(op.name) is op else None
+        rule = getattr(self, op.name, None) if isinstance(op, Op) and ops.TABLE.get(op.name) is op else None
         simpler = rule(*operands) if rule else None
         return simpler or self.leaf(op, *operands)
 
