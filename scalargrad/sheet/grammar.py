@@ -367,6 +367,8 @@ class Parser:
             return Term(ROWS, *items)
         if rows > 1:
             return Term(RECORDS["concat"], *items)
+        if len(items) == 1 and not items[0].is_number:  # -[y ln p + ...]
+            return items[0]
         return Term(LIST, *items)
 
     def atom_begin(self, token: Token) -> Term:
@@ -682,16 +684,17 @@ class Parser:
     def call(self, name: Term, arguments: list[Term], keywords: dict[str, Term]) -> Term:
         """Make the term of a call."""
         key: Any = name.head
-        if name.head in (PRIME, SUB) or key in self.functions:
-            pairs = [Term(LIST, word, value) for word, value in keywords.items()]
-            return Term(CALL, name, *arguments, *pairs) if not pairs else Term(CALL, name, *arguments, *pairs)
-        if key in ("max", "min", "maximum", "minimum") and len(arguments) == 2 and not keywords:
-            return Term(ops.maximum if key.startswith("max") else ops.minimum, *arguments)
-        axis = keywords.pop("axis", keywords.pop("dim", None))
+        axis = keywords.pop("axis", keywords.pop("dim", None)) if name.is_name else None
         if axis is not None:
-            if axis.head not in _AXES or f"{key}{_AXES[axis.head]}" not in FUNCTIONS:
+            if axis.head not in _AXES or not self.is_function(f"{key}{_AXES[axis.head]}"):
                 raise self.error(f"{key} has no axis {axis}: 0 is down each column, 1 along each row")
             key = f"{key}{_AXES[axis.head]}"
+            name = Term(key)
+        if name.head in (PRIME, SUB) or key in self.functions:
+            pairs = [Term(LIST, word, value) for word, value in keywords.items()]
+            return Term(CALL, name, *arguments, *pairs)
+        if key in ("max", "min", "maximum", "minimum") and len(arguments) == 2 and not keywords:
+            return Term(ops.maximum if key.startswith("max") else ops.minimum, *arguments)
         function = FUNCTIONS[key]
         if keywords:
             raise self.error(f"{key} takes no {next(iter(keywords))}=")

@@ -57,6 +57,12 @@ class Quantity:
         return self.term.head == self.name
 
 
+    @property
+    def is_stated(self) -> bool:
+        """Whether the problem speaks of it, and not only of an array that it is an entry of."""
+        return self.term.head is not RECORDS["index"] or self.equation is not None
+
+
 class Scope:
     """The quantities of a problem, with the numbers of one step."""
 
@@ -209,21 +215,20 @@ class Scope:
 
     def entry(self, key: str, name: Term) -> Quantity | None:
         """Return an entry of an array, where a name is one with indices."""
-        base, indices = name, []
-        layers: list[Term] = []
-        while base.head in (SUB, SUP):
-            if base.head is SUP:
-                layers.append(base.operands[1])
-                base = base.operands[0]
-                continue
-            indices = [*base.operands[1:], *indices]
-            base = base.operands[0]
-            stem = base
-            for layer in reversed(layers):
-                stem = Term(SUP, stem, layer)
-            array = self.find(stem)
-            if array is not None and array.array.shape and all(self.is_number(x) for x in indices):
-                return self.picked(key, array, [self.number(x) for x in indices])
+        found = self.indexed(name)
+        if found is not None and found[0].array.shape and found[1] and all(self.is_number(x) for x in found[1]):
+            return self.picked(key, found[0], [self.number(x) for x in found[1]])
+        return None
+
+    def indexed(self, name: Term) -> tuple[Quantity, list[Term]] | None:
+        """Return the quantity that the first part of a name with indices means, and the indices that are left."""
+        base, indices = _taken_apart(name)
+        for n in range(len(indices) - 1, -1, -1):
+            stem = Term(SUB, base, *indices[:n]) if n else base
+            if str(flat(stem)) not in self.under_way:
+                quantity = self.find(stem)
+                if quantity is not None:
+                    return quantity, indices[n:]
         return None
 
     def picked(self, key: str, quantity: Quantity, indices: list[float]) -> Quantity:
@@ -250,6 +255,8 @@ class Scope:
                     parts = [q for q in left if q is not None]
                     return self.stack(key, parts, tuple(map(len, names)))
         named = self.numbered(SUB, name)
+        if len({self[str(flat(Term(SUB, name, float(i))))].array.shape for i in named}) > 1:
+            return None
         return self.stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),)) if named else None
 
     def numbered(self, script: Any, base: Term) -> range:
@@ -270,6 +277,15 @@ class Scope:
             rows = [Term(RECORDS["vector"], *rows[i * n : i * n + n]) for i in range(m)]
         term = Term(RECORDS["vector"], *rows)
         return self.note(Quantity(key, term, self.array(term)))
+
+    def results(self) -> list[str]:
+        """Return the computed numbers of which nothing else is made: where there is one, it is the loss."""
+        used = {name for q in self.quantities.values() for name in q.term.names if name != q.name}
+        return [
+            name
+            for name, q in self.quantities.items()
+            if name not in used and not q.is_given and q.is_stated and not q.array.shape and not any("/" in x for x in q.term.names)
+        ]
 
     # What terms mean.
 
@@ -607,9 +623,11 @@ class Scope:
         named = self.numbered(part.head, base)
         if named and len(part.operands) == 2:
             return named
-        quantity = self.find(base) if str(flat(base)) not in self.under_way else None
-        if quantity is not None and len(quantity.array.shape) > axis:
-            return range(self.first, self.first + quantity.array.shape[axis])
+        found = self.indexed(part)
+        if found is not None:
+            axis -= len(part.operands) - 1 - len(found[1])
+            if 0 <= axis < len(found[0].array.shape):
+                return range(self.first, self.first + found[0].array.shape[axis])
         return None
 
 

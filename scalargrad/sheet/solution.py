@@ -13,7 +13,7 @@ from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.problem import Asked, Equation, Problem, Update
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
-from scalargrad.sheet.terms import CALL, SUB, SUP, Term
+from scalargrad.sheet.terms import CALL, DERIV, SUP, Term
 from scalargrad.sheet.updates import OTHER_NAMES, RULES, SYNONYMS, Rule
 from scalargrad.value import Value
 
@@ -60,7 +60,7 @@ class Solution:
     @property
     def values(self) -> dict[str, Any]:
         """The numbers of all quantities and answers by name, as nested lists."""
-        out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.term.head is not _INDEX or quantity.equation}
+        out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.is_stated}
         for trajectory in self.trajectories:
             out |= {name: array.nested for name, array in _named(trajectory).items()}
         return out | {name: array.nested for name, array in self.asked.items()}
@@ -108,15 +108,11 @@ def answer(scope: Scope, after: Scope | None, asked: Asked) -> Array:
 
 def everything(scope: Scope) -> list[Asked]:
     """Return what a problem that asks for nothing in particular asks for: the gradients of its last scalar by all that is given."""
-    quantities = list(scope.quantities.values())
-    used = {name for q in quantities for name in q.term.names if name != q.name}
-    last = [q for q in quantities if q.name not in used and not q.is_given and not q.array.shape]
+    last = scope.results()
     if len(last) != 1:
         return []
-    from scalargrad.sheet.terms import DERIV
-
-    loss = Term(last[0].name)
-    return [Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name)) for q in quantities if q.name != loss.head and q.name in used]
+    loss = Term(last[0])
+    return [Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name)) for q in list(scope.quantities.values()) if q.name != loss.head and q.is_stated]
 
 
 def rule_of(update: Update) -> Rule:
@@ -174,8 +170,7 @@ def _constants(scope: Scope, update: Update, rule: Rule) -> dict[str, float]:
 
 
 def _loss(scope: Scope) -> str:
-    used = {name for q in scope.quantities.values() for name in q.term.names if name != q.name}
-    last = [q.name for q in scope.quantities.values() if q.name not in used and not q.is_given and not q.array.shape]
+    last = scope.results()
     if len(last) != 1:
         raise SheetError(f"of what is the gradient taken? Write loss = ..., one of {', '.join(last) or 'the quantities'}")
     return last[0]
@@ -223,7 +218,3 @@ def _named(trajectory: Trajectory) -> dict[str, Array]:
             if step.number == len(trajectory.steps):
                 out[f"{name} new{tag}"] = states["w"]
     return out
-
-
-_INDEX = Scope(Problem(), {"x": Array.of([1.0])}).settle(Term(SUB, "x", 1.0)).head
-
