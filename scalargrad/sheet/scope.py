@@ -58,6 +58,11 @@ class Quantity:
 
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The quantities that it is made of; of a derivative, none."""
+        return self.term.names if not self.is_given and not any(part.head is DERIV for part in self.term.walk()) else ()
+
+    @property
     def is_stated(self) -> bool:
         """Whether the problem speaks of it, and not only of an array that it is an entry of."""
         return self.term.head is not RECORDS["index"] or self.equation is not None
@@ -280,12 +285,8 @@ class Scope:
 
     def results(self) -> list[str]:
         """Return the computed numbers of which nothing else is made: where there is one, it is the loss."""
-        used = {name for q in self.quantities.values() for name in q.term.names if name != q.name}
-        return [
-            name
-            for name, q in self.quantities.items()
-            if name not in used and not q.is_given and q.is_stated and not q.array.shape and not any("/" in x for x in q.term.names)
-        ]
+        used = {name for q in self.quantities.values() for name in q.sources}
+        return [name for name, q in self.quantities.items() if name not in used and q.sources and q.is_stated and not q.array.shape]
 
     # What terms mean.
 
@@ -389,7 +390,27 @@ class Scope:
         out = terms[0]
         for term in terms[1:]:
             out = Term(ops.add, out, term)
+        whole_arrays = self.without_index(body, index.head, len(terms))
+        if whole_arrays is not None and [self.array(x).data for x in terms] == [[x] for x in self.array(whole_arrays).data]:
+            return Term(RECORDS["sum"], whole_arrays)
         return out
+
+    def without_index(self, body: Term, index: str, count: int) -> Term | None:
+        """Say of whole arrays what a body says of their entries: w_i x_i for each i is w ∘ x. None where it cannot be said."""
+
+        def change(part: Term) -> Term | None:
+            if part.head is SUB and part.operands[-1] == Term(index):
+                return Term(SUB, *part.operands[:-1]) if len(part.operands) > 2 else part.operands[0]
+            return Term(RECORDS["hadamard"], *part.operands) if part.head in (JUX, CDOT, STAR) else None
+
+        changed = body.replaced(change)
+        if index in changed.names or any(part.head in (SUM, LIST, CALL) for part in body.walk()):
+            return None
+        try:
+            settled = self.settle(changed)
+            return settled if self.array(settled).shape == (count,) else None
+        except (SheetError, ShapeError):
+            return None
 
     def settle_product_over(self, body: Term, index: Term, *limits: Term) -> Term:
         """Settle a product over an index."""
@@ -507,14 +528,13 @@ class Scope:
 
     def settle_derivative(self, of: Term, by: Term) -> Term:
         """Settle ∂L/∂w: a quantity of its own, from the backward pass."""
-        raw = Term(DERIV, of, by)
-        key = derivative_name(raw)
-        if key in self.worth or Term(key) in self.worth:
-            return Term(key)
-        above, below = self.settle(of), self.settle(by)
-        if Term(key) not in self.worth:
-            self.note(Quantity(key, Term(key), self.gradient(above, below)))
-        return Term(key)
+        key = derivative_name(Term(DERIV, of, by))
+        out = Term(DERIV, self.settle(of), self.settle(by))
+        if out not in self.worth:
+            stated = self.quantities.get(key)
+            self.worth[out] = stated.array if stated else self.gradient(*out.operands)
+            self.quantities.setdefault(key, Quantity(key, out, self.worth[out]))
+        return out
 
     def gradient(self, of: Term, by: Term) -> Array:
         """Return the derivatives of a term by another, from the backward pass: of a vector, a row for each entry."""

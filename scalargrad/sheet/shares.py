@@ -19,6 +19,12 @@ from scalargrad.sheet.terms import CDOT, JUX, SUB, Term
 
 Size = Callable[[Term], Array]
 ONE = Term(1.0)
+# Slopes as textbooks write them, by the result; the records have them in the form that keeps the most digits.
+SLOPES: dict[Op, Callable[[Term, Term], Term]] = {
+    ops.sigmoid: lambda out, x: out * (1 - out),
+    ops.tanh: lambda out, x: 1 - out**2,
+    ops.sqrt: lambda out, x: 1 / (2 * out),
+}
 
 
 @functools.cache
@@ -31,8 +37,8 @@ def shares(term: Term, g: Term, size: Size) -> Iterator[tuple[Term, Term]]:
     head, operands = term.head, term.operands
     if isinstance(head, Op):
         for i, operand in enumerate(operands):
-            slope = Term(0.0) + head.partials[i](term, *operands)
-            share = times(g, slope.simplified(), size)
+            slope = SLOPES.get(head, head.partials[i])(term, *operands)
+            share = times(g, (slope if isinstance(slope, Term) else Term(slope)).simplified(), size)
             if share is not None:
                 yield operand, folded(share, operand, term, size)
     elif isinstance(head, Record):
