@@ -126,7 +126,7 @@ class _Simplifier(Generic[T]):
             return self.in_a_row(ops.mul, a, b, ops.mul)
         if isinstance(b.head, float) and not isinstance(a.head, float):
             return self(ops.mul, b, a)
-        return self(ops.pow, a, self.leaf(2.0)) if a is b else self.fold(ops.mul, a, b)
+        return self(ops.pow, a, self.leaf(2.0)) if a is b and not isinstance(a.head, float) else self.fold(ops.mul, a, b)
 
     def div(self, a: T, b: T) -> T | None:
         if a.head == 0 or b.head == 1:
@@ -137,6 +137,12 @@ class _Simplifier(Generic[T]):
             return self(ops.div, a.operands[0], self(ops.mul, a.operands[1], b))
         if b.head is ops.div:
             return self(ops.div, self(ops.mul, a, b.operands[1]), b.operands[0])
+        if a.head is ops.mul and isinstance(b.head, float) and isinstance(a.operands[0].head, float):
+            ratio = a.operands[0].head / b.head  # 2*x/2, and 2*x/4
+            if ratio.is_integer():
+                return self(ops.mul, self.leaf(ratio), a.operands[1])
+            if (1 / ratio).is_integer():
+                return self(ops.div, a.operands[1], self.leaf(1 / ratio))
         if a.head == 0.5:  # as in the derivative of sqrt: people write 1/(2*sqrt(x))
             return self(ops.div, self.leaf(1.0), self(ops.mul, self.leaf(2.0), b))
         return None
@@ -150,6 +156,8 @@ class _Simplifier(Generic[T]):
     def pow(self, a: T, b: T) -> T | None:
         if b.head == 0:
             return self.leaf(1.0)
+        if a.head is ops.sqrt and b.head == 2:
+            return a.operands[0]
         return a if b.head == 1 else None
 
     def power_rule(self, a: T, b: T) -> T:

@@ -79,6 +79,8 @@ def derive(scope: Scope, of: str, by: Iterable[str]) -> list[Step]:
     order = path(scope, of, set(by))
     steps: list[Step] = []
     for name in order[1:]:
+        if of in scope.upstream and name in scope.quantities[of].sources:
+            continue  # its gradient arrives from outside
         shares, why = [], []
         for user in order[: order.index(name)]:
             quantity = scope.quantities[user]
@@ -113,13 +115,13 @@ def share(scope: Scope, quantity: Quantity, g: Term, name: str) -> Term:
     if g.head is DERIV and g not in scope.worth:
         scope.worth[g] = scope.gradient(*g.operands)
     found = pulled_back(quantity.term, g, scope.array, lambda part: part == Term(name))
-    out = added(found[Term(name)], scope.array)
+    out = added(found[Term(name)])
     own = {quantity.term: Term(quantity.name)}
     return whole(out.replaced(own.get), Term(name), scope.array)
 
 
 def _summed(scope: Scope, shares: list[tuple[str, Term]], name: str) -> Term:
-    total = added([term for _, term in shares], scope.array)
+    total = added([term for _, term in shares])
     short = total.simplified()
     return short if scope.array(short).shape == scope.array(Term(name)).shape else total
 
@@ -137,7 +139,8 @@ def _other(head: object) -> str:
 def _checked(scope: Scope, step: Step) -> Step:
     """Give a step its numbers; hold them against the backward pass."""
     array, truth = scope.array(step.term), scope.gradient(Term(step.of), Term(step.by))
-    scale = max(map(abs, truth.data), default=0.0)
+    users = [scope.gradient(Term(step.of), Term(user)) for user, _ in step.shares if user != step.of]
+    scale = max(map(abs, [x for array in (truth, *users) for x in array.data]), default=0.0)
     for x, y in zip(array.data, truth.data, strict=True):
         if not math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9 * scale + 1e-300) and not (math.isnan(x) and math.isnan(y)):
             raise Contradiction(f"{step} gives {array.nested}, but the backward pass {truth.nested}")

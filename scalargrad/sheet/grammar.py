@@ -699,7 +699,7 @@ class Parser:
         if keywords:
             raise self.error(f"{key} takes no {next(iter(keywords))}=")
         needed = len(function.partials) if isinstance(function, Op) else len(function.shares)
-        if len(arguments) != needed and key not in ("concat", "index", "vector", "place"):
+        if len(arguments) != needed and key not in ("concat", "index", "vector", "place", "item", "put"):
             raise self.error(f"{key} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}")
         return Term(function, *arguments)
 

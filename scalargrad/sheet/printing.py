@@ -90,6 +90,12 @@ class _Printer:
             if self.latex:
                 return head.print(*(Text(self.done[x], self.done[x].precedence) for x in operands), style="latex")
             return Text(f"{head.name}({', '.join(self.done[x] for x in operands)})")
+        if isinstance(head, Record) and head.name in ("index", "item"):
+            return Text(self.sub(*operands))
+        if head is RECORDS["vector"]:
+            return Text(self.entries(operands))
+        if head is RECORDS["shaped"]:
+            return self.done[operands[0]]
         if isinstance(head, Record) and self.latex and head.latex:
             return Text(head.latex.format(*(self.done[x] for x in operands)))
         name = rf"\operatorname{{{head.name}}}".replace("_", r"\_") if self.latex else head.name
@@ -160,6 +166,13 @@ class _Printer:
         sign = r"\partial " if self.latex else "∂"
         bottom = sign + below[0] + raised if len(set(below)) == 1 else "".join(sign + x for x in below)
         return rf"\frac{{\partial{raised} {above}}}{{{bottom}}}" if self.latex else f"∂{raised}{above}/{bottom}"
+
+    def entries(self, operands: tuple[Term, ...]) -> str:
+        rows = [x.operands if x.head is RECORDS["vector"] else (x,) for x in operands]
+        if self.latex:
+            body = r" \\ ".join(" & ".join(self.done[x] for x in row) for row in rows)
+            return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
+        return f"[{', '.join(self.done[x] for x in operands)}]"
 
     def list(self, *items: Term) -> str:
         inside = ", ".join(self.done[x] for x in items)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.op import ATOM, PRODUCT, Op
+from scalargrad.op import Op
 from scalargrad.sheet import arrays
 from scalargrad.sheet.arrays import Array, ShapeError, total
 
@@ -28,12 +28,11 @@ class Record:
     shares  for each operand, in the language, its share of the chain rule; "" where none passes
     why     the rule in a sentence
     latex   a template for operands, as in op.py
-    symbol  between two operands, where it is written so
+    spreads whether its shares hold for a gradient that is one number for all entries, too
     """
 
-    def __init__(self, name: str, value: Callable[..., Array], *shares: str, why: str, latex: str = "", symbol: str = "", precedence: int = ATOM) -> None:
-        self.name, self.value, self.shares, self.why, self.symbol, self.precedence = name, value, shares, why, symbol, precedence
-        self.latex = latex
+    def __init__(self, name: str, value: Callable[..., Array], *shares: str, why: str, latex: str = "", spreads: bool = False) -> None:
+        self.name, self.value, self.shares, self.why, self.latex, self.spreads = name, value, shares, why, latex, spreads
         RECORDS[name] = self
 
     def __repr__(self) -> str:
@@ -119,11 +118,12 @@ def _is_largest(line: tuple[Any, ...]) -> list[Any]:
 
 _AXES = (("", None, ""), ("_columns", 0, " of each column"), ("_rows", 1, " of each row"))
 for _end, _axis, _of in _AXES:
-    Record("sum" + _end, _along(total, _axis), "g", why="Every entry of a sum counts once: each gets the whole gradient of the sum.")
-    Record("mean" + _end, _along(lambda line: total(line) / len(line), _axis), f"g/count{_end}(a)",
+    Record("sum" + _end, _along(total, _axis), "g", spreads=True,
+           why="Every entry of a sum counts once: each gets the whole gradient of the sum.")
+    Record("mean" + _end, _along(lambda line: total(line) / len(line), _axis), f"g/count{_end}(a)", spreads=True,
            why="Each of n entries moves a mean by 1/n: each gets the n-th part of its gradient.")
     Record("count" + _end, _along(lambda line: float(len(line)), _axis), "", why="")
-    Record("softmax" + _end, _one_line("softmax", _each(_softmax, None)) if _axis is None else _each(_softmax, _axis), f"out ∘ (g - sum{_end}(g ∘ out))",
+    Record("softmax" + _end, _one_line("softmax", _each(_softmax, None)) if _axis is None else _each(_softmax, _axis), f"out ∘ (g - sum{_end}(g ∘ out))", spreads=True,
            why="Each output of a softmax depends on all inputs: its Jacobian is diag(p) - p pᵀ, applied to the gradient of p.")
     Record("logsumexp" + _end, _along(_logsumexp, _axis), f"g softmax{_end}(a)", why="The derivative of log Σ exp is the softmax.")
     Record("max" + _end, _along(_largest, _axis), f"g ∘ is_largest{_end}(a)", why="A maximum passes the gradient on to the largest entry.")
@@ -132,13 +132,13 @@ for _end, _axis, _of in _AXES:
 
 # Products and turns.
 
-Record("product", arrays.product, "g bᵀ", "aᵀ g", symbol=" ", precedence=PRODUCT,
+Record("product", arrays.product, "g bᵀ", "aᵀ g",
        why="In a product each factor gets the gradient times the other factor, transposed, on the side where it stood.")  # fmt: skip
-Record("hadamard", lambda a, b: arrays.elementwise(ops.mul, a, b), "g ∘ b", "g ∘ a", symbol=" ∘ ", latex=r" \circ ", precedence=PRODUCT,
+Record("hadamard", lambda a, b: arrays.elementwise(ops.mul, a, b), "g ∘ b", "g ∘ a", spreads=True,
        why="Entry by entry, each factor gets the gradient times the other factor.")  # fmt: skip
 Record("transpose", lambda a: a.transposed, "gᵀ", why="A transpose turns the gradient back.")
-Record("dot", lambda a, b: Array((), [total(x * y for x, y in zip(a.entries, b.entries, strict=True))]), "g b", "g a", symbol=" · ", latex=r" \cdot ",
-       precedence=PRODUCT, why="In a dot product each vector gets the gradient times the other vector.")  # fmt: skip
+Record("dot", lambda a, b: Array((), [total(x * y for x, y in zip(a.entries, b.entries, strict=True))]), "g b", "g a",
+       why="In a dot product each vector gets the gradient times the other vector.")  # fmt: skip
 Record("spread", lambda g, a: g.spread(a.shape, a.orientation), "", "", why="")
 Record("norm", lambda a: Array((), [ops.sqrt(total(x * x for x in a.entries))]), "g a/out", latex=r"\left\lVert {} \right\rVert",
        why="The gradient of a length is the direction: the vector over its length.")  # fmt: skip
@@ -147,12 +147,16 @@ Record("norm", lambda a: Array((), [ops.sqrt(total(x * x for x in a.entries))]),
 # Parts.
 
 
-def _place(g: Array, a: Array, *indices: Array) -> Array:
-    place = tuple(whole(i, "an index") for i in indices)
+def _places(a: Array, indices: tuple[Array, ...], first: int) -> tuple[int, ...]:
+    place = tuple(whole(i, "an index") - first for i in indices)
+    if any(not 0 <= i < n for i, n in zip(place, a.shape, strict=False)):
+        raise ShapeError(f"there is no entry {', '.join(str(i + first) for i in place)} in an array of the shape {shown_shape(a)}")
+    return place
+
+
+def _put_at(g: Array, a: Array, place: tuple[int, ...]) -> Array:
     size = math.prod(a.shape[len(place) :])
-    start = 0
-    for axis, i in enumerate(place):
-        start += i * math.prod(a.shape[axis + 1 :])
+    start = sum(i * math.prod(a.shape[axis + 1 :]) for axis, i in enumerate(place))
     entries: list[Any] = [0.0] * len(a.entries)
     entries[start : start + size] = g.spread(a.shape[len(place) :]).entries
     return Array(a.shape, entries, a.orientation)
@@ -178,10 +182,12 @@ def _onehot(k: Array, n: Array) -> Array:
     return Array((whole(n, "a length"),), (float(i == whole(k, "a class")) for i in range(1, whole(n, "a length") + 1)))
 
 
-Record("index", lambda a, *i: a[tuple(whole(x, "an index") for x in i)], "place(g, a, {rest})", why="An entry passes its gradient to the place that it came from.")
-Record("place", _place, "", why="")
+for _index, _place, _first in (("index", "place", 1), ("item", "put", 0)):  # counted from 1, or from 0
+    Record(_index, lambda a, *i, first=_first: a[_places(a, i, first)], _place + "(g, a, {rest})",
+           why="An entry passes its gradient to the place that it came from.")
+    Record(_place, lambda g, a, *i, first=_first: _put_at(g, a, _places(a, i, first)), "", why="")
 Record("concat", _concat, "part(g, {self}, {start})", why="Each part of a stack gets its part of the gradient.")
-Record("vector", lambda *xs: Array.stacked(xs), "index(g, {i})", why="Each entry of a vector passes on its own gradient.")
+Record("vector", lambda *xs: Array.stacked(xs), "item(g, {i})", why="Each entry of a vector passes on its own gradient.")
 Record("part", _part, "", why="")
 Record("onehot", _onehot, "", "", why="")
 Record("shaped", lambda g, a: g.reshaped(a.shape, a.orientation), "shaped(g, a)", "", why="The same numbers in another shape.")
@@ -311,7 +317,7 @@ def _unaveraged(g: Array, a: Array, size: Array, stride: Array) -> Array:
     return Array(a.shape, entries, a.orientation)
 
 
-Record("correlate", _correlate, "spread_back(g, b)", "correlate(a, g)", symbol=" ⋆ ", latex=r" \star ", precedence=PRODUCT,
+Record("correlate", _correlate, "spread_back(g, b)", "correlate(a, g)",
        why="Every output is a window of the input times the kernel: the kernel gets, for each of its places, the inputs it met "
            "weighted by the gradients there; an input gets the gradients of all windows that it lay in, by the flipped kernel.")  # fmt: skip
 Record("spread_back", _full, "correlate(g, b)", "correlate(g, a)", why="A full convolution, with the flipped kernel.")

@@ -22,7 +22,7 @@ from scalargrad.sheet.arrays import Array, ShapeError, elementwise, product, sho
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.problem import Equation, Problem, answer_name, derivative_name, fixed, prelude
 from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
-from scalargrad.sheet.shares import added, multiplied, pulled_back, whole
+from scalargrad.sheet.shares import ONE, added, multiplied, pulled_back, whole
 from scalargrad.sheet.terms import (
     BARS, CALL, CDOT, DERIV, FILL, JUX, LIST, NORM, PRIME, PRODUCT_OVER, ROWS, STAR, SUB, SUM, SUP, Term,
 )  # fmt: skip
@@ -65,7 +65,7 @@ class Quantity:
     @property
     def is_stated(self) -> bool:
         """Whether the problem speaks of it, and not only of an array that it is an entry of."""
-        return self.term.head is not RECORDS["index"] or self.equation is not None
+        return self.equation is not None or self.term.head not in (RECORDS["index"], RECORDS["item"])
 
 
 class Scope:
@@ -85,6 +85,7 @@ class Scope:
         for equation in problem.equations:
             self.define(equation)
         self.first = 0 if self._counts_from_zero() else 1
+        self.index = RECORDS["index" if self.first else "item"]
 
     def define(self, equation: Equation) -> None:
         """Note what an equation defines."""
@@ -215,7 +216,7 @@ class Scope:
             self.note(Quantity(derivative_name(equation.left), g, self.array(g), equation))
             both = multiplied(RECORDS["hadamard"], g, by, self.array)
             terms.append(Term(RECORDS["sum"], both) if self.array(both).shape else both)
-        term = added(terms, self.array)
+        term = added(terms)
         return self.note(Quantity(key, term, self.array(term)))
 
     def entry(self, key: str, name: Term) -> Quantity | None:
@@ -232,7 +233,7 @@ class Scope:
             stem = Term(SUB, base, *indices[:n]) if n else base
             if str(flat(stem)) not in self.under_way:
                 quantity = self.find(stem)
-                if quantity is not None:
+                if quantity is not None and quantity.is_stated:
                     return quantity, indices[n:]
         return None
 
@@ -243,7 +244,7 @@ class Scope:
         place = [int(i) - self.first for i in indices]
         if len(place) > len(shape) or any(not 0 <= i < n for i, n in zip(place, shape, strict=False)):
             raise SheetError(f"{key} is no entry of {quantity.name}, which has the shape {shown(shape)}")
-        term = Term(RECORDS["index"], quantity.name, *map(float, place))
+        term = Term(self.index, quantity.name, *indices)
         return self.note(Quantity(key, term, self.array(term)))
 
     def assembled(self, key: str, name: Term) -> Quantity | None:
@@ -307,6 +308,8 @@ class Scope:
             return operands[0]
         if head is ops.neg and operands[0].is_number:
             return Term(-operands[0].head)
+        if head is ops.div and (z := _logistic(*operands)) is not None:
+            return self.fold(Term(ops.sigmoid, z))
         return self.fold(Term(head, *operands))
 
     def fold(self, term: Term) -> Term:
@@ -320,7 +323,7 @@ class Scope:
         quantity = self.find(fixed(term))
         if quantity is None:
             raise SheetError(self.missing(term))
-        if quantity.term.head is RECORDS["index"] and quantity.equation is None:
+        if not quantity.is_stated:
             return quantity.term
         return Term(quantity.name)
 
@@ -386,29 +389,32 @@ class Scope:
 
     def settle_sum_over(self, body: Term, index: Term, *limits: Term) -> Term:
         """Settle a sum over an index: its terms one after another."""
-        terms = self.terms(body, index, limits)
-        out = terms[0]
-        for term in terms[1:]:
-            out = Term(ops.add, out, term)
-        whole_arrays = self.without_index(body, index.head, len(terms))
-        if whole_arrays is not None and [self.array(x).data for x in terms] == [[x] for x in self.array(whole_arrays).data]:
-            return Term(RECORDS["sum"], whole_arrays)
-        return out
+        added_up = added(self.terms(body, index, limits))
+        indices = [index]
+        while body.head is SUM:
+            body, index, *_ = body.operands
+            indices.append(index)
+        arrays = self.without_indices(body, indices)
+        if arrays is not None and self.array(added_up).data == self.array(Term(RECORDS["sum"], arrays)).data:
+            return Term(RECORDS["sum"], arrays)
+        return added_up
 
-    def without_index(self, body: Term, index: str, count: int) -> Term | None:
+    def without_indices(self, body: Term, indices: list[Term]) -> Term | None:
         """Say of whole arrays what a body says of their entries: w_i x_i for each i is w ∘ x. None where it cannot be said."""
+        count = len(indices)
 
         def change(part: Term) -> Term | None:
-            if part.head is SUB and part.operands[-1] == Term(index):
-                return Term(SUB, *part.operands[:-1]) if len(part.operands) > 2 else part.operands[0]
+            if part.head is SUB and list(part.operands[-count:]) == indices:
+                return Term(SUB, *part.operands[:-count]) if len(part.operands) > count + 1 else part.operands[0]
             return Term(RECORDS["hadamard"], *part.operands) if part.head in (JUX, CDOT, STAR) else None
 
         changed = body.replaced(change)
-        if index in changed.names or any(part.head in (SUM, LIST, CALL) for part in body.walk()):
+        if {x.head for x in indices} & set(changed.names) or any(part.head in (SUM, LIST, CALL) for part in body.walk()):
             return None
         try:
             settled = self.settle(changed)
-            return settled if self.array(settled).shape == (count,) else None
+            assembled = any((q := self.quantities.get(name)) and q.equation is None and q.term.head is RECORDS["vector"] for name in settled.names)
+            return settled if len(self.array(settled).shape) == count and not assembled else None
         except (SheetError, ShapeError):
             return None
 
@@ -506,7 +512,7 @@ class Scope:
         arrived = pulled_back(term, Term(1.0), self.array, lambda part: part == name).get(name)
         if arrived is None:
             return Term(0.0)
-        return whole(added(arrived, self.array), name, self.array).simplified()
+        return whole(added(arrived), name, self.array).simplified()
 
     def slope_of_operation(self, function: Op | Record, order: int, arguments: tuple[Term, ...]) -> Term:
         """Return the derivative of a function of the table at an argument, such as σ'(z)."""
@@ -705,6 +711,15 @@ def _grid(axes: list[list[Term]]) -> Iterator[tuple[Term, ...]]:
     for first in axes[0]:
         for rest in _grid(axes[1:]):
             yield (first, *rest)
+
+
+def _logistic(above: Term, below: Term) -> Term | None:
+    """Return z where a fraction is 1/(1 + exp(-z)): the sigmoid, written out."""
+    if above == ONE and below.head is ops.add and ONE in below.operands:
+        power = below.operands[below.operands[0] == ONE]
+        if power.head is ops.exp and power.operands[0].head is ops.neg:
+            return power.operands[0].operands[0]
+    return None
 
 
 def _canonical(term: Term) -> Term:

@@ -32,19 +32,22 @@ def _parsed(share: str) -> Term:
     return parse(share, known=("a", "b", "c", "g", "out"))
 
 
-def shares(term: Term, g: Term, size: Size) -> Iterator[tuple[Term, Term]]:
-    """Yield each operand of an operation with its share of the gradient g, where one passes."""
+def shares(term: Term, g: Term, size: Size, reaches: Callable[[Term], bool]) -> Iterator[tuple[Term, Term]]:
+    """Yield each operand of an operation through which something is reached, with its share of the gradient g."""
     head, operands = term.head, term.operands
     if isinstance(head, Op):
         for i, operand in enumerate(operands):
+            if not reaches(operand):
+                continue
             slope = SLOPES.get(head, head.partials[i])(term, *operands)
             share = times(g, (slope if isinstance(slope, Term) else Term(slope)).simplified(), size)
             if share is not None:
                 yield operand, folded(share, operand, term, size)
     elif isinstance(head, Record):
-        g = whole(g, term, size)
+        if not head.spreads:
+            g = whole(g, term, size)
         for i, operand in enumerate(operands):
-            if text := head.shares[min(i, len(head.shares) - 1)]:
+            if reaches(operand) and (text := head.shares[min(i, len(head.shares) - 1)]):
                 yield operand, _recorded(head, text, term, i, g, size)
 
 
@@ -57,7 +60,11 @@ def _recorded(record: Record, text: str, term: Term, i: int, g: Term, size: Size
         rest = ", ".join(f"r_{j}" for j in range(1, len(operands)))
         text = text.format(self="own", start=start, rest=rest, i=i)
         named |= {"own": operands[i]} | {f"r_{j}": x for j, x in enumerate(operands)}
-    return typed(_parsed(text).replaced(lambda t: named.get(_plain(t))), size)
+    share = typed(_parsed(text).replaced(lambda t: named.get(_plain(t))), size)
+    a, b = size(share), size(operands[i])
+    if len(a.entries) > len(b.entries):
+        return folded(share, operands[i], term, size)
+    return Term(RECORDS["shaped"], share, operands[i]) if a.shape != b.shape and len(a.entries) == len(b.entries) and a.shape else share
 
 
 def _plain(term: Term) -> str:
@@ -76,11 +83,19 @@ def typed(term: Term, size: Size) -> Term:
             return part.operands[0]
         if part.head is RECORDS["transpose"] and part.operands[0].head is RECORDS["transpose"]:
             return part.operands[0].operands[0]
+        if part.head is RECORDS["transpose"] and part.operands[0].head is RECORDS["product"]:
+            a, b = (turned(x, size) for x in part.operands[0].operands)
+            return Term(RECORDS["product"], b, a)
         if isinstance(part.head, Record) and part.head.name.startswith("count"):
             return Term(size(part).data[0])
         return None
 
     return term.replaced(change)
+
+
+def turned(term: Term, size: Size) -> Term:
+    """Transpose a term."""
+    return typed(Term(RECORDS["transpose"], term), size)
 
 
 def multiplied(kind: object, a: Term, b: Term, size: Size) -> Term:
@@ -145,14 +160,13 @@ def pulled_back(term: Term, g: Term, size: Size, wanted: Callable[[Term], bool])
         if wanted(part):
             found[part] = arriving[part]
             continue
-        for operand, share in shares(part, added(arriving[part], size), size):
-            if reaches[operand]:
-                arriving.setdefault(operand, []).append(share)
+        for operand, share in shares(part, added(arriving[part]), size, reaches.__getitem__):
+            arriving.setdefault(operand, []).append(share)
     return found
 
 
-def added(terms: list[Term], size: Size) -> Term:
-    """Add up shares, each whole."""
+def added(terms: list[Term]) -> Term:
+    """Add up shares."""
     out = terms[0]
     for term in terms[1:]:
         out = Term(ops.add, out, term)
