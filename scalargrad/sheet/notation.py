@@ -41,6 +41,7 @@ class Node:
 
 
 EMPTY = Node("row")
+PLAIN = terms.Head("plain")  # of a derivative, which is then not written by its alias
 SPACE = Node("space", " ")
 
 
@@ -307,6 +308,9 @@ class _Layout:
         if self.linear:
             return row(above, Node("sign", "/"), bottom), PRODUCT
         return Node("fraction", "", (above, bottom)), POWER
+
+    def of_plain(self, derivative: Term) -> Laid:
+        return self.of_derivative(*derivative.operands)
 
     def of_sum_over(self, *operands: Term) -> Laid:
         return self.over("Σ", *operands)

@@ -61,7 +61,7 @@ def latex(term: Term | Node, style: Style = PLAIN) -> str:
         case "row":
             return _joined(inside)
         case "name":
-            return _COMMANDS.get(node.text, node.text if node.text.isascii() else r"\text{?}")
+            return _COMMANDS.get(node.text) or _SIGNS.get(node.text) or (node.text if node.text.isascii() else r"\text{?}")
         case "word":
             return rf"\{node.text}" if node.text in _WORDS else rf"\mathrm{{{escape_latex(node.text).replace(' ', '~')}}}" if node.text else ""
         case "sign":
