@@ -19,6 +19,7 @@ from typing import Any
 from scalargrad import ops
 from scalargrad.op import ATOM, POWER, PRODUCT, SUM, Op
 from scalargrad.sheet import terms
+from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.records import RECORDS, Record
 from scalargrad.sheet.terms import Term
 from scalargrad.sheet.tokens import GREEK
@@ -41,7 +42,7 @@ class Node:
 
 
 EMPTY = Node("row")
-PLAIN = terms.Head("plain")  # of a derivative, which is then not written by its alias
+PLAIN = terms.Head("plain")  # of a derivative, which is then not written by its alias, or of words
 SPACE = Node("space", " ")
 
 
@@ -164,8 +165,8 @@ class _Layout:
         right = self.node(b) if loose else self.factor(b, PRODUCT if same else POWER)
         if sign == "∗" and not self.linear:
             sign = "·"
-        if not sign and (_first(right).kind == "number" or (_last(left).kind == "number" and _first(right).kind == "fence" and _last(left).text != "")):
-            sign = "·" if _first(right).kind == "number" or head is ops.mul else ""
+        if not sign and ((head is not RECORDS["product"] and not a.names and not b.names) or _first(right).kind == "number" or (_last(left).kind in ("number", "fence", "matrix") and _is_negative(right))):
+            sign = "·"
         return row(left, infix(sign) if sign else SPACE, right), SUM if loose else PRODUCT
 
     def factor(self, term: Term, minimum: int, *, first: bool = False) -> Node:
@@ -242,6 +243,8 @@ class _Layout:
     # Names with indices.
 
     def of_sub(self, base: Term, *indices: Term) -> Laid:
+        if base.is_name and len(indices) == 1 and indices[0].head is terms.SUB:  # a word with a number, as in net_h1
+            return named(str(flat(Term(terms.SUB, base, *indices)))), ATOM
         return self.indexed(base, [self.node(x) for x in indices], raw=True), ATOM
 
     def of_sup(self, base: Term, item: Term) -> Laid:
@@ -265,12 +268,14 @@ class _Layout:
             return Node("script", "", (node.parts[0], below, node.parts[2]))
         if self.linear:
             return row(node, fence(separated(indices, ","), "[]"))
-        if raw:
+        if raw or (len(indices) == 1 and node.parts[2] == EMPTY):
             return Node("script", "", (node.parts[0], separated([node.parts[1], *indices], ","), node.parts[2]))
         return Node("script", "", (fence(node), below, EMPTY))
 
     def of_place(self, g: Term, like: Term, *indices: Term) -> Laid:
         letter = "e" if len(indices) == 1 else "E"
+        if g == Term(1.0):
+            return self.indexed(Term(letter), [self.node(x) for x in indices]), ATOM
         return row(self.factor(g, PRODUCT, first=True), SPACE, self.indexed(Term(letter), [self.node(x) for x in indices])), PRODUCT
 
     of_put = of_place
@@ -309,8 +314,8 @@ class _Layout:
             return row(above, Node("sign", "/"), bottom), PRODUCT
         return Node("fraction", "", (above, bottom)), POWER
 
-    def of_plain(self, derivative: Term) -> Laid:
-        return self.of_derivative(*derivative.operands)
+    def of_plain(self, term: Term) -> Laid:
+        return self.of_derivative(*term.operands) if term.operands else (Node("word", str(term.head)), ATOM)
 
     def of_sum_over(self, *operands: Term) -> Laid:
         return self.over("Σ", *operands)
@@ -414,6 +419,10 @@ def _first(node: Node) -> Node:
     if node.kind in ("row", "script", "bold") and node.parts:
         return _first(node.parts[0])
     return node
+
+
+def _is_negative(node: Node) -> bool:
+    return node.kind == "fence" and _first(node.parts[0]).kind == "prefix"
 
 
 def _last(node: Node) -> Node:

@@ -30,8 +30,10 @@ LARGEST_MATRIX = 8  # rows or columns: of a larger matrix the corners are shown
 TERMS = 12  # of a sum with numbers put in: of a longer one, the first and the last are shown
 MOST_LEAVES = 2000  # numbers in a term that is written entry by entry
 _PARTS = {RECORDS["index"], RECORDS["item"]}
-_VALUES = {RECORDS[name] for name in ("spread", "place", "put", "shaped", "part", "onehot")}  # shown as what they are worth
-_ARITHMETIC = {ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow}
+_PLACED = {RECORDS["place"], RECORDS["put"]}
+NOTHING = Term(LIST)  # what a sum has at a place where nothing was put
+_VALUES = {RECORDS[name] for name in ("spread", "shaped", "part", "onehot")}  # shown as what they are worth
+ARITHMETIC = {ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow}
 
 
 def _softmax(end: str) -> Callable[[Array], Array]:
@@ -51,19 +53,21 @@ class Substitution:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.flat = not any(len(q.array.shape) == 2 for q in scope.quantities.values())
+        self.clean: dict[Term, Array] = {}  # quantities without the noise of rounding
+        self.same: dict[Term, Term] = {}  # names of derivatives
+        self.flat = not any(part.head is RECORDS["product"] for q in scope.quantities.values() for part in q.term.walk())
 
     # As a whole.
 
     def whole(self, term: Term) -> Term:
         """Put numbers in the place of names; arrays stand as columns or rows where a product needs it."""
         head, operands = term.head, term.operands
-        if self.is_leaf(term) or head in _VALUES:
-            return self.shown(self.scope.array(term))
+        if self.is_leaf(term) or head in _VALUES or head in _PLACED:
+            return self.shown(self.worth(term))
         if head is RECORDS["transpose"] and self.is_leaf(operands[0]):
-            return self.shown(self.scope.array(term))
+            return self.shown(self.worth(operands[0]).transposed)
         if head is RECORDS["product"]:
-            arrays = [self.scope.array(x) for x in operands]
+            arrays = [self.worth(x) for x in operands]
             lying = ["row" if len(arrays[0].shape) == 1 < len(arrays[1].shape) else "", "column" if len(arrays[1].shape) == 1 < len(arrays[0].shape) else ""]
             return Term(head, *(self.shown(a, side) if self.is_leaf(x) else self.whole(x) for x, a, side in zip(operands, arrays, lying, strict=True)))
         return Term(head, *map(self.whole, operands)) if operands else term
@@ -92,6 +96,19 @@ class Substitution:
         rows = [_cut(entries[i * n : i * n + n], LARGEST_MATRIX, "⋯") for i in range(m)]
         return Term(ROWS, *(Term(LIST, *each) for each in _cut(rows, LARGEST_MATRIX, ["⋮"] * len(rows[0]))))
 
+    def worth(self, term: Term) -> Array:
+        """What a term is worth, for display."""
+        term = self.same.get(term, term)
+        return self.clean.get(term) or self.scope.array(term)
+
+    def cleaned(self, term: Term, array: Array, entries: list[Term]) -> Array:
+        """Return an array, and note it, with 0 where the terms of its entries cancel but for rounding."""
+        data = array.data
+        new = [0.0 if x and abs(x) <= 1e-15 * size(entry) or (not value(entry) and abs(x) < 1e-12) else x for x, entry in zip(data, entries, strict=False)]
+        if new and new != data:
+            self.clean[term] = array = Array(array.shape, new, array.orientation)
+        return array
+
     # Entry by entry.
 
     def entries(self, term: Term) -> list[Term]:
@@ -100,7 +117,7 @@ class Substitution:
         if leaves > MOST_LEAVES:
             return []
         try:
-            return [x if isinstance(x, Term) else Term(x) for x in self.array(term).entries]
+            return [_without_nothing(x) if isinstance(x, Term) else Term(x) for x in self.array(term).entries]
         except (TypeError, ShapeError, AttributeError):
             return []
 
@@ -108,10 +125,14 @@ class Substitution:
         """Compute a term with terms of numbers in the place of numbers."""
         head, operands = term.head, term.operands
         if self.is_leaf(term) or head in _VALUES:
-            array = self.scope.array(term)
+            array = self.worth(term)
             return Array(array.shape, map(Term, array.data), array.orientation)
         if isinstance(head, float):
             return Array((), [term])
+        if head in _PLACED:
+            one = self.scope.array(Term(head, 1.0, *operands[1:]))
+            (entry,) = self.array(operands[0]).entries
+            return Array(one.shape, (entry if x else NOTHING for x in one.data), one.orientation)
         arrays = [self.array(x) for x in operands]
         if head in _WRITTEN:
             return _WRITTEN[head](*arrays)
@@ -125,13 +146,23 @@ def _cut(entries: list[Any], most: int, mark: Any) -> list[Any]:
     return entries if len(entries) <= most else [*entries[: most - 2], mark, entries[-1]]
 
 
+def _without_nothing(term: Term) -> Term:
+    def change(part: Term) -> Term | None:
+        if part.head is ops.add and NOTHING in part.operands:
+            return next((x for x in part.operands if x != NOTHING), NOTHING)
+        return None
+
+    out = term.replaced(change)
+    return Term(0.0) if out == NOTHING else out
+
+
 def evaluated(term: Term) -> Term:
     """Replace functions of numbers by their values: ReLU(1.35) + sin(1.35) becomes 1.35 + 0.9757.
 
     >>> evaluated(ops.relu(Term(2.0)) + ops.exp(Term(1.0) - 1))
     2 + 1
     """
-    if isinstance(term.head, Op) and term.head not in _ARITHMETIC:
+    if isinstance(term.head, Op) and term.head not in ARITHMETIC:
         return Term(value(term))
     return Term(term.head, *map(evaluated, term.operands)) if term.operands else term
 
@@ -142,6 +173,17 @@ def value(term: Term) -> float:
         return term.head
     with no_grad():
         return float(term.head(*map(value, term.operands)))
+
+
+def size(term: Term) -> float:
+    """Compute how large the parts are that a term of numbers adds up."""
+    if term.head is ops.add or term.head is ops.sub:
+        return sum(map(size, term.operands))
+    if term.head is ops.mul:
+        return size(term.operands[0]) * size(term.operands[1])
+    if term.head is ops.neg:
+        return size(term.operands[0])
+    return abs(value(term))
 
 
 def shortened(term: Term) -> Term:

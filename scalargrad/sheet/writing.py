@@ -7,20 +7,20 @@
 Worked solution: the derivatives of L
 =====================================
 <BLANKLINE>
-  z = w x = 3 · 2 = 6
-  L = z² = 6² = 36
-<BLANKLINE>
+      z = w x = 3 · 2 = 6
+      L = z² = 6² = 36
   ∂L/∂z = 2 z = 2 · 6 = 12
   ∂L/∂w = (∂L/∂z) x = 12 · 2 = 24
 <BLANKLINE>
-┌────────────┐
-│ ∂L/∂w = 24 │
-└────────────┘
+┌──────────────┐
+│  ∂L/∂w = 24  │
+└──────────────┘
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -32,14 +32,18 @@ from scalargrad.sheet.document import Block, Document, Equations, Heading, Items
 from scalargrad.sheet.fused import fused
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.notation import PLAIN, Style
-from scalargrad.sheet.problem import Asked, answer_name
+from scalargrad.sheet.problem import Asked, Problem, answer_name
 from scalargrad.sheet.records import RECORDS
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
 from scalargrad.sheet.solution import Solution, Trajectory
-from scalargrad.sheet.substitution import Substitution, evaluated, shortened, value
+from scalargrad.sheet.substitution import Substitution, evaluated, shortened
+from scalargrad.sheet.unfolding import unfolded
+from scalargrad.sheet.tidy import tidied
 from scalargrad.sheet.terms import CALL, DERIV, PRIME, SUB, SUP, Term
 
 MOST_LINES = 8  # entries of an array that are written one by one
+LONGEST = 90  # parts of a term that is shown in symbols
+SHORT = 12  # of one that stands beside an answer
 MOST_NAMES = 10  # in a row
 SHOWN_STEPS = 3  # of an optimiser, that are written out
 CHECKED = 12  # derivatives in the table of central differences
@@ -53,11 +57,12 @@ def written(solution: Solution, digits: int = 5, *, brief: bool = False, picture
     brief    without the teaching: each line once, and the answers
     picture  of the graph
     """
-    return _Writing(solution, digits, brief).document(picture)
+    return _Writing(unfolded(solution), digits, brief, solution.problem).document(picture)
 
 
 class _Writing:
-    def __init__(self, solution: Solution, digits: int, brief: bool) -> None:
+    def __init__(self, solution: Solution, digits: int, brief: bool, stated: Problem) -> None:
+        self.stated = stated
         self.solution, self.problem, self.scope = solution, solution.problem, solution.scope
         self.digits, self.brief = digits, brief
         self.put = Substitution(self.scope)
@@ -68,6 +73,7 @@ class _Writing:
         several = {str(flat(e.left.operands[0])) for e in self.problem.equations if e.left.head is CALL and len(e.left.operands) > 2}
         self.style = Style(lambda x: shown(x, digits), aliases, set(self.scope.quantities), several)
         self.aliases = aliases
+        self.short: dict[Term, Term] = {}  # derivatives whose short form was shown
         self.computed = list(self.in_order())
         self.groups = self.derived()
 
@@ -83,11 +89,11 @@ class _Writing:
         if not self.brief:
             self.blocks.append(Paragraph(run, kind))
 
-    def show(self, lines: Iterable[Line], kind: str = "") -> None:
-        """Write equations; in a short solution, below those before."""
+    def show(self, lines: Iterable[Line], kind: str = "", *, joined: bool = False) -> None:
+        """Write equations; in a short solution, and where they are joined, below those before."""
         lines = tuple(lines)
         last = self.blocks[-1] if self.blocks else None
-        if self.brief and isinstance(last, Equations) and last.kind == kind:
+        if lines and (joined or self.brief) and isinstance(last, Equations) and last.kind == kind:
             self.blocks[-1] = Equations((*last.lines, *lines), kind)
         elif lines:
             self.blocks.append(Equations(lines, kind))
@@ -100,6 +106,10 @@ class _Writing:
         """Write what an array is worth."""
         return self.put.shown(array)
 
+    def answered(self, name: str, term: Term) -> Array:
+        """What an answer is worth, without the noise of rounding."""
+        return self.put.clean.get(term, self.put.clean.get(self.scope.settle(term) if not any(t.head is SUP for t in term.walk()) else term, self.solution.asked[name]))
+
     # What there is to write.
 
     def in_order(self) -> Iterator[Quantity]:
@@ -111,7 +121,7 @@ class _Writing:
                 seen.add(q.name)
                 for source in q.sources:
                     yield from visit(self.scope.quantities[source])
-                if not q.is_given and q.equation is not None and q.sources:
+                if not q.is_given and q.equation is not None and q.sources and q.equation.left.head is not DERIV:
                     yield q
 
         for equation in self.problem.equations:
@@ -175,7 +185,7 @@ class _Writing:
             parts.append(("derivatives of ", *_names(dict.fromkeys(t.operands[0] for t in primes), 4)))
         for trajectory in self.solution.trajectories:
             steps = len(trajectory.steps)
-            parts.append((f"{'a step' if steps == 1 else f'{steps} steps'} of {trajectory.rule.name}",))
+            parts.append((f"{'a step' if steps == 1 else f'{steps} steps'} of {_title(trajectory)}",))
         if not parts:
             parts.append(_names([Term(q.name) for q in self.computed[-3:]], 3))
         return ("Worked solution: ", *(x for i, part in enumerate(parts) for x in ((*((", and ",) if i else ()), *part))))
@@ -184,22 +194,29 @@ class _Writing:
         """Say in a few lines which quantities come in which order, and why."""
         runs: list[Run] = []
         if self.computed:
-            runs.append(("Forward: ", *_names([Term(q.name) for q in self.computed], MOST_NAMES), ", in this order, because each needs only what stands before it."))
+            own = {q.name for q in self.computed}
+            chained = any(source in own for q in self.computed for source in q.sources)
+            order = ", in this order, because each needs only what stands before it." if chained else ", from what is given."
+            runs.append(("Forward: ", *_names([Term(q.name) for q in self.computed], MOST_NAMES), order))
         for of, steps in self.groups.items():
             between, asked = self.parted(steps)
             if between:
-                first = "begin at the end, where " if len(runs) < 2 else ""
+                first = len(runs) < 2
+                arriving = [e.left for e in self.problem.equations if e.left.head is DERIV and str(flat(e.left.operands[0])) == of]
+                begin = ("begin with what arrives, ", *_names(arriving, 4)) if arriving else ("begin at the end, where ", Term(of), " is made")
                 runs.append((
-                    "Backward: ", first, Term(of), " is made. Then ", *_names([s.left for s in between], MOST_NAMES),
+                    "Backward: ", *begin, ". Then ", *_names([s.left for s in between], MOST_NAMES),
                     ": each needs only the derivatives by what its quantity enters. What comes back on several ways is added.",
                 ) if first else ("The same way back from ", Term(of), "."))  # fmt: skip
             if asked and between:
-                runs.append(("With these, ", *_names([s.left for s in asked], MOST_NAMES), f" {'is' if len(asked) == 1 else 'are'} one product each: what arrives at an equation, times the factor beside the quantity."))  # fmt: skip
+                runs.append(("With these, ", *_names([s.left for s in asked], MOST_NAMES), ": what arrives at an equation, times its local derivative by the quantity."))
             elif asked:
                 runs.append(("Differentiate ", Term(of), " by ", *_names([Term(s.by) for s in asked], MOST_NAMES), "."))
+        if any(t.head is PRIME for a in self.problem.asked for t in a.term.walk()):
+            runs.append(("Differentiate each function as a formula, by the rules for sums, products, quotients and chains; then put the numbers in.",))
         for trajectory in self.solution.trajectories:
             again = "" if len(trajectory.steps) == 1 else f", {len(trajectory.steps)} times, each time with the gradient at the new place"
-            runs.append((f"Update by {trajectory.rule.name}: put gradient and parameter into its equations{again}.",))
+            runs.append((f"Update by {_title(trajectory)}: put gradient and parameter into its equations{again}.",))
         if runs:
             self.section("In short")
             self.blocks.append(Items(tuple(runs[:5])))
@@ -221,21 +238,23 @@ class _Writing:
 
     def equations(self) -> None:
         """Write the problem's equations, and the shapes of what has one."""
-        used = {q.equation for q in self.computed}
-        lines = []
-        for equation in self.problem.equations:
-            if equation in used or (equation.left.head is CALL and not equation.is_given):
-                lines.append(Line(equation.left, (("=", equation.right),)))
+        used = {q.equation.name for q in self.computed if q.equation is not None}
+        lines = [Line(e.left, (("=", e.right),)) for e in self.stated.equations if e.name in used or e in {q.equation for q in self.computed} or (e.left.head is CALL and not e.is_given)]
+        own = {e.name for e in self.stated.equations}
+        short = [self.line(Term(q.name), q.term) for q in self.computed if q.equation is not None and not q.equation.variables and q.equation.name not in own]
         if not lines:
             return
         self.section("The equations")
-        ranges = [r for e in self.problem.equations for r in e.ranges if e in used]
+        ranges = [r for e in self.stated.equations for r in e.ranges]
         self.show(lines)
+        if short:
+            self.say("To take one step at a time, let what stands inside have a name:")
+            self.show(short)
         for each in dict.fromkeys(ranges):
             self.say("They hold for each ", Term(each.index), " from ", each.low, " to ", each.high, ".") if len(ranges) else None
         shapes: dict[str, list[Term]] = {}
         for q in self.scope.quantities.values():
-            if q.array.shape and q.is_stated and q.equation is not None and q.term.head is not DERIV:
+            if q.array.shape and q.is_stated and q.equation is not None and q.term.head is not DERIV and q.equation.left.head is not DERIV:
                 shapes.setdefault(self.shape(q.array), []).append(Term(q.name))
         if any("×" in shape for shape in shapes):
             self.blocks.append(Table((("quantity",), ("shape",)), tuple((_names(names, MOST_NAMES), (shape,)) for shape, names in shapes.items())))
@@ -274,28 +293,30 @@ class _Writing:
         if len(lines) < len(array.entries):
             self.say(f"The other {len(array.entries) - len(lines)} are computed in the same way.")
 
-    def evaluation(self, left: Term, sides: Sequence[Term], array: Array) -> list[Line]:
+    def evaluation(self, left: Term, sides: Sequence[Term], array: Array, most: int = MOST_LINES) -> list[Line]:
         """Write left = sides = the last side with numbers = its value; of an array, then each entry."""
-        term, out = sides[-1], self.worth(array)
+        term = sides[-1]
+        entries = self.put.entries(term)
+        array = self.put.cleaned(left, array, entries)
+        out = self.worth(array)
+        if sum(1 for _ in term.walk()) > LONGEST:
+            sides = sides[:-1]
         if not array.shape:
-            entry = next(iter(self.put.entries(term)), None)
-            numbers = [] if entry is None or not term.operands else self.steps(entry)
+            numbers = self.steps(entries[0]) if entries and term.operands else []
             whole = [self.put.whole(term)] if term.operands and _has_arrays(self.scope, term) and _is_product(term) else []
             return [self.line(left, *sides, *whole, *numbers, out)]
-        whole = [self.put.whole(term)] if _is_product(term) and not self.brief else []
+        simple = _is_simple(term) and not _has_many_entries(self.scope, term)
+        whole = [self.put.whole(term)] if (_is_product(term) or simple) and term.operands and not self.brief else []
         lines = [self.line(left, *sides, *whole, out)]
-        entries = [] if self.brief or _is_plain(term) else self.put.entries(term)
-        shown = entries[: MOST_LINES if len(entries) <= MOST_LINES + 2 else 3]
-        for i, entry in enumerate(shown):
-            lines.append(self.line(self.part(left, array, i), *self.steps(entry), Term(array.data[i])))
+        if not self.brief and not simple:
+            most = most if len(entries) <= most + 2 or most < MOST_LINES else 3
+            lines += [self.line(self.part(left, array, i), *self.steps(entry), Term(array.data[i])) for i, entry in enumerate(entries[:most])]
         return lines
 
     def steps(self, entry: Term) -> list[Term]:
         """Write a term of numbers, then with its functions evaluated; nothing where it is a number only."""
-        if not entry.operands:
-            return []
         after = evaluated(entry)
-        return [shortened(x) for x in (entry, after) if x.operands]
+        return [shortened(x) for x in (entry, after) if x.operands and sum(1 for _ in x.walk()) <= (LONGEST if x is entry or after == entry else LONGEST // 2)]
 
     def part(self, left: Term, array: Array, i: int) -> Term:
         """Name an entry."""
@@ -306,7 +327,9 @@ class _Writing:
 
     def parted(self, steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
         """Part the derivatives by quantities on the way from those by what is given."""
-        return [s for s in steps if not self.scope[s.by].is_given], [s for s in steps if self.scope[s.by].is_given]
+        order = list(self.scope.quantities)
+        given = sorted((s for s in steps if self.scope[s.by].is_given), key=lambda s: order.index(s.by))
+        return [s for s in steps if not self.scope[s.by].is_given], given
 
     def backward(self) -> None:
         """Write every derivative: by the chain rule in symbols, with its sentence, with numbers."""
@@ -322,11 +345,14 @@ class _Writing:
                 self.simplified(step)
             if asked and between:
                 self.section("The gradients")
-            for _, alike in itertools.groupby(sorted(asked, key=lambda s: [u for u, _ in s.shares]), key=lambda s: [u for u, _ in s.shares]):
-                together = list(alike)
+            alike: dict[tuple[str, ...], list[Step]] = {}
+            for step in asked:
+                alike.setdefault(tuple(user for user, _ in step.shares), []).append(step)
+            for together in alike.values():
                 self.reason(together)
                 for step in together:
-                    self.derivative(step)
+                    self.derivative(step, joined=step is not together[0])
+                    self.simplified(step)
 
     def reason(self, steps: Sequence[Step]) -> None:
         """Say where quantities enter, and the rules that are used for the first time."""
@@ -338,19 +364,27 @@ class _Writing:
             if sentence not in self.said:
                 self.said.add(sentence)
                 run.append(f" {sentence}")
+        units = dict.fromkeys(x for s in steps for x in s.term.walk() if x.head in (RECORDS["place"], RECORDS["put"]))
+        if units and "unit" not in self.said:
+            self.said.add("unit")
+            first = next(iter(units))
+            run += [" Here ", Term(first.head, 1.0, *first.operands[1:]), " is 1 in that place, and 0 in all others."]
         self.say(*run)
 
-    def derivative(self, step: Step) -> None:
+    def derivative(self, step: Step, *, joined: bool = False) -> None:
         """Write one derivative."""
         alias = self.aliases.get(step.left)
         left = step.left if alias is None else alias
         sides = [] if alias is None else [Term(PLAIN, step.left)]
+        if alias is not None:
+            self.put.same[alias] = step.left
         scalar = not step.array.shape and all(not self.scope[user].array.shape for user, _ in step.shares)
         if scalar and not self.brief and step.shares and step.shares[0][0] != step.of:
             factors = [Term(DERIV, step.of, user) * Term(PLAIN, Term(DERIV, user, step.by)) if user != step.of else Term(PLAIN, Term(DERIV, user, step.by)) for user, _ in step.shares]
             sides.append(_sum(factors))
-        lines = self.evaluation(left, [*sides, step.term], step.array)
-        self.show(lines[:1])
+        lines = self.evaluation(step.left, [*sides, step.term], step.array, 2 if len(step.array.shape) == 2 else MOST_LINES)
+        lines[:1] = [Line(left, lines[0].sides)]
+        self.show(lines[:1], joined=joined and len(lines) == 1)
         if len(lines) > 1:
             self.rows(lines[1:], step.array)
 
@@ -359,43 +393,51 @@ class _Writing:
         found = fused(self.scope, step)
         if found is None or self.brief:
             return
+        self.short[step.left] = found.term
         self.say(*found.run, kind="note")
         self.show([self.line(step.left, found.inserted, found.term, self.put.whole(found.term), self.worth(step.array))])
 
     def formulas(self) -> None:
         """Write what is asked as a formula: f', ∇f, the Jacobian, the Hessian."""
-        asked = [a for a in self.problem.asked if any(t.head is PRIME for t in a.term.walk())]
-        asked = [a for a in asked if not a.term.is_name]
-        quantities = [q for q in self.computed if q.equation is not None and any(t.head is PRIME for t in q.equation.right.walk())]
-        if not asked or (self.brief and not asked):
-            return
-        self.section("The derivatives as formulas")
+        asked = [a for a in self.problem.asked if not a.term.is_name and any(t.head is PRIME for t in a.term.walk())]
+        lines = []
         for each in asked:
-            term = self.scope.settle(each.term)
-            if not term.operands:
+            settled = self.scope.settle(each.term)
+            term = tidied(self.opened(settled))
+            if not term.names or not self.same(term, settled):
                 continue
-            array = self.solution.asked[each.name]
-            numbers = [self.put.whole(term)] if term.names else []
-            self.show([self.line(each.term, term, *numbers, self.worth(array))])
-        del quantities
+            lines.append(self.line(each.term, term, self.put.whole(term), self.worth(self.solution.asked[each.name])))
+        if lines:
+            self.section("The derivatives as formulas")
+            self.show(lines)
+
+    def opened(self, term: Term) -> Term:
+        """Write functions of the problem out, in the place of their names."""
+        return term.replaced(lambda t: self.scope[t.head].term if t.is_name and (q := self.scope[t.head]).equation is not None and q.equation.left.head is CALL else None)
+
+    def same(self, a: Term, b: Term) -> bool:
+        """Say whether two terms are worth the same."""
+        with no_grad():
+            return all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in zip(self.scope.array(a).data, self.scope.array(b).data, strict=True))
 
     # Updates.
 
     def update(self, trajectory: Trajectory) -> None:
         """Write the steps of an optimiser in the textbook's form, and a table of them."""
-        rule, update = trajectory.rule, trajectory.update
+        rule, update, title = trajectory.rule, trajectory.update, _title(trajectory)
         names = list(trajectory.steps[0].states)
         many = len(trajectory.steps) > 1
         tag = f", {update.tag}" if update.tag else ""
-        self.section(f"The update: {rule.name}{tag}")
+        self.section(f"The update: {title}{tag}")
         loss = update.loss if update.loss is not None else Term(self.scope.results()[0])
         if rule.name == "gradient descent" and not many:
             self.say("Gradient descent goes against the gradient: from each parameter, the learning rate times its gradient is subtracted.")
         else:
-            self.say(f"{rule.name[0].upper()}{rule.name[1:]} ({rule.source}), for ", *_names(map(Term, names), MOST_NAMES), ", with the gradient ", Term("g"), ":")
-            self.show(Line(_at_step(Term(e.name), "t"), (("=", _timed(rule.equations, i, "t", "t-1")),)) for i, e in enumerate(rule.equations))
+            self.say(f"{title[0].upper()}{title[1:]} ({rule.source}), for ", *_names(map(Term, names), MOST_NAMES), ", with the gradient ", Term("g"), ":")
+            w = Term(names[0]) if len(names) == 1 else Term("w")
+            self.show(Line(_at_step(w if e.name == "w" else Term(e.name), "t"), (("=", _timed(rule.equations, i, "t", Term("t") - 1).put({"w": w})),)) for i, e in enumerate(rule.equations))
             if rule.states:
-                self.say(*_names([Term(s + "0") if len(s) == 1 else Term(s) for s in rule.states], 4), f" begin{'s' if len(rule.states) == 1 else ''} at 0.")
+                self.say(*_names(map(Term, rule.states), 4), f" begin{'s' if len(rule.states) == 1 else ''} at 0.")
         for step in trajectory.steps[:SHOWN_STEPS]:
             if many and not self.brief:
                 self.blocks.append(Heading((f"Step {step.number}",), 3))
@@ -488,10 +530,11 @@ class _Writing:
             moved = Array(array.shape, [y + sign * h * (j == i) for j, y in enumerate(array.data)], array.orientation)
             with no_grad():
                 ends.append(Scope(self.problem, {**self.scope.overrides, step.by: moved})[of].array.data[0])
-        slope, truth = (ends[0] - ends[1]) / (2 * h), step.array.data[i]
-        size = max(abs(slope), abs(truth), 1e-8)
+        slope, truth = (ends[0] - ends[1]) / (2 * h), self.put.clean.get(step.left, step.array).data[i]
+        slope = 0.0 if truth == 0 and abs(slope) < 1e-9 else slope
+        size = max(abs(slope), abs(truth))
         name = self.part(step.left, array, i) if array.shape else step.left
-        return (name,), (Term(truth),), (Term(slope),), (f"{abs(slope - truth) / size:.0e}",)
+        return (name,), (Term(truth),), (Term(slope),), (f"{abs(slope - truth) / size:.0e}" if slope != truth else "0",)
 
     def answers(self) -> None:
         """Write what is asked, boxed, under the assignment's names; the parts of an assignment are kept."""
@@ -507,10 +550,29 @@ class _Writing:
             self.show(lines, "boxed")
 
     def answer(self, name: str, asked: Asked | None, array: Array) -> Line:
-        out = self.worth(array)
-        if asked is None or name == answer_name(asked.term) or _is_spelled(name, asked.term):
-            return self.line(Term(PLAIN, asked.term) if asked is not None and asked.term.head is DERIV else Term(name) if asked is None else asked.term, out)
-        return self.line(Term(f"{name} "), Term(PLAIN, asked.term) if asked.term.head is DERIV else asked.term, out)
+        out = self.worth(array if asked is None else self.answered(name, asked.term))
+        if asked is None:
+            return self.line(Term(name), out)
+        left = Term(PLAIN, asked.term) if asked.term.head is DERIV else asked.term
+        formula = self.formula(asked.term)
+        if name == answer_name(asked.term) or _is_spelled(name, asked.term):
+            return self.line(left, *formula, out)
+        return self.line(Term(PLAIN, name), left, *formula, out)
+
+    def formula(self, term: Term) -> list[Term]:
+        """Write the formula of an asked derivative, where it is short: with other derivatives by what was found for them."""
+        settled = self.scope.settle(term) if not any(part.head is SUP for part in term.walk()) else term
+        settled = self.scope[settled.head].term if settled.is_name and settled.head in self.scope.quantities else settled
+        step = next((s for steps in self.groups.values() for s in steps if s.left == settled), None)
+        if step is None or not self.scope[step.by].is_given:
+            return []
+        out = step.term.replaced(self.short.get) if step.left not in self.short else self.short[step.left]
+        return [out] if out.operands and sum(1 for _ in out.walk()) <= SHORT else []
+
+
+def _title(trajectory: Trajectory) -> str:
+    name = trajectory.rule.name
+    return {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad", "nesterov": "Nesterov's momentum"}.get(name, name)
 
 
 def _is_spelled(name: str, term: Term) -> bool:
@@ -538,21 +600,33 @@ def _has_arrays(scope: Scope, term: Term) -> bool:
     return any(Substitution.is_leaf(part) and scope.array(part).shape for part in term.walk())
 
 
+def _has_many_entries(scope: Scope, term: Term) -> bool:
+    """Whether a product of a transposed matrix and a vector has sums for entries, which are written out."""
+    return term.head is RECORDS["product"] and all(len(scope.array(x).shape) == 2 or i != 0 for i, x in enumerate(term.operands)) and scope.array(term.operands[0]).shape[-1:] != (1,)
+
+
 def _is_product(term: Term) -> bool:
     """Whether a term has a product of matrices, which is shown with its numbers as a whole."""
     return any(part.head in (RECORDS["product"], RECORDS["dot"]) for part in term.walk())
 
 
-def _is_plain(term: Term) -> bool:
-    """Whether the entries of a term need no line of their own: a name, or one outer product."""
-    return Substitution.is_leaf(term) or term.head in (RECORDS["vector"], RECORDS["spread"], RECORDS["transpose"], RECORDS["place"], RECORDS["put"]) or (
-        term.head is RECORDS["product"] and any(x.head is RECORDS["transpose"] for x in term.operands[1:]) and all(Substitution.is_leaf(x.operands[0] if x.head is RECORDS["transpose"] else x) for x in term.operands)
-    )  # fmt: skip
+def _is_simple(term: Term) -> bool:
+    """Whether a term is one operation on quantities, whose numbers say all as they stand: p - y, 2 e, δ xᵀ."""
+    if Substitution.is_leaf(term) or term.is_number:
+        return True
+    if term.head in (RECORDS["vector"], RECORDS["spread"], RECORDS["place"], RECORDS["put"]):
+        return True
+    arrays = [x for x in term.operands if not x.is_number]
+    if term.head in (ops.neg, ops.mul, ops.div, ops.add, ops.sub, RECORDS["transpose"]) and len(arrays) == 1 and not Substitution.is_leaf(arrays[0]):
+        return _is_simple(arrays[0])
+    turned = [x.operands[0] if x.head is RECORDS["transpose"] else x for x in term.operands]
+    outer = term.head is RECORDS["product"] and any(x is not y for x, y in zip(turned, term.operands, strict=True))
+    return (term.head in (ops.add, ops.sub, ops.mul, ops.div, ops.neg, RECORDS["hadamard"]) or outer) and all(Substitution.is_leaf(x) or x.is_number for x in turned)
 
 
 def _at_step(name: Term, step: Any) -> Term:
     """Name a quantity at a step: m_hat_t, theta_1."""
-    return Term(SUB, name, Term(float(step)) if isinstance(step, int) else Term("t-1" if step == "t-1" else step))
+    return Term(SUB, name, step if isinstance(step, Term) else Term(float(step) if isinstance(step, int) else step))
 
 
 def _timed(equations: Sequence[Any], i: int, now: Any, before: Any) -> Term:
@@ -578,5 +652,3 @@ def _renamed(term: Term, name: str, single: bool) -> Term | None:
         return term.operands[0]
     return None
 
-
-_ = value

@@ -1,0 +1,85 @@
+"""Formulas as people write them: powers collected, numbers in front, a constant at the end of a sum.
+
+>>> from scalargrad.sheet.grammar import parse
+>>> from scalargrad.sheet.scope import Scope
+>>> from scalargrad.sheet.problem import Problem
+>>> scope = Scope(Problem.read("x = 2; f = x^3/x + 3 ln(x) x^2; g = -(2 x)/(x^2)^2"))
+>>> tidied(scope["f"].term), tidied(scope["g"].term)
+(x^2 + 3 x^2 ln(x), -2/x^3)
+"""
+
+from __future__ import annotations
+
+from scalargrad import ops
+from scalargrad.sheet.terms import DERIV, JUX, Term
+
+Factors = tuple[float, float, dict[Term, float]]  # a number above, one below, and the powers of terms
+
+
+def tidied(term: Term) -> Term:
+    """Return a term of numbers in the form in which people write it."""
+    if term.head in (ops.mul, ops.div, ops.neg, JUX) or (term.head is ops.pow and term.operands[1].is_number):
+        return _built(*_factors(term))
+    operands = [tidied(x) for x in term.operands]
+    if term.head is ops.add and operands[0].is_number and not operands[1].is_number:
+        operands.reverse()
+    return Term(term.head, *operands) if operands else term
+
+
+def _factors(term: Term) -> Factors:
+    """Take a product apart; what is no product is one factor."""
+    head, operands = term.head, term.operands
+    if isinstance(head, float):
+        return head, 1.0, {}
+    if head is ops.neg:
+        above, below, powers = _factors(operands[0])
+        return -above, below, powers
+    if head is ops.mul or head is JUX or head is ops.div:
+        a, b = map(_factors, operands)
+        if head is ops.div:
+            b = (b[1], b[0], {base: -power for base, power in b[2].items()})
+        powers = dict(a[2])
+        for base, power in b[2].items():
+            powers[base] = powers.get(base, 0.0) + power
+        return a[0] * b[0], a[1] * b[1], powers
+    if head is ops.pow and isinstance(operands[1].head, float) and operands[1].head.is_integer():
+        n = operands[1].head
+        above, below, powers = _factors(operands[0])
+        if n < 0:
+            above, below = below, above
+        return above ** abs(n), below ** abs(n), {base: power * n for base, power in powers.items()}
+    return 1.0, 1.0, {Term(head, *map(tidied, operands)) if operands else term: 1.0}
+
+
+def _built(above: float, below: float, powers: dict[Term, float]) -> Term:
+    """Put a product together."""
+    sign, above = (above * below < 0), abs(above)
+    below = abs(below)
+    if below and (above / below).is_integer():
+        above, below = above / below, 1.0
+    elif above and (below / above).is_integer():
+        above, below = 1.0, below / above
+    order = sorted((base for base, power in powers.items() if power), key=_kind)
+    up = [_raised(base, powers[base]) for base in order if powers[base] > 0]
+    down = [_raised(base, -powers[base]) for base in order if powers[base] < 0]
+    out = _product(above, up)
+    if down or below != 1:
+        out = Term(ops.div, out, _product(below, down))
+    return Term(-out.head) if sign and isinstance(out.head, float) else Term(ops.neg, out) if sign else out
+
+
+def _kind(base: Term) -> int:
+    """Derivatives stand first, then names, then sums, then functions."""
+    return 0 if base.head is DERIV else 1 if base.is_name else 2 if base.head in (ops.add, ops.sub) else 3
+
+
+def _raised(base: Term, power: float) -> Term:
+    return base if power == 1 else Term(ops.pow, base, power)
+
+
+def _product(number: float, factors: list[Term]) -> Term:
+    out = None if number == 1 and factors else Term(number)
+    for factor in factors:
+        out = factor if out is None else Term(ops.mul, out, factor)
+    assert out is not None
+    return out
