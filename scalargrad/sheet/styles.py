@@ -36,7 +36,8 @@ _SIGNS = {
 _WORDS = {"sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp", "max", "min"}
 _MARKS = {"^": "hat", "~": "tilde", "¯": "bar", "˙": "dot"}
 _TEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
-_TEX |= {c: f"\\{c}" for c in "#$%&_{}"} | {"≈": r"$\approx$", "−": "$-$", "·": r"$\cdot$", "→": r"$\to$", "∂": r"$\partial$", "…": r"\ldots{}", "×": r"$\times$", "’": "'"}
+_TEX |= {c: f"\\{c}" for c in "#$%&_{}"} | {"≈": r"$\approx$", "−": "$-$", "·": r"$\cdot$", "→": r"$\to$", "∂": r"$\partial$", "…": r"\ldots{}", "×": r"$\times$", "’": "'", "√": r"$\surd$", "∘": r"$\circ$", "Σ": r"$\sum$"}
+_TEX |= {c: f"$^{{{n}}}$" for c, n in zip("⁻¹²³ⁿᵀ", ("-", "1", "2", "3", "n", r"\top"), strict=True)}
 
 
 def escape_latex(plain: str) -> str:

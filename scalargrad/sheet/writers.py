@@ -39,6 +39,11 @@ def write(document: Document, format: str) -> str:
     return encodable(FORMATS[format](document))
 
 
+def _inline(document: Document) -> Style:
+    """The style of mathematics in running text, where a fraction stands in the line."""
+    return replace(document.style, linear=True)
+
+
 def _full(style: Style, block: Equations) -> Style:
     """The style of what is given: numbers in full."""
     return replace(style, numbers=Style().numbers) if block.kind == "given" else style
@@ -87,7 +92,9 @@ def _cut(node: Node, signs: str) -> list[Node]:
 
 
 def _width(node: Node) -> float:
-    return styles.box(node).width
+    if node.kind == "fraction":
+        return max(map(_width, node.parts)) + 1
+    return sum(map(_width, node.parts)) + 2 * (node.kind == "fence") if node.kind in ("row", "fence") and node.parts else styles.box(node).width
 
 
 def _rows(line: Line, style: Style, room: float) -> Iterator[tuple[str, Node]]:
@@ -95,7 +102,10 @@ def _rows(line: Line, style: Style, room: float) -> Iterator[tuple[str, Node]]:
     current: list[Node] = []
     opening = ""
     for sign, side in line.sides:
-        for i, piece in enumerate(pieces(style(side), room)):
+        cut = pieces(style(side), room)
+        if any(_width(piece) > room for piece in cut):  # such as a fraction of long sums
+            cut = pieces(replace(style, linear=True)(side), room)
+        for i, piece in enumerate(cut):
             lead = [Node("infix", sign)] if i == 0 else []
             if current and _width(row(*current, *lead, piece)) > room:
                 yield opening, row(*current)
@@ -185,7 +195,7 @@ def _markdown(document: Document) -> str:
 
 def _markdown_run(document: Document, run: Run) -> str:
     """Escape what Markdown would read; mathematics is left to GitHub's."""
-    return "".join(re.sub(r"([\\*_\[\]<>|#$])", r"\\\1", x) if isinstance(x, str) else f"${_for_markdown(styles.latex(x, document.style))}$" for x in run)
+    return "".join(re.sub(r"([\\*_\[\]<>|#$])", r"\\\1", x) if isinstance(x, str) else f"${_for_markdown(styles.latex(x, _inline(document)))}$" for x in run)
 
 
 def _for_markdown(latex: str) -> str:
@@ -204,8 +214,10 @@ def _markdown_block(document: Document, block: Block) -> str:
     if isinstance(block, Items):
         return "\n".join(f"{i}. {show(run)}" for i, run in enumerate(block.runs, 1))
     if isinstance(block, Equations):
-        rows = _latex_rows(block, document.style)
-        return "\n\n".join(f"$${_for_markdown(each)}$$" for each in rows) if block.kind == "boxed" else f"$${_for_markdown(_environment('aligned', rows))}$$"
+        if block.kind:
+            frame = r"\boxed{{{}}}" if block.kind == "boxed" else "{}"
+            return "\n".join(f"$\\displaystyle {_for_markdown(frame.format(each))}$ &emsp;" for each in _latex_lines(block, document.style))
+        return f"$${_for_markdown(_environment('aligned', _latex_rows(block, document.style)))}$$"
     if isinstance(block, Table):
         rows = [[show(cell) for cell in each] for each in (block.header, *block.rows)]
         rows.insert(1, ["---"] * len(block.header))
@@ -223,14 +235,20 @@ def _latex_rows(block: Equations, style: Style) -> list[str]:
     rows = []
     for line in block.lines:
         left = styles.latex(line.left, style)
-        if block.kind == "boxed":
-            sides = " ".join(f"{styles.latex(Node('infix', sign))} {styles.latex(side, style)}" for sign, side in line.sides)
-            rows.append(rf"\boxed{{{left} {sides}}}")
-            continue
         for i, (sign, node) in enumerate(_rows(line, style, WIDEST - _width(style(line.left)))):
             lead = styles.latex(Node("infix", sign)).strip() if sign else r"\quad"
             rows.append(f"{left if i == 0 else ''} &{lead} {styles.latex(node)}".strip())
     return rows
+
+
+def _latex_lines(block: Equations, style: Style) -> list[str]:
+    """Write each equation of a block whose equations stand side by side."""
+    style = _full(style, block)
+    lines = []
+    for line in block.lines:
+        sides = " ".join(f"{styles.latex(Node('infix', sign)).strip()} {styles.latex(side, style)}" for sign, side in line.sides)
+        lines.append(f"{styles.latex(line.left, style)} {sides}")
+    return lines
 
 
 # LaTeX.
@@ -253,12 +271,13 @@ _TABULAR = "\\begin{{center}}\\small\\renewcommand{{\\arraystretch}}{{1.35}}\n\\
 
 
 def _latex(document: Document) -> str:
-    body = "\n\n".join(filter(None, (_latex_block(document, block) for block in document.blocks)))
+    parts = filter(None, (_latex_block(document, block) for block in document.blocks))
+    body = "\n\n".join(parts).replace("\n\n\\begin{align*}", "\n\\begin{align*}")
     return f"{_PREAMBLE}\\begin{{document}}\n\n\\section*{{\\LARGE {_latex_run(document, document.title)}}}\n\n{body}\n\n\\end{{document}}"
 
 
 def _latex_run(document: Document, run: Run) -> str:
-    return "".join(escape_latex(x) if isinstance(x, str) else f"${styles.latex(x, document.style)}$" for x in run)
+    return "".join(escape_latex(x) if isinstance(x, str) else f"${styles.latex(x, _inline(document))}$" for x in run)
 
 
 def _latex_block(document: Document, block: Block) -> str:
@@ -270,9 +289,11 @@ def _latex_block(document: Document, block: Block) -> str:
     if isinstance(block, Items):
         return "\\begin{enumerate}\n" + "\n".join(rf"\item {show(run)}" for run in block.runs) + "\n\\end{enumerate}"
     if isinstance(block, Equations):
+        if block.kind:
+            frame = "\\fbox{{$\\displaystyle {}$}}" if block.kind == "boxed" else "$\\displaystyle {}$"
+            shown = "\\hspace{1.5em}\n".join(frame.format(each) for each in _latex_lines(block, document.style))
+            return f"{{\\raggedright\\setlength{{\\lineskip}}{{8pt}}\\setlength{{\\lineskiplimit}}{{4pt}}\n{shown}\\par}}"
         rows = _latex_rows(block, document.style)
-        if block.kind == "boxed":
-            return "\n\n".join(f"\\fbox{{$\\displaystyle {each[len(_BOXED) : -1]}$}}" for each in rows)
         return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
     if isinstance(block, Table):
         head = " & ".join(rf"\textbf{{{show(cell)}}}" for cell in block.header) + r"\\ \hline"
@@ -280,9 +301,6 @@ def _latex_block(document: Document, block: Block) -> str:
         pages = (lines[i : i + _TALLEST] for i in range(0, len(lines), _TALLEST))
         return "\n\n".join(_TABULAR.format("l" * len(block.header), "\\\\\n".join([head, *page])) for page in pages)
     return rf"\includegraphics[width=\linewidth,height=0.9\textheight,keepaspectratio]{{{block.name}}}" if block.name else ""
-
-
-_BOXED = r"\boxed{"
 
 
 # HTML.
@@ -304,14 +322,14 @@ h2 a, h3 a { color: inherit; text-decoration: none; } h2 a:hover, h3 a:hover { t
 math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", math; }
 li { margin: .25rem 0; }
 .equations, .table { margin: .7rem 0; overflow-x: auto; overflow-y: hidden; }
-.line { display: flex; align-items: baseline; margin: .3rem 0 .3rem 1.5rem; }
-.sides { display: flex; flex-wrap: wrap; align-items: baseline; min-width: 0; }
-.line > *, .sides > * { flex: none; padding: .12rem 0; } .line > .sides { flex: 0 1 auto; }
-.sides > math { max-width: 100%; overflow-x: auto; overflow-y: hidden; }
-.given { display: flex; flex-wrap: wrap; column-gap: 1.2rem; } .given .line { max-width: 100%; }
-.boxed { display: flex; flex-wrap: wrap; gap: .5rem; }
-.boxed .line { border: 1.5px solid var(--ink); border-radius: 4px; padding: .1rem .7rem; margin: 0; max-width: 100%; box-sizing: border-box; }
-.equations mtd { text-align: -webkit-right; padding: .22em .5em; }
+.equations { display: grid; grid-template-columns: max-content minmax(8rem, 1fr); align-items: baseline; row-gap: .45rem; margin-left: 1.5rem; }
+.line { display: contents; } .line > math { justify-self: end; }
+.sides { display: flex; flex-wrap: wrap; align-items: baseline; min-width: 0; row-gap: .3rem; }
+.sides > math { flex: none; max-width: 100%; overflow-x: auto; overflow-y: hidden; }
+.given, .boxed { display: flex; flex-wrap: wrap; gap: .5rem 1.6rem; } .boxed { gap: .6rem; margin-left: 0; }
+.given .line, .boxed .line { display: flex; align-items: baseline; max-width: 100%; }
+.boxed .line { border: 1.5px solid var(--ink); border-radius: 4px; padding: .35rem .7rem; box-sizing: border-box; overflow-x: auto; }
+.equations mtd { text-align: -webkit-right; padding: .2em .35em; }
 .table table { border-collapse: collapse; font-size: .94em; }
 .table th, .table td { text-align: left; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 .table th { font-size: .85em; color: var(--muted); }
@@ -319,7 +337,7 @@ li { margin: .25rem 0; }
 .check { border-color: var(--check); } .check strong { color: var(--check); }
 .kink { border-color: var(--kink); } .kink strong { color: var(--kink); }
 figure { margin: 1.5rem 0; background: #fff; overflow-x: auto; } figure svg { display: block; max-width: 100%; height: auto; }
-@media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .line { margin-left: .3rem; } figure svg { max-width: none; } }
+@media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .equations { margin-left: .2rem; } figure svg { max-width: none; } }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .equations, .table { overflow: visible; }
   h2, h3 { break-after: avoid; } .line, tr { break-inside: avoid; } }
 """
@@ -347,7 +365,7 @@ def _html(document: Document) -> str:
 
 
 def _html_run(document: Document, run: Run) -> str:
-    return "".join(escape(x) if isinstance(x, str) else styles.mathml(x, document.style) for x in run)
+    return "".join(escape(x) if isinstance(x, str) else styles.mathml(x, _inline(document)) for x in run)
 
 
 def _html_block(document: Document, block: Block, anchors: dict[str, int]) -> str:

@@ -276,7 +276,9 @@ class _Writing:
         self.say("Each line with its numbers put in.", f" The sign ≈ says that a number on its right is shown with {self.digits} significant digits; all is computed in full." if rounded else "")
         scalars: list[Line] = []
         for q in self.computed:
-            lines = self.evaluation(Term(q.name), [q.term], q.array)
+            assert q.equation is not None
+            lengthy = not q.equation.variables and _size(q.term) > 1.5 * _size(q.equation.right) and q.equation.left.head is not CALL
+            lines = self.evaluation(Term(q.name), [q.term], q.array, symbols=[q.equation.right] if lengthy else None)
             if len(lines) == 1:
                 scalars += lines
                 continue
@@ -293,14 +295,13 @@ class _Writing:
         if len(lines) < len(array.entries):
             self.say(f"The other {len(array.entries) - len(lines)} are computed in the same way.")
 
-    def evaluation(self, left: Term, sides: Sequence[Term], array: Array, most: int = MOST_LINES) -> list[Line]:
+    def evaluation(self, left: Term, sides: Sequence[Term], array: Array, most: int = MOST_LINES, symbols: Sequence[Term] | None = None) -> list[Line]:
         """Write left = sides = the last side with numbers = its value; of an array, then each entry."""
         term = sides[-1]
         entries = self.put.entries(term)
         array = self.put.cleaned(left, array, entries)
         out = self.worth(array)
-        if sum(1 for _ in term.walk()) > LONGEST:
-            sides = sides[:-1]
+        sides = symbols if symbols is not None else sides if _size(term) <= LONGEST else sides[:-1]
         if not array.shape:
             numbers = self.steps(entries[0]) if entries and term.operands else []
             whole = [self.put.whole(term)] if term.operands and _has_arrays(self.scope, term) and _is_product(term) else []
@@ -316,7 +317,7 @@ class _Writing:
     def steps(self, entry: Term) -> list[Term]:
         """Write a term of numbers, then with its functions evaluated; nothing where it is a number only."""
         after = evaluated(entry)
-        return [shortened(x) for x in (entry, after) if x.operands and sum(1 for _ in x.walk()) <= (LONGEST if x is entry or after == entry else LONGEST // 2)]
+        return [shortened(x) for x in (entry, after) if x.operands and _size(x) <= (LONGEST if x is entry or after == entry else LONGEST // 2)]
 
     def part(self, left: Term, array: Array, i: int) -> Term:
         """Name an entry."""
@@ -567,7 +568,10 @@ class _Writing:
         if step is None or not self.scope[step.by].is_given:
             return []
         out = step.term.replaced(self.short.get) if step.left not in self.short else self.short[step.left]
-        return [out] if out.operands and sum(1 for _ in out.walk()) <= SHORT else []
+        known = {self.scope.settle(a.term) for a in self.problem.asked if a.term.head is DERIV} | set(self.aliases)
+        known |= {Term(DERIV, *e.left.operands) for e in self.problem.equations if e.left.head is DERIV}
+        unknown = any(part.head is DERIV and part not in known for part in out.walk())
+        return [out] if out.operands and not unknown and _size(out) <= SHORT else []
 
 
 def _title(trajectory: Trajectory) -> str:
@@ -594,6 +598,10 @@ def _sum(terms: Sequence[Term]) -> Term:
     for term in terms[1:]:
         out = Term(ops.add, out, term)
     return out
+
+
+def _size(term: Term) -> int:
+    return sum(1 for _ in term.walk())
 
 
 def _has_arrays(scope: Scope, term: Term) -> bool:
