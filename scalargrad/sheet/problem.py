@@ -148,7 +148,7 @@ class Problem:
     @classmethod
     def read(cls, text: str, source: str = "problem") -> Problem:
         """Read statements. Raises LanguageError."""
-        lines = [(number, part) for number, line in enumerate(text.splitlines(), 1) for part in _statements(line)]
+        lines = [(number, part, None) for number, line in enumerate(text.splitlines(), 1) for part in _statements(line)]
         return Reader(lines).problem(source)
 
     def __str__(self) -> str:
@@ -180,9 +180,8 @@ def _statements(line: str) -> Iterator[str]:
 class Reader:
     """Reads statements that may speak of each other: names and functions are found first, then all is parsed."""
 
-    def __init__(self, lines: Iterable[tuple[int, str]], known: Iterable[str] = (), *, latex: bool | None = None) -> None:
-        self.latex = latex
-        self.lines = [(number, text, _without_quotes(tokens(text.removeprefix("given ").removeprefix("let "), latex=latex))) for number, text in lines]
+    def __init__(self, lines: Iterable[tuple[int, str, bool | None]], known: Iterable[str] = ()) -> None:
+        self.lines = [(number, text, _without_quotes(tokens(text, latex=latex))) for number, text, latex in lines]
         self.functions, self.known = {name.partition("(")[0] for name in DEFINITIONS.split("\n")} - {""}, set(known)
         for _, _, read in self.lines:
             if read and read[0].text not in ("find", "update"):

@@ -66,6 +66,7 @@ _COMMANDS = {  # LaTeX's commands that are signs
     "approx": "≈", "ell": "l", "colon": ":", "coloneqq": "=", "star": "⋆", "infty": "∞", "equiv": "=", "triangleq": "=",
 }  # fmt: skip
 _SPACES = {"quad", "qquad", ",", ";", ":", "!", " ", "thinspace", "displaystyle", "left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "textstyle", "limits", "nonumber", "hfill", "nolimits", "tfrac@"}  # fmt: skip
+_DISPLAYS = ("aligned", "align", "gather", "gathered", "split", "equation", "displaymath", "eqnarray", "multline")
 _SIGNS = {
     "Σ": "Σ", "Π": "Π", "−": "-", "–": "-", "⋅": "·", "∙": "·", "•": "·", "∗": "*", "∑": "Σ", "∏": "Π", "ᵀ": "⊤", "⊺": "⊤", "′": "'", "’": "'", "″": "''",
     "：": ":", "≔": "=", "∥": "‖", "[": "[", "√": "√", "⟨": "(", "⟩": ")", "…": "…", "∘": "∘", "⊙": "⊙", "≡": "=", "‴": "'''",
@@ -88,6 +89,7 @@ class _Tokenizer:
         self.text, self.latex, self.i = text, latex, 0
         self.out: list[Token] = []
         self.space = False
+        self.matrices = 0  # of LaTeX, that are open
 
     def put(self, kind: str, text: str, position: int) -> None:
         self.out.append(Token(kind, text, position, self.space))
@@ -125,6 +127,8 @@ class _Tokenizer:
             elif c not in _SIGNS and (plain[0] in _LETTERS or (plain[0].isalpha() and plain[0].isascii() and plain[1:])):
                 base, self.i = _LETTERS.get(plain[0], plain[0]), i + 1
                 self.name(base, plain[1:], i)
+            elif c == "&" and not self.matrices:  # where equations are aligned
+                self.space, self.i = True, i + 1
             elif c in _SIGNS or c in _SIGN_CHARACTERS:
                 sign = _SIGNS.get(c, c)
                 self.i += 1
@@ -197,18 +201,22 @@ class _Tokenizer:
         if not found:
             raise LanguageError("a backslash without a command", self.text, i)
         command, self.i = found[1], found.end()
-        if command in _SPACES or command == "\n":
+        if command in ("quad", "qquad") and not self.matrices:  # between equations in one line
+            self.put(",", ",", i)
+        elif command in _SPACES or command == "\n":
             self.space = True
             if command in ("left", "right") and self.text[self.i : self.i + 1] == ".":
                 self.i += 1
         elif command == "\\":
-            self.put("\\\\", "\\\\", i)
+            self.put("\\\\" if self.matrices else ",", "\\\\", i)
         elif command in ("begin", "end"):
             kind = re.compile(r"\s*\{(\w+)\*?\}(\{[clr|]*\})?").match(self.text, self.i)
             if not kind:
                 raise LanguageError(f"\\{command} needs the name of an environment", self.text, i)
             self.i = kind.end()
-            self.put(command, kind[1], i)
+            if kind[1] not in _DISPLAYS:
+                self.matrices += 1 if command == "begin" else -1
+                self.put(command, kind[1], i)
         elif command in _ACCENTS or command in _FONTS:
             self.decorated(command, i)
         elif command in _COMMANDS:
