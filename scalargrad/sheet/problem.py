@@ -94,6 +94,7 @@ class Update:
 
     loss  of which the gradient is taken; None for the one quantity that nothing else is made of
     tag   what the names of the results end in, such as "without momentum"
+    equations  of a rule of the problem's own, as in updates.RULES
     """
 
     rule: str
@@ -102,6 +103,7 @@ class Update:
     steps: int = 1
     loss: Term | None = None
     tag: str = ""
+    equations: str = ""
 
     def __str__(self) -> str:
         words = [f"update {', '.join(map(str, map(printed, self.parameters)))} by {self.rule}", *(f"{name} = {printed(value)}" for name, value in self.constants)]

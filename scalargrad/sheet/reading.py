@@ -24,7 +24,7 @@ from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.phrases import ACTIVATIONS, NUMBERS, PHRASES, TECHNICAL
 from scalargrad.sheet.problem import Asked, Equation, Problem, Range, Reader, Update, answer_name, fixed, split
 from scalargrad.sheet.records import FUNCTIONS, RECORDS
-from scalargrad.sheet.terms import BARS, CALL, DERIV, LIST, NORM, PRIME, SUB, SUP, Term
+from scalargrad.sheet.terms import BARS, CALL, DERIV, LIST, NORM, PRIME, ROWS, SUB, SUP, Term
 from scalargrad.sheet.tokens import GREEK, LanguageError, tokens
 
 _MATH = re.compile(
@@ -184,7 +184,9 @@ class _Reading:
         if chunk.startswith("⟦") or _OPERATOR.fullmatch(chunk):
             return True
         if not core:
-            return bool(before) and chunk[0] in ")]}|"
+            return chunk.strip(_ENDS) in ("[", "(", "{", "|") or (bool(before) and chunk[0] in ")]}|")
+        if core[0] == "d" and core[1:] in self.known:
+            return True
         if _NUMBER.fullmatch(core) or core in ("|",):
             return True
         if core[0] in "⟦":
@@ -259,9 +261,14 @@ class _Reading:
         equations: list[Equation] = []
         for number, text, read_tokens in reader.lines:
             equations += self.equations(number, text, read_tokens)
-        equations = [e for e in equations if not self.is_claim(e)]
+        again = [e for e in equations if e.left.head is not CALL and not e.variables and e.name in _plain_names(e.right)]
+        if again:
+            self.notes["stated update"] = again
+            equations = [e for e in equations if e not in again]
+        equations = [e for e in equations if not self.is_claim(e, equations)]
         problem = Problem(tuple(dict.fromkeys(self.ranged(equations))), source=self.source)
         problem = self.completed(problem)
+        self.values = {e.name for e in problem.equations if e.left.head is not CALL}
         mentions = list(dict.fromkeys(self.mentions(problem)))
         problem = Problem(problem.equations, tuple(mentions), self.updates(problem), problem.shapes, self.source)
         self.check(problem)
@@ -288,8 +295,13 @@ class _Reading:
                 except LanguageError as error:
                     raise self.error(line, str(error)) from None
 
-    def is_claim(self, equation: Equation) -> bool:
-        """Say whether an equation states nothing new, such as δ = ∂L/∂z of a function's general form."""
+    def is_claim(self, equation: Equation, equations: list[Equation]) -> bool:
+        """Say whether an equation states what follows from others: x = x, or the derivative of a function that is given."""
+        if equation.left.head is CALL and equation.left.operands[0].head is PRIME:
+            name = str(flat(equation.left.operands[0].operands[0]))
+            if not any(e.left.head is CALL and e.name == name for e in equations if e is not equation):
+                raise self.error(equation.line, f"write the function {name} itself, not its derivative alone")
+            return True
         return equation.left == equation.right
 
     def ranged(self, equations: list[Equation]) -> Iterator[Equation]:
@@ -319,8 +331,18 @@ class _Reading:
                     asked = fixed(one)
                     if asked.head in (DERIV, PRIME) or (asked.head is CALL and asked.operands[0].head is PRIME) or asked.head in (BARS, NORM):
                         yield from self.named(asked)
-                    elif answer_name(asked) in {e.name for e in problem.equations if not e.is_given}:
-                        yield Asked(answer_name(asked), asked)
+                    elif asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions:
+                        yield from self.named(asked)
+        for of, bys in self.notes.get("with respect", []):
+            for by in bys:
+                term = self.reader.expression(by.text, self.reader_tokens(by)) if "," not in by.text else self.reader.expression(f"({by.text})", list(tokens(f"({by.text})", latex=by.latex)))
+                for one in term.operands if term.head is LIST else (term,):
+                    yield Asked(f"d{answer_name(self.term(of.text))}/d{answer_name(one)}", Term(DERIV, self.term(of.text), one))
+        functions = [e for e in problem.equations if e.left.head is CALL]
+        for note, name in (("analytic", "grad analytic"), ("numeric", "grad numeric")):
+            if note in self.notes and functions:
+                call = Term(PRIME, functions[0].left.operands[0], 1.0) if note == "analytic" else _differences(functions[0], self.notes["numeric"])
+                yield Asked(name, call)
 
     def named(self, term: Term) -> Iterator[Asked]:
         """Name what is asked as the assignment does."""
@@ -328,8 +350,14 @@ class _Reading:
             yield Asked(f"grad {flat(term.operands[0])}", term)
         elif term.head is BARS and self.notes.get("euclidean"):
             yield Asked(answer_name(term), Term(NORM, *term.operands))
+        elif self.unknown(term):
+            return
         elif not any(index in ("i", "j", "k", "n") for part in term.walk() if part.head in (SUB, SUP) for x in part.operands[1:] for index in x.names):
             yield Asked(answer_name(term), term)
+
+    def unknown(self, term: Term) -> bool:
+        """Say whether a function is asked at a name without a value: a formula, not a number."""
+        return term.head is CALL and any(x.is_name and x.head not in self.values for x in term.operands[1:])
 
     def reader_tokens(self, fragment: Fragment) -> list[Any]:
         return [token for token in tokens(fragment.text, latex=fragment.latex) if token.kind not in ("$", "`")]
@@ -338,12 +366,12 @@ class _Reading:
 
     def understand(self, line: int, sentence: str) -> None:
         """Hold a paragraph against the phrases; keep what is left for the check."""
-        text = " ".join(sentence.split())
+        text = re.sub(r" (?=[,.;:)])", "", " ".join(sentence.split()))
         for pattern, meaning in _PATTERNS:
             for match in list(pattern.finditer(text)):
                 if meaning and not self.mean(meaning, match, line):
                     continue
-                text = text[: match.start()] + "·" * len(match[0]) + text[match.end() :]
+                text = text[: match.start()] + "\u2007" * len(match[0]) + text[match.end() :]
         self.notes.setdefault("left", []).append((line, text))
 
     def mean(self, meaning: str, match: re.Match[str], line: int) -> bool:
@@ -391,6 +419,55 @@ class _Reading:
     def phrase_one_step(self, match: re.Match[str], line: int) -> None:
         """One step; the updated weights."""
         self.notes.setdefault("steps", 1)
+
+    def phrase_update_names(self, match: re.Match[str], line: int) -> bool:
+        """Update w and b once."""
+        names = [self.value(mark).text for mark in re.findall(r"⟦(\d+)⟧", match[0])]
+        if any("=" in name for name in names):
+            return False
+        self.notes["updated"] = {str(flat(self.term_of(part))) for name in names for part in name.split(",")}
+        return True
+
+    def term_of(self, text: str) -> Term:
+        """Parse a name of the text."""
+        return Reader([], self.known).expression(text, list(tokens(text)))
+
+    def phrase_with_respect(self, match: re.Match[str], line: int) -> None:
+        """The derivatives of f with respect to w and x."""
+        of, *bys = [self.value(mark) for mark in re.findall(r"⟦(\d+)⟧", match[0])]
+        self.notes.setdefault("with respect", []).append((of, bys))
+
+    def phrase_at_point(self, match: re.Match[str], line: int) -> bool:
+        """At (1, 2): the values of a function's arguments."""
+        text = self.value(match[1]).text
+        if not re.fullmatch(r"\(\s*[-−\d./]+(\s*,\s*[-−\d./]+)+\s*\)", text):
+            return False
+        self.notes["point"] = text
+        return True
+
+    def phrase_analytic(self, match: re.Match[str], line: int) -> None:
+        """The analytic gradient."""
+        self.notes["analytic"] = True
+
+    def phrase_numeric(self, match: re.Match[str], line: int) -> None:
+        """The numeric gradient by central differences with ε."""
+        marks = [self.value(mark).text for mark in re.findall(r"⟦(\d+)⟧", match[0])]
+        self.notes["numeric"] = next((name[1] for text in marks if (name := re.match(r"\s*([^=(]+?)\s*=", text))), "epsilon")
+
+    def phrase_softmax(self, match: re.Match[str], line: int) -> None:
+        """The softmax probabilities p of the logits."""
+        self.notes["softmax"] = self.value(match[1]).text
+
+    def phrase_logits(self, match: re.Match[str], line: int) -> None:
+        """The logits z."""
+        self.notes["logits"] = self.value(match[1]).text.partition("=")[0]
+
+    def phrase_node(self, match: re.Match[str], line: int) -> None:
+        """Inputs x and w, an inner node u that multiplies them."""
+        a, b, node = (self.value(mark).text for mark in re.findall(r"⟦(\d+)⟧", match[0]))
+        sign = "+" if "add" in match[0].lower() or "sum" in match[0].lower() else "·"
+        self.extra.append((line, f"{node} = {a} {sign} {b}", None))
+        self.known |= {node}
 
     def phrase_descent(self, match: re.Match[str], line: int) -> None:
         """Gradient descent."""
@@ -511,9 +588,16 @@ class _Reading:
         if "zero bias" in self.notes:
             missing = [name for name in ("b", "b1", "b2") if name not in names and any(name in _plain_names(e.right) for e in equations)]
             equations += [Equation(Term(name), Term(0.0), (), self.notes["zero bias"]) for name in missing]
+        if "softmax" in self.notes and "logits" in self.notes and str(flat(self.term(self.notes["softmax"]))) not in names:
+            equations.append(Equation(self.term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self.term(self.notes["logits"]))))
+        functions = [e for e in equations if e.left.head is CALL]
+        if "point" in self.notes and functions and functions[0].parameters[0] not in names:
+            values = self.term(self.notes["point"]).operands
+            if len(values) == len(functions[0].parameters):
+                equations += [Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)]
+        equations += list(self.statistics(equations))
         if "arguments" in self.notes:
             equations += self.named_arguments(equations)
-        functions = [e for e in equations if e.left.head is CALL]
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
                 name = self.term(self.notes[note])
@@ -523,6 +607,19 @@ class _Reading:
         equations += list(self.short_names(equations))
         equations = self.points(equations)
         return Problem(tuple(equations), source=self.source)
+
+    def statistics(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield equations for `mean` and `var` without arguments: those of the one array beside them."""
+        arrays = {e.name for e in equations if e.right.head in (ROWS, LIST)}
+        for word in ("mean", "var", "std"):
+            for equation in equations:
+                used = _plain_names(equation.right)
+                if word in used and word not in {e.name for e in equations}:
+                    beside = used & arrays
+                    if len(beside) != 1:
+                        raise self.error(equation.line, f"{word} of what? Write {word}(x)")
+                    yield Equation(Term(word), _along_axis(self.reader.expression(f"{word}(x)", list(tokens(f"{word}({beside.pop()})"))), self.notes.get("axis", "")))
+                    break
 
     def term(self, text: str) -> Term:
         return self.reader.expression(text, list(tokens(text)))
@@ -562,20 +659,59 @@ class _Reading:
         """Return the updates that the text asks for."""
         rate = self.notes.get("rate")
         given = {e.name: e for e in problem.equations if e.is_given}
-        name = next((n for n in [*(str(flat(self.term(x))) for x in [self.notes["rate name"]] if "rate name" in self.notes), *_RATES] if n in given), None)
-        families = any("t" in e.variables for e in problem.equations)
-        if (rate is None and name is None) or (families and not any(f.text for f in self.fragments if "new" in f.text) and "steps" not in self.notes):
+        words = [str(flat(self.term(self.notes["rate name"])))] if "rate name" in self.notes else []
+        name = next((n for n in [*words, *_RATES] if n in given), None)
+        eta = Term(float(rate)) if rate is not None else Term(name) if name else None
+        if self.notes.get("stated update"):
+            return (self.stated_update(problem),)
+        if eta is None or not {"steps", "descent", "updated"} & set(self.notes):
             return ()
-        parameters = [Term(n) for n in given if self.is_parameter(n, problem)]
-        if not parameters:
-            return ()
-        value = Term(float(rate)) if rate is not None else Term(name)
-        return (Update("gradient descent", tuple(parameters), (("eta", value),), self.notes.get("steps", 1)),)
+        found = []
+        if not any(name in _plain_names(e.right) for e in problem.equations if not e.is_given):
+            found.append(Update("gradient descent", self.parameters(problem, given), (("eta", eta),), self.notes.get("steps", 1), self.loss(problem)))
+        if "comparison" in self.notes:
+            found.append(Update("gradient descent", self.parameters(problem, given), (("eta", eta),), self.notes["comparison"], self.loss(problem), "without momentum"))
+        return tuple(update for update in found if update.parameters)
+
+    def parameters(self, problem: Problem, given: dict[str, Equation]) -> tuple[Term, ...]:
+        """Return what an update changes: what the text names, or all weights and biases; of a function its argument at the start."""
+        for equation in problem.equations:
+            if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in given:
+                return (Term(f"{equation.parameters[0]}0"),)
+        return tuple(Term(n) for n in given if self.is_parameter(n, problem))
+
+    def loss(self, problem: Problem) -> Term | None:
+        """Return the loss that a function of its start is: L(w_0)."""
+        for equation in problem.equations:
+            if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in {e.name for e in problem.equations}:
+                return Term(CALL, equation.left.operands[0], f"{equation.parameters[0]}0")
+        return None
+
+    def stated_update(self, problem: Problem) -> Update:
+        """Return the update that assignments such as v = beta v - lr g; x = x + v state."""
+        equations: list[Equation] = self.notes["stated update"]
+        parameter = equations[-1].name
+        names = {"grad": "g", "gradient": "g", f"d{parameter}": "g", parameter: "w"}
+        own = {e.name for e in equations}
+
+        def renamed(part: Term) -> Term | None:
+            if part.head is CALL and part.operands[0].head is PRIME:
+                return Term("g")
+            return Term(names[part.head]) if part.is_name and part.head in names else None
+
+        text = "; ".join(f"{names.get(e.name, e.name)} = {e.right.replaced(renamed)}" for e in equations)
+        constants = {name for e in equations for name in _plain_names(e.right)} - own - set(names)
+        starts = [e for e in problem.equations if e.name in own - {parameter} and e.is_given and e.right.head != 0]
+        if starts:
+            raise self.error(starts[0].line, f"{starts[0].name} starts at {starts[0].right}: states start at 0")
+        return Update("as stated", (Term(parameter),), tuple((name, Term(name)) for name in sorted(constants)), self.notes.get("steps", 1), None, "", text)
 
     def is_parameter(self, name: str, problem: Problem) -> bool:
         """Say whether a given quantity is one that training changes."""
-        bias = name[0] in "bB"
-        return (name[0] in "wWbBθ" or name.startswith(("theta", "Theta"))) and not (bias and self.notes.get("biases fixed"))
+        if names := self.notes.get("updated"):
+            return name in names
+        base = re.match(r"[A-Za-z]*", name)[0]  # type: ignore[index]
+        return base in (*_WEIGHTS, *(() if self.notes.get("biases fixed") else _BIASES))
 
     # The check.
 
@@ -584,6 +720,8 @@ class _Reading:
         heads = {part.head for e in problem.equations for part in e.right.walk()} | {FUNCTIONS.get(str(part.operands[0].head)) for e in problem.equations for part in e.right.walk() if part.head is CALL}
         computed = [e for e in problem.equations if not e.is_given]
         for line, text in self.notes.get("left", []):
+            if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
+                raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
             for mark in re.findall(r"⟦(\d+)⟧", text):
                 if self.value(mark).is_number:
                     raise self.error(self.value(mark).line, f"what is the number {self.value(mark).text} for? Write it as an equation, such as x = {self.value(mark).text}")
@@ -591,6 +729,9 @@ class _Reading:
                 for word in pattern.finditer(text):
                     if not self.borne_out(kind, word[0].lower(), heads, computed, problem):
                         raise self.error(line, f"{word[0]!r} is not understood here: {_ADVICE[kind]}")
+
+    def spelled(self, text: str) -> str:
+        return re.sub(r"⟦(\d+)⟧", lambda m: self.fragments[int(m[1])].text, text)
 
     def borne_out(self, kind: str, word: str, heads: set[Any], computed: list[Equation], problem: Problem) -> bool:
         """Say whether the equations say what a word says."""
@@ -613,6 +754,8 @@ class _Reading:
         return False
 
 
+_WEIGHTS = ("w", "W", "theta", "Theta", "U", "V", "weight", "weights")
+_BIASES = ("b", "B", "bias", "c")
 _COMMON = {"target", "input", "output", "loss", "error", "cost", "label", "rate", "grad", "mean", "var", "beta", "gamma", "in", "is", "it", "at", "to", "of"}
 _ADVICE = {
     "activation": "write the equation, such as h = relu(z)",
@@ -633,7 +776,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 _PATTERNS = [(_compiled(pattern), meaning) for pattern, meaning in PHRASES]
-_TECHNICAL = {kind: re.compile(rf"(?<![A-Za-z⟦\d])(?:{'|'.join(NUMBERS) if words == 'N' else words})(?![A-Za-z⟧\d])", re.IGNORECASE) for kind, words in TECHNICAL.items()}
+_TECHNICAL = {kind: re.compile(rf"(?<![A-Za-z⟦\d])(?:{'|'.join(w for w, n in NUMBERS.items() if n != 1) if words == 'N' else words})(?![A-Za-z⟧\d])", re.IGNORECASE) for kind, words in TECHNICAL.items()}
 
 
 def _names_before_equals(text: str, latex: bool | None) -> set[str]:
@@ -672,6 +815,17 @@ def _along_axis(term: Term, end: str) -> Term:
         return Term(RECORDS[name + end], *part.operands) if name in ("softmax", "mean", "logsumexp") else None
 
     return term.replaced(change)
+
+
+def _differences(function: Equation, step: str) -> Term:
+    """Return the central differences of a function by each of its arguments."""
+    name, *arguments = function.left.operands
+    epsilon = flat(Term({"ε": "epsilon"}.get(step.strip(), step.strip())))
+
+    def moved(i: int, op: Any) -> Term:
+        return Term(CALL, name, *(Term(op, x, epsilon) if i == j else x for j, x in enumerate(arguments)))
+
+    return Term(LIST, *(Term(ops.div, Term(ops.sub, moved(i, ops.add), moved(i, ops.sub)), Term(ops.mul, 2.0, epsilon)) for i in range(len(arguments))))
 
 
 def _plain_names(term: Term) -> set[str]:

@@ -276,6 +276,18 @@ class Scope:
     def has(self, script: Any, base: Term, index: int) -> bool:
         return str(flat(Term(script, base, float(index)))) in self.exact
 
+    def unroll(self, equation: Equation) -> None:
+        """Compute an equation for all values of its indices; of an index without a range, as a label."""
+        _, indices = _taken_apart(equation.left, layers=False)
+        variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+        try:
+            ranges = self.ranges(equation, variables)
+        except SheetError:
+            self.find(equation.left)
+            return
+        for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
+            self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
+
     def stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
         rows = [Term(part.name) for part in parts]
         if len(shape) == 2:
@@ -352,13 +364,29 @@ class Scope:
         first, second = self.array(a), self.array(b)
         if kind is STAR and first.shape and second.shape and first.shape == second.shape:
             raise SheetError(f"{a} * {b} of two {'vectors' if len(first.shape) == 1 else 'matrices'}: write {a} ∘ {b} (entry by entry) or {a} · {b}")
-        if not first.shape or not second.shape or kind is CDOT:
+        if not first.shape or not second.shape or (kind is CDOT and len(first.shape) == len(second.shape) == 1):
             return multiplied(kind, a, b, self.array)
+        if kind is CDOT and len(first.shape) != len(second.shape) and (spread := self.entry_by_entry(a, b)) is not None:
+            return spread
         try:
             product(first, second)
         except ShapeError as error:
             raise SheetError(f"{a} {b}: {error}") from None
         return Term(RECORDS["product"], a, b)
+
+    def entry_by_entry(self, a: Term, b: Term) -> Term | None:
+        """Settle γ · X of a vector and a matrix where only the product entry by entry fits; None where only the matrix product does."""
+        both = Term(RECORDS["hadamard"], a, b)
+        fits = []
+        for way in (both, Term(RECORDS["product"], a, b)):
+            try:
+                self.array(way)
+                fits.append(way)
+            except ShapeError:
+                pass
+        if len(fits) == 2:
+            raise SheetError(f"{a} · {b} may be the matrix product or the product entry by entry: write {a} {b} or {a} ∘ {b}")
+        return both if fits == [both] else None
 
     def settle_list(self, *items: Term) -> Term:
         """Settle a vector of entries."""
@@ -469,6 +497,8 @@ class Scope:
         parameters = equation.left.operands[1:]
         named = {x.operands[0].head: x.operands[1] for x in arguments if x.head is LIST and len(x.operands) == 2 and x.operands[0].is_name}
         given = [x for x in arguments if not (x.head is LIST and x.operands[0].head in named)]
+        if len(given) == 1 < len(parameters) and (vector := self.array(self.settle(given[0]))).shape == (len(parameters),):
+            given = [Term(self.index, self.settle(given[0]), float(i)) for i in range(self.first, self.first + len(vector.entries))]
         terms: dict[str, Term] = {}
         for parameter in parameters:
             default = parameter.operands[1] if parameter.head is LIST else None

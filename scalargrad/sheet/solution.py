@@ -82,6 +82,8 @@ def solve(problem: Problem) -> Solution:
     for equation in problem.equations:
         if equation.left.head is CALL:
             scope.quantity_of_function(equation.name)
+    for equation in scope.families:
+        scope.unroll(equation)
     trajectories = tuple(stepped(scope, update) for update in problem.updates)
     for trajectory in trajectories:
         for name, array in _named(trajectory).items():
@@ -117,6 +119,8 @@ def everything(scope: Scope) -> list[Asked]:
 
 def rule_of(update: Update) -> Rule:
     """Return the rule that an update names. Raises SheetError."""
+    if update.equations:
+        return Rule(update.rule, update.equations, dict.fromkeys(name for name, _ in update.constants), "the problem")
     name = OTHER_NAMES.get(update.rule, update.rule)
     if name not in RULES:
         close = difflib.get_close_matches(name, [*RULES, *OTHER_NAMES], 1)
@@ -155,7 +159,7 @@ def stepped(scope: Scope, update: Update) -> Trajectory:
 def _constants(scope: Scope, update: Update, rule: Rule) -> dict[str, float]:
     given = {}
     for name, term in update.constants:
-        name = SYNONYMS.get(name, name)
+        name = SYNONYMS.get(name, name) if not update.equations else name
         if name not in {*rule.constants, "decay_l2", "l2"}:
             raise SheetError(f"{rule.name} has no {name}; its constants are {', '.join(rule.constants)}")
         given[name] = scope.number(term)
