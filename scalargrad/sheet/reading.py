@@ -34,7 +34,7 @@ _MATH = re.compile(
 _WORDS_IN_MATH = re.compile(r"\\(?:text|textrm|mbox)\{([^{}]*\s[^{}]*|and|with|where|for|if|or)\}")
 _SIGNS = "=^_∂∇Σ∑√‖½²³⁴⁵·∘⊙₀₁₂₃₄₅₆₇₈₉ᵀ⁻¹ₜᵢⱼₖ…×→←∈ℝ\u0302\u0303"
 _NUMBER = re.compile(r"[-−+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|10[⁻⁺]?[⁰¹²³⁴-⁹]+|½", re.IGNORECASE)
-_OPERATOR = re.compile(r"[=+\-−–*·×/^→≈∘⊙@|<>≤≥←÷]+|:=")
+_OPERATOR = re.compile(r"[=+\-−*·×/^→≈∘⊙@|<>≤≥←÷]+|:=")
 _ENDS = ",.;:?!"
 _RATES = ("eta", "alpha", "lr", "learning_rate", "rate", "gamma")
 _MARKER = re.compile(r"(?m)^\s*(?:[-*+]|#{1,6}|>|\d{1,2}[.)]|[a-h][.)])\s+|(?:(?<=\s)|(?<=^))\((?:[a-h]|i{1,3}|iv|vi?|\d)\)(?=\s)")
@@ -113,9 +113,11 @@ class _Reading:
         """Find the names that something says something of, before the words are told from them."""
         for fragment in self.fragments:
             self.known |= _names_before_equals(fragment.text, fragment.latex)
-        for found in re.finditer(r"(?<![\w\\⟦])([^\W\d]\w*)(?:\s*\([^()=]*\))?\s*(?:=|←|:=)(?!=)", text):
-            if not re.fullmatch(r"[A-Z]?[a-z]{3,}", found[1]) or found[1] in GREEK or re.search(rf"(?m)(?:^|[,;:(]|\bwith|\band|\bwhere)\s*{re.escape(found[1])}\s*=", text):
-                self.known |= _names_before_equals(f"{found[1]} = 0", None)
+        for found in re.finditer(r"(?<![\w\\⟦])([^\W\d]\w*\u0302?[₀-₉]*)(?:\s*\([^()=]*\))?\s*(?:=|←|:=)(?!=)", text):
+            word = found[1]
+            starts = re.search(rf"(?m)(?:^|[,;:(]|\b(?:with|and|where|let))\s*{re.escape(word)}\s*(?:\([^()=]*\)\s*)?=", text, re.IGNORECASE)
+            if word.lower() not in _JOINING and (not re.fullmatch(r"[A-Z]?[a-z]{2,}", word) or word in GREEK or starts):
+                self.known |= _names_before_equals(f"{found[0].rstrip('=:←').strip()} = 0", None)
 
     def prose(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield each paragraph with its line, mathematics among the words marked, too."""
@@ -149,17 +151,19 @@ class _Reading:
 
         def end() -> None:
             nonlocal depth
-            while run and _OPERATOR.fullmatch(run[-1].strip(_ENDS)) and not run[-1].strip().startswith("|"):
-                out.append(run.pop()) if False else run.pop()
+            hanging: list[str] = []
+            while run and _OPERATOR.fullmatch(run[-1].strip(_ENDS)):
+                hanging.insert(0, run.pop())
             if run:
                 out.append(self.fragment(" ".join(run), number))
+            out.extend(hanging)  # a formula that is cut off here: the check refuses it
             run.clear()
             depth = 0
 
         for i, chunk in enumerate(chunks):
             before = run[-1] if run else ""
             after = chunks[i + 1] if i + 1 < len(chunks) else ""
-            if self.is_math(chunk, before, after, out[-1] if out else ""):
+            if self.is_math(chunk, before, after, inside=depth > 0):
                 if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
                     end()
                 if not run and chunk.startswith("⟦") and not _OPERATOR.fullmatch(after):
@@ -177,10 +181,10 @@ class _Reading:
         end()
         return " ".join(out)
 
-    def is_math(self, chunk: str, before: str, after: str, word_before: str) -> bool:
+    def is_math(self, chunk: str, before: str, after: str, *, inside: bool = False) -> bool:
         """Say whether a piece between spaces is mathematics and no word."""
         core = chunk.strip("()[]{}\"'" + _ENDS)
-        operator_before, operator_after = bool(before) and before[-1] in "=+-−*·×/^(→∘⊙", bool(_OPERATOR.fullmatch(after))
+        operator_before, operator_after = bool(before) and before[-1] in "=+-−*·×/^(∘⊙", bool(_OPERATOR.fullmatch(after))
         if chunk.startswith("⟦") or _OPERATOR.fullmatch(chunk):
             return True
         if not core:
@@ -196,7 +200,7 @@ class _Reading:
                 return core not in "aAI" or (core in self.known and (bool(operator_before or operator_after) or chunk[-1] in "," or (bool(before) and before[-1] == ",")))
             if core in self.known:
                 return core not in _COMMON or operator_before or operator_after
-            return (core in FUNCTIONS and operator_before) or (len(core) <= 3 and operator_before and set(core) <= self.known)
+            return (operator_before and core.lower() not in _JOINING) or (len(core) <= 3 and (operator_before or inside) and set(core) <= self.known)
         if re.fullmatch(r"[A-Za-z]+(?:-[A-Za-z]+)*\([^)]*\)?|[A-Za-z]+/[A-Za-z]+", core + (")" if "(" in core else "")):
             head = re.split(r"[(/]", core)[0]
             return head in FUNCTIONS or head in self.known or len(head) == 1 or bool(re.fullmatch(r"d\w+/d\w+", core))
@@ -224,7 +228,11 @@ class _Reading:
             i += 1
         heads, body = [self.cell(cell) for cell in rows[0]], [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?|", cell) for cell in row)]
         index = heads[0] if heads and re.fullmatch(r"[a-z]", heads[0] or "") else None
+        derivative = next((m for cell in rows[0] if (m := re.search(r"derivatives? of (\S+) with respect to", cell))), None)
         for row in body:
+            if derivative:
+                node = next((cell for cell in row if re.fullmatch(r"[^\W\d]\w*", cell)), "")
+                self.notes.setdefault("with respect", []).append((self.fragment_of(derivative[1], start), [self.fragment_of(node, start)]))
             values = [self.cell(cell) for cell in row]
             for head, value in zip(heads[1:], values[1:], strict=False):
                 if not value or not _NUMBER.fullmatch(value):
@@ -240,6 +248,9 @@ class _Reading:
         for _, text, latex in self.extra:
             self.known |= _names_before_equals(text, latex)
         return i
+
+    def fragment_of(self, cell: str, line: int) -> Fragment:
+        return self.fragments[int(cell[1:-1])] if cell.startswith("⟦") else Fragment(cell, None, line)
 
     def cell(self, cell: str) -> str:
         """Return a table cell as mathematics; of words the last one."""
@@ -339,6 +350,9 @@ class _Reading:
                 for one in term.operands if term.head is LIST else (term,):
                     yield Asked(f"d{answer_name(self.term(of.text))}/d{answer_name(one)}", Term(DERIV, self.term(of.text), one))
         functions = [e for e in problem.equations if e.left.head is CALL]
+        if "eigenvalues" in self.notes:
+            for i in range(1, len(functions[0].parameters) + 1):
+                yield Asked(f"lambda{i}", Term(SUB, "lambda", float(i)))
         for note, name in (("analytic", "grad analytic"), ("numeric", "grad numeric")):
             if note in self.notes and functions:
                 call = Term(PRIME, functions[0].left.operands[0], 1.0) if note == "analytic" else _differences(functions[0], self.notes["numeric"])
@@ -435,6 +449,11 @@ class _Reading:
     def phrase_with_respect(self, match: re.Match[str], line: int) -> None:
         """The derivatives of f with respect to w and x."""
         of, *bys = [self.value(mark) for mark in re.findall(r"⟦(\d+)⟧", match[0])]
+        for i, (first, dots, last) in enumerate(zip(bys, bys[1:], bys[2:], strict=False)):
+            if dots.text in ("…", "\\dots", "\\ldots"):  # w1, …, w8
+                base, low, high = re.sub(r"\d+$", "", first.text), *(int(re.search(r"\d+$", x.text)[0]) for x in (first, last))  # type: ignore[index]
+                bys[i : i + 3] = [Fragment(f"{base}{n}", first.latex, first.line) for n in range(low, high + 1)]
+                break
         self.notes.setdefault("with respect", []).append((of, bys))
 
     def phrase_at_point(self, match: re.Match[str], line: int) -> bool:
@@ -747,13 +766,14 @@ class _Reading:
             return bool(computed)
         if kind == "update":
             return word.startswith(("step", "updat", "iteration", "learning", "velocity")) and (bool(problem.updates) or any(e.ranges for e in computed)) or (bool(computed) and word in ("step", "steps")) or (
-                word in ("momentum", "adam", "velocity") and any("t" in e.variables for e in computed)
+                word in ("momentum", "adam", "velocity") and ("stated update" in self.notes or any("t" in e.variables for e in computed))
             )
         if kind == "structure":
             return word in ("normalised", "normalized", "normalisation", "normalization", "scaled", "padding", "transposed", "transpose", "causal", "reversed") and bool(computed)
         return False
 
 
+_JOINING = {"at", "for", "with", "and", "where", "in", "is", "to", "of", "let", "take", "then", "if", "or", "the", "by", "when", "point"}
 _WEIGHTS = ("w", "W", "theta", "Theta", "U", "V", "weight", "weights")
 _BIASES = ("b", "B", "bias", "c")
 _COMMON = {"target", "input", "output", "loss", "error", "cost", "label", "rate", "grad", "mean", "var", "beta", "gamma", "in", "is", "it", "at", "to", "of"}

@@ -249,6 +249,15 @@ class Scope:
 
     def assembled(self, key: str, name: Term) -> Quantity | None:
         """Put together an array of which the entries are defined one by one, or for each index."""
+        if key in self.under_way:
+            return None
+        self.under_way.append(key)
+        try:
+            return self.put_together(key, name)
+        finally:
+            self.under_way.pop()
+
+    def put_together(self, key: str, name: Term) -> Quantity | None:
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
             layered = _taken_apart(equation.left, layers=False)

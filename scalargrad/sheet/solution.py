@@ -114,7 +114,7 @@ def everything(scope: Scope) -> list[Asked]:
     if len(last) != 1:
         return []
     loss = Term(last[0])
-    return [Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name)) for q in list(scope.quantities.values()) if q.name != loss.head and q.is_stated]
+    return [Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name)) for q in list(scope.quantities.values()) if q.name != loss.head and q.is_stated and (q.equation or not q.is_given)]
 
 
 def rule_of(update: Update) -> Rule:
@@ -219,6 +219,8 @@ def _named(trajectory: Trajectory) -> dict[str, Array]:
             for state, array in states.items():
                 stem = base if state == "w" else state if not several else f"{state}_{name}"
                 out[f"{stem}{step.number}{tag}" if state != "w" or not several else f"{name} after step {step.number}{tag}"] = array
+            if not several:
+                out[f"gradient {step.number}{tag}"] = states["g"]
             if step.number == len(trajectory.steps):
                 out[f"{name} new{tag}"] = states["w"]
     return out
