@@ -24,6 +24,7 @@ from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.phrases import ACTIVATIONS, NUMBERS, PHRASES, TECHNICAL
 from scalargrad.sheet.problem import Asked, Equation, Problem, Range, Reader, Update, answer_name, fixed, split
 from scalargrad.sheet.records import FUNCTIONS, RECORDS
+from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import BARS, CALL, DERIV, LIST, NORM, PRIME, ROWS, SUB, SUP, Term
 from scalargrad.sheet.tokens import GREEK, LanguageError, tokens
 
@@ -288,7 +289,7 @@ class _Reading:
     @staticmethod
     def states(fragment: Fragment) -> bool:
         """Say whether a fragment states an equation."""
-        return ("=" in fragment.text or "←" in fragment.text) and "ℝ" not in fragment.text and not fragment.text.startswith("=")
+        return any(sign in fragment.text for sign in ("=", "←", "<-")) and "ℝ" not in fragment.text and not fragment.text.startswith("=")
 
     def equations(self, line: int, text: str, read: list[Any]) -> Iterator[Equation]:
         read = [token._replace(kind="=") if token.kind == "←" else token for token in read]
@@ -445,6 +446,18 @@ class _Reading:
     def term_of(self, text: str) -> Term:
         """Parse a name of the text."""
         return Reader([], self.known).expression(text, list(tokens(text)))
+
+    def phrase_optimiser(self, match: re.Match[str], line: int) -> None:
+        """One step of Adam with the usual constants."""
+        self.notes["optimiser"] = match[1].lower()
+        self.notes.setdefault("steps", self.count(match[0]))
+
+    def phrase_momentum(self, match: re.Match[str], line: int) -> bool:
+        """Momentum 0.9."""
+        fragment = self.value(match[1])
+        if fragment.is_number:
+            self.notes["optimiser"], self.notes["beta"] = "momentum", fragment.text
+        return fragment.is_number
 
     def phrase_with_respect(self, match: re.Match[str], line: int) -> None:
         """The derivatives of f with respect to w and x."""
@@ -615,6 +628,8 @@ class _Reading:
             if len(values) == len(functions[0].parameters):
                 equations += [Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)]
         equations += list(self.statistics(equations))
+        equations += self.network(equations)
+        equations += self.losses(equations)
         if "arguments" in self.notes:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
@@ -625,7 +640,74 @@ class _Reading:
             equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self.term(self.notes["hessian"]))))
         equations += list(self.short_names(equations))
         equations = self.points(equations)
-        return Problem(tuple(equations), source=self.source)
+        return Problem(tuple(self.lengths(equations)), source=self.source)
+
+    def network(self, equations: list[Equation]) -> list[Equation]:
+        """Return the equations of a network of which words alone say what its layers do."""
+        names = {e.name for e in equations}
+        count = next(n for n in range(100) if f"W{n + 1}" not in names)
+        for equation in [e for e in equations if "W" in _plain_names(e.right) and "W" not in names and count]:
+            self.notes.setdefault("rows", str(equation.right).index("W") > str(equation.right).index("x") if "x" in str(equation.right) else False)
+            equations.remove(equation)  # z = x W + b of any layer
+        if not count or any("W1" in _plain_names(e.right) for e in equations):
+            return []
+        source = next((name for name in ("x", "X", "a0", "h0") if name in names), None)
+        if source is None:
+            raise self.error(1, "the input of the network is missing: write x = (..., ...)")
+        layers = self.notes.get("layers", {})
+        out: list[str] = []
+        for k in range(1, count + 1):
+            where = "output" if k == count else "hidden"
+            if where not in layers and "all" not in layers:
+                raise self.error(1, f"what is the activation of the {where} layer? Write h = f(W{k} x + b{k}) or say, for instance, that it is sigmoid")
+            function, slope = layers.get(where, layers.get("all"))
+            target = "ŷ" if k == count else "h" if count == 2 else f"h_{k}"
+            bias = f" + b_{k}" if f"b{k}" in names else ""
+            if not bias and "no bias" not in self.notes:
+                raise self.error(1, f"is there a bias in layer {k}? Write b_{k} = ..., or say that there is none")
+            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k} {source}"
+            out += [f"z_{k} = {product}{bias}", f"{target} = {function}(z_{k}{', ' + slope if slope else ''})" if function != "linear" else f"{target} = z_{k}"]
+            source = target
+        return list(Problem.read("\n".join([*out, *(f"{name} = 0" for name in names if "(" not in name)])).equations[: 2 * count])
+
+    def losses(self, equations: list[Equation]) -> list[Equation]:
+        """Return the loss that words alone state, of the one output that nothing is made of."""
+        if "losses" not in self.notes and "class" not in self.notes:
+            return []
+        if any(part.head in (ops.log, ops.xlogy) for e in equations for part in e.right.walk()):
+            self.notes.pop("class", None)  # the loss is written out
+            return []
+        used = {name for e in equations for name in _plain_names(e.right)}
+        outputs = [e.name for e in equations if not e.is_given and e.name not in used and e.left.head is not CALL and e.left.head is not DERIV]
+        targets = [e.name for e in equations if e.is_given and e.name not in used and e.name in ("y", "t", "target", "d", "label")]
+        if len(outputs) != 1:
+            return []
+        if "class" in self.notes and not targets and self.notes.get("losses", [(0, "crossentropy")])[0][1].find("crossentropy") >= 0:
+            self.notes["class"], number = None, self.notes["class"]
+            return [Equation(Term("L"), Term(ops.neg, Term(ops.log, Term(SUB, outputs[0], float(number)))))]
+        if len(targets) != 1 or "losses" not in self.notes:
+            return []
+        line, meaning = self.notes.pop("losses")[0]
+        text = meaning.replace("OUTPUT", "outputs").replace("TARGET", "targets")
+        equation = Reader([(line, text, None)]).problem().equations[0]
+        return [Equation(equation.left, equation.right.put({"outputs": Term(outputs[0]), "targets": Term(targets[0])}))]
+
+    def lengths(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Read the square of a vector in a loss, ½(ŷ - y)², as the sum of the squares of its entries."""
+        used = {name for e in equations for name in _plain_names(e.right)}
+        for equation in equations:
+            squares = [part for part in equation.right.walk() if part.head is ops.pow and part.operands[1] == Term(2.0) and not part.operands[0].is_number]
+            if squares and equation.name not in used and not equation.variables and equation.left.head is not CALL:
+                try:
+                    scope = Scope(Problem(tuple(equations)))
+                    worth = scope.find(Term(equation.name))
+                except (LanguageError, ValueError, ArithmeticError):
+                    worth = None
+                if worth is not None and len(worth.array.shape) == 1:
+                    right = equation.right.replaced(lambda part: Term(RECORDS["sum"], part) if part in squares else None)
+                    yield Equation(equation.left, right, equation.ranges, equation.line)
+                    continue
+            yield equation
 
     def statistics(self, equations: list[Equation]) -> Iterator[Equation]:
         """Yield equations for `mean` and `var` without arguments: those of the one array beside them."""
@@ -683,11 +765,16 @@ class _Reading:
         eta = Term(float(rate)) if rate is not None else Term(name) if name else None
         if self.notes.get("stated update"):
             return (self.stated_update(problem),)
-        if eta is None or not {"steps", "descent", "updated"} & set(self.notes):
+        if "optimiser" in self.notes and eta is None and not any(e.variables for e in problem.equations):
+            raise self.error(1, f"{self.notes['optimiser']} needs a learning rate: eta = ...")
+        if eta is None or not {"steps", "descent", "updated", "optimiser"} & set(self.notes):
             return ()
         found = []
         if not any(name in _plain_names(e.right) for e in problem.equations if not e.is_given):
-            found.append(Update("gradient descent", self.parameters(problem, given), (("eta", eta),), self.notes.get("steps", 1), self.loss(problem)))
+            rule, constants = self.notes.get("optimiser", "gradient descent"), [("eta", eta)]
+            if "beta" in self.notes:
+                constants.append(("beta", Term(float(self.notes["beta"]))))
+            found.append(Update(rule, self.parameters(problem, given), tuple(constants), self.notes.get("steps", 1), self.loss(problem)))
         if "comparison" in self.notes:
             found.append(Update("gradient descent", self.parameters(problem, given), (("eta", eta),), self.notes["comparison"], self.loss(problem), "without momentum"))
         return tuple(update for update in found if update.parameters)
@@ -719,11 +806,17 @@ class _Reading:
             return Term(names[part.head]) if part.is_name and part.head in names else None
 
         text = "; ".join(f"{names.get(e.name, e.name)} = {e.right.replaced(renamed)}" for e in equations)
-        constants = {name for e in equations for name in _plain_names(e.right)} - own - set(names)
+        constants = {name for e in equations for name in _plain_names(e.right)} - own - {*names, 'g', 't', 'w'}
         starts = [e for e in problem.equations if e.name in own - {parameter} and e.is_given and e.right.head != 0]
         if starts:
             raise self.error(starts[0].line, f"{starts[0].name} starts at {starts[0].right}: states start at 0")
-        return Update("as stated", (Term(parameter),), tuple((name, Term(name)) for name in sorted(constants)), self.notes.get("steps", 1), None, "", text)
+        given = {e.name: e for e in problem.equations if e.is_given}
+        parameters = (Term(parameter),) if parameter in given else self.parameters(problem, given)
+        return Update("as stated", parameters, tuple((name, self.constant(name, given)) for name in sorted(constants)), self.notes.get("steps", 1), None, "", text)
+
+    def constant(self, name: str, given: dict[str, Equation]) -> Term:
+        """Return the value of a constant of a stated update; a rate may be said in words."""
+        return Term(float(self.notes["rate"])) if name not in given and name in _RATES and "rate" in self.notes else Term(name)
 
     def is_parameter(self, name: str, problem: Problem) -> bool:
         """Say whether a given quantity is one that training changes."""
@@ -734,10 +827,25 @@ class _Reading:
 
     # The check.
 
+    def consumed(self, problem: Problem, heads: set[Any], computed: list[Equation]) -> None:
+        """Refuse what phrases mean and nothing took up."""
+        for where, (name, _) in self.notes.get("layers", {}).items():
+            if name != "linear" and not self.borne_out("activation", name.replace("_", " "), heads, computed, problem):
+                raise self.error(1, f"{name} of the {where} layer is in none of the equations: write h = {name}(z)")
+        if self.notes.get("class") and not any(e.right.head is CALL for e in computed):
+            raise self.error(1, f"class {self.notes['class']}: write the loss, such as L = -ln ŷ_{self.notes['class']}")
+        if "losses" in self.notes and not computed:
+            raise self.error(self.notes["losses"][0][0], _ADVICE["loss"])
+        stepping = bool(problem.updates) or any(e.variables for e in computed)
+        for note in ("optimiser", "beta", "biases fixed"):
+            if self.notes.get(note) and not stepping:
+                raise self.error(1, f"{note}: the learning rate is missing, or what is updated")
+
     def check(self, problem: Problem) -> None:
         """Refuse technical words and numbers that neither a phrase nor an equation accounts for."""
         heads = {part.head for e in problem.equations for part in e.right.walk()} | {FUNCTIONS.get(str(part.operands[0].head)) for e in problem.equations for part in e.right.walk() if part.head is CALL}
         computed = [e for e in problem.equations if not e.is_given]
+        self.consumed(problem, heads, computed)
         for line, text in self.notes.get("left", []):
             if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
@@ -849,6 +957,9 @@ def _differences(function: Equation, step: str) -> Term:
 
 
 def _plain_names(term: Term) -> set[str]:
-    return {str(flat(part)) for part in term.walk() if part.is_name or part.head in (SUB, SUP)}
+    """Return the names in a term, those with indices as one: W_1 is W1, and not W."""
+    if term.is_name or term.head in (SUB, SUP):
+        return {str(flat(term))}
+    return {name for operand in term.operands for name in _plain_names(operand)}
 
 
