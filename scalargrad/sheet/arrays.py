@@ -108,7 +108,9 @@ class Array:
             if row and column and self.orientation != "":
                 row, column = self.is_row, not self.is_row
             if row and column:
-                raise ShapeError(f"a vector of {n} beside a square matrix may be a row or a column of it: write it as [[...]]")
+                raise ShapeError(
+                    f"a vector of {n} beside a square matrix may be a row or a column of it: write it as [[...]]"
+                )
             if row:
                 return Array(shape, self.entries * m)
             if column:
@@ -157,7 +159,9 @@ def product(a: Array, b: Array) -> Array:
         elif b.is_row and not a.is_row:
             left, right = (*a.shape, 1), (1, *b.shape)
         else:
-            raise ShapeError("the product of two vectors may be w·x (one number), w∘x (entry by entry) or w xᵀ: write which")
+            raise ShapeError(
+                "the product of two vectors may be w·x (one number), w∘x (entry by entry) or w xᵀ: write which"
+            )
         outer = b.is_row and not a.is_row
     else:
         outer = False

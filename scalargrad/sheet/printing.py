@@ -79,7 +79,13 @@ class _Printer:
             return Text(latex_name(head) if self.latex else head.replace("^2", "²"))
         if isinstance(head, float):
             return printed_number(head, "latex" if self.latex else "text")
-        special = getattr(self, head.name.replace(" ", "_"), None) if isinstance(head, terms.Head) else self.power if head is ops.pow else None
+        special = (
+            getattr(self, head.name.replace(" ", "_"), None)
+            if isinstance(head, terms.Head)
+            else self.power
+            if head is ops.pow
+            else None
+        )
         if special:
             out = special(*operands)
             return out if isinstance(out, Text) else Text(out)
@@ -107,7 +113,12 @@ class _Printer:
         product = precedence == PRODUCT and term.head is not ops.div
         for i, operand in enumerate(term.operands):
             text = self.done[operand]
-            fraction = operand.head is ops.div and product and not self.latex and not (i == 0 and all(x.is_number for x in operand.operands))
+            fraction = (
+                operand.head is ops.div
+                and product
+                and not self.latex
+                and not (i == 0 and all(x.is_number for x in operand.operands))
+            )
             summed = operand.head in (terms.SUM, terms.PRODUCT_OVER)
             last = i == len(term.operands) - 1
             if (fraction and not (term.head is not terms.JUX and i == 0)) or (summed and not last and product):
@@ -135,13 +146,21 @@ class _Printer:
             if len(items) == 1 and items[0].is_name and len(items[0].head) == 2:
                 inside = items[0].head
             return f"{self.scripted(base)}_{{{inside}}}"
-        short = len(items) == 1 and (items[0].is_name or items[0].is_number or (items[0].head is terms.SUB and len(items[0].operands) == 2 and items[0].operands[1].is_number))
+        short = len(items) == 1 and (
+            items[0].is_name
+            or items[0].is_number
+            or (items[0].head is terms.SUB and len(items[0].operands) == 2 and items[0].operands[1].is_number)
+        )
         inside = inside.replace("_", "") if short else inside
         return f"{self.at(base, ATOM)}_{inside if short else '{' + inside + '}'}"
 
     def sup(self, base: Term, item: Term) -> str:
         if item.head in ("new", "old"):
-            return f"{self.scripted(base)}^{{\\mathrm{{{item.head}}}}}" if self.latex else f"{self.at(base, ATOM)}^{item.head}"
+            return (
+                f"{self.scripted(base)}^{{\\mathrm{{{item.head}}}}}"
+                if self.latex
+                else f"{self.at(base, ATOM)}^{item.head}"
+            )
         return f"{self.scripted(base) if self.latex else self.at(base, ATOM)}^{{({self.done[item]})}}"
 
     def scripted(self, base: Term) -> str:
@@ -150,7 +169,9 @@ class _Printer:
         return f"{{{text}}}" if base.head is terms.SUB or ("_" in text and base.is_name) else text
 
     def call(self, function: Term, *arguments: Term) -> str:
-        shown = ", ".join(f"{x.operands[0]}={self.done[x.operands[1]]}" if _is_keyword(x) else str(self.done[x]) for x in arguments)
+        shown = ", ".join(
+            f"{x.operands[0]}={self.done[x.operands[1]]}" if _is_keyword(x) else str(self.done[x]) for x in arguments
+        )
         return f"{self.done[function]}{self.open}{shown}{self.close}"
 
     def prime(self, name: Term, order: Term) -> str:
@@ -194,7 +215,9 @@ class _Printer:
         low, high = (self.done[x] for x in limits) if limits else ("", "")
         below = f"{self.done[index]}={low}" if limits else str(self.done[index])
         if self.latex:
-            return Text(f"{command}_{{{below}}}" + (f"^{{{high}}}" if limits else "") + f" {self.at(body, PRODUCT)}", PRODUCT)
+            return Text(
+                f"{command}_{{{below}}}" + (f"^{{{high}}}" if limits else "") + f" {self.at(body, PRODUCT)}", PRODUCT
+            )
         return Text(f"{sign}_{{{below}{'..' if limits else ''}{high}}} {self.at(body, PRODUCT)}", PRODUCT)
 
 
@@ -212,7 +235,13 @@ class _Side(Text):
 
 
 def _is_keyword(term: Term) -> bool:
-    return term.head is terms.LIST and len(term.operands) == 2 and term.operands[0].is_name and term.operands[0].head.isalpha() and len(term.operands[0].head) > 2
+    return (
+        term.head is terms.LIST
+        and len(term.operands) == 2
+        and term.operands[0].is_name
+        and term.operands[0].head.isalpha()
+        and len(term.operands[0].head) > 2
+    )
 
 
 def latex_name(name: str) -> str:

@@ -54,9 +54,13 @@ class Equation:
     def variables(self) -> tuple[str, ...]:
         """The indices on the left for which the equation stands again and again."""
         stated = {each.index for each in self.ranges}
-        letters = [x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name]
+        letters = [
+            x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name
+        ]
         used = _index_letters(self.right)
-        return tuple(letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used))
+        return tuple(
+            letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used)
+        )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -66,7 +70,11 @@ class Equation:
     @property
     def name(self) -> str:
         """The plain name of what is defined."""
-        return str(flat(self.left.operands[0] if self.left.head is CALL else self.left)) if self.left.head is not DERIV else derivative_name(self.left)
+        return (
+            str(flat(self.left.operands[0] if self.left.head is CALL else self.left))
+            if self.left.head is not DERIV
+            else derivative_name(self.left)
+        )
 
     @property
     def is_given(self) -> bool:
@@ -106,7 +114,10 @@ class Update:
     equations: str = ""
 
     def __str__(self) -> str:
-        words = [f"update {', '.join(map(str, map(printed, self.parameters)))} by {self.rule}", *(f"{name} = {printed(value)}" for name, value in self.constants)]
+        words = [
+            f"update {', '.join(map(str, map(printed, self.parameters)))} by {self.rule}",
+            *(f"{name} = {printed(value)}" for name, value in self.constants),
+        ]
         if self.loss is not None:
             words.append(f"loss = {printed(self.loss)}")
         return ", ".join([*words, f"steps = {self.steps}"] + ([f'tag = "{self.tag}"'] if self.tag else []))
@@ -187,7 +198,9 @@ class Reader:
         self.functions, self.known = {name.partition("(")[0] for name in DEFINITIONS.split("\n")} - {""}, set(known)
         for _, _, read in self.lines:
             if read and read[0].text not in ("find", "update"):
-                for part in split(read[: next((i for i, token in enumerate(read) if token.text == "for"), len(read))], ","):
+                for part in split(
+                    read[: next((i for i, token in enumerate(read) if token.text == "for"), len(read))], ","
+                ):
                     for left in split(part, "=")[:-1]:
                         self.know(left)
 
@@ -202,7 +215,13 @@ class Reader:
                 if [t.text for t in left[i + 1 :]] == ["^", "2"]:
                     self.known.add(f"{text}^2")
         opening = next((i for i, token in enumerate(left) if token.kind == "("), 0)
-        if opening and left[-1].kind == ")" and left[0].kind == "name" and all(t.kind in ("name", ",", "_", "number") for t in left[opening + 1 : -1]) and left[opening + 1].kind == "name":
+        if (
+            opening
+            and left[-1].kind == ")"
+            and left[0].kind == "name"
+            and all(t.kind in ("name", ",", "_", "number") for t in left[opening + 1 : -1])
+            and left[opening + 1].kind == "name"
+        ):
             name = str(flat(Parser("", read=left[:opening], known=["\0"]).postfix_name()))
             self.functions.add(name)
 
@@ -248,7 +267,9 @@ class Reader:
         if len(sides) < 2:
             raise LanguageError("an equation needs a name, = and an expression", text, read[0].position)
         terms = [self.left(text, side) for side in sides[:-1]] + [self.expression(text, sides[-1])]
-        if not terms[-1].names and not any(t.head is DERIV for t in terms) and len(terms) > 2:  # x1 = x2 = 1: all are given
+        if (
+            not terms[-1].names and not any(t.head is DERIV for t in terms) and len(terms) > 2
+        ):  # x1 = x2 = 1: all are given
             terms = [x for left in terms[:-1] for x in (left, terms[-1])]
             pairs = list(zip(terms[::2], terms[1::2], strict=True))
         else:
@@ -284,7 +305,13 @@ class Reader:
             values = inside[2:]
             if any(token.kind == "…" for token in values):
                 low, *_, high = ([t for t in part if t.kind != ","] for part in split(values, "…"))
-                low = split(low, ",")[0][:1] if any(t.kind == "," for t in low) else low[:1] if len(low) > 1 and all(t.kind == "number" for t in low) else low
+                low = (
+                    split(low, ",")[0][:1]
+                    if any(t.kind == "," for t in low)
+                    else low[:1]
+                    if len(low) > 1 and all(t.kind == "number" for t in low)
+                    else low
+                )
             else:
                 listed = split(values, ",")
                 low, high = listed[0], listed[-1]
@@ -320,7 +347,9 @@ class Reader:
         """Read `update w, b by adam, eta = 0.1, steps = 3`."""
         by = next((i for i, token in enumerate(read) if token.text == "by"), 0)
         if not by:
-            raise LanguageError("write: update w, b by gradient descent, eta = 0.1", text, read[0].position if read else 0)
+            raise LanguageError(
+                "write: update w, b by gradient descent, eta = 0.1", text, read[0].position if read else 0
+            )
         parameters = tuple(self.expression(text, part) for part in split(read[:by], ","))
         rule, *options = split(read[by + 1 :], ",")
         constants: dict[str, Any] = {}
@@ -329,11 +358,22 @@ class Reader:
             if len(sides) != 2:
                 raise LanguageError("an option of an update is name = value", text, option[0].position if option else 0)
             name = str(flat(Parser(text, read=sides[0]).power()))
-            constants[name] = text_between(text, sides[1][0], sides[1][-1]) if sides[1][0].kind == '"' else self.expression(text, sides[1])
+            constants[name] = (
+                text_between(text, sides[1][0], sides[1][-1])
+                if sides[1][0].kind == '"'
+                else self.expression(text, sides[1])
+            )
         steps, loss, tag = constants.pop("steps", Term(1.0)), constants.pop("loss", None), constants.pop("tag", "")
         if not steps.is_number or steps.head != int(steps.head) or not 1 <= steps.head <= 1000:
             raise LanguageError("steps is a whole number from 1 to 1000", text, read[0].position)
-        return Update(" ".join(t.text for t in rule).replace(" _ ", "_"), parameters, tuple(constants.items()), int(steps.head), loss, tag)
+        return Update(
+            " ".join(t.text for t in rule).replace(" _ ", "_"),
+            parameters,
+            tuple(constants.items()),
+            int(steps.head),
+            loss,
+            tag,
+        )
 
     def shape(self, text: str, read: list[Token]) -> Shape:
         """Read `W : 3 x 2`, `x ∈ ℝ^n` or `W ∈ ℝ^{m×n}`."""
@@ -346,7 +386,9 @@ class Reader:
                 current = []
             else:
                 current.append(token)
-        return Shape(self.expression(text, read[:at]), tuple(self.expression(text, part) for part in [*parts, current] if part))
+        return Shape(
+            self.expression(text, read[:at]), tuple(self.expression(text, part) for part in [*parts, current] if part)
+        )
 
 
 def text_between(text: str, first: Token, last: Token) -> str:
@@ -388,12 +430,22 @@ def _separated(equation: Equation) -> Equation:
     letters = bound | {each.index for each in equation.ranges}
     for part in equation.left.walk():
         if part.head in (SUB, SUP):
-            letters |= {letter for x in part.operands[1:] if x.is_name and len(x.head) <= 3 for letter in x.head if letter in used}
+            letters |= {
+                letter
+                for x in part.operands[1:]
+                if x.is_name and len(x.head) <= 3
+                for letter in x.head
+                if letter in used
+            }
             letters |= {x.head for x in part.operands[1:] if x.is_name}
 
     def change(term: Term) -> Term | None:
         if term.head is SUB:
-            indices = [y for x in term.operands[1:] for y in (map(Term, x.head) if x.is_name and len(x.head) > 1 and set(x.head) <= letters else [x])]
+            indices = [
+                y
+                for x in term.operands[1:]
+                for y in (map(Term, x.head) if x.is_name and len(x.head) > 1 and set(x.head) <= letters else [x])
+            ]
             if len(indices) != len(term.operands) - 1:
                 return Term(SUB, term.operands[0], *indices)
         return None
@@ -456,10 +508,22 @@ def prelude() -> dict[str, Equation]:
             left, _, right = line.partition(") = ")
             name, _, parameters = left.partition("(")
             known = [p.partition("=")[0].strip() for p in parameters.split(",")]
-            heads = [Term(LIST, *map(parse, p.split("="))) if "=" in p else Term(p.strip()) for p in parameters.split(",")]
+            heads = [
+                Term(LIST, *map(parse, p.split("="))) if "=" in p else Term(p.strip()) for p in parameters.split(",")
+            ]
             _PRELUDE[name] = Equation(Term(CALL, name, *heads), parse(right, known, names))
     return _PRELUDE
 
 
 _PRELUDE: dict[str, Equation] | None = None
 
+
+def plain_names(term: Term) -> set[str]:
+    """Return the names in a term, those with indices as one.
+
+    >>> sorted(plain_names(parse("W_1 x + b")))
+    ['W1', 'b', 'x']
+    """
+    if term.is_name or term.head in (SUB, SUP):
+        return {str(flat(term))}
+    return {name for operand in term.operands for name in plain_names(operand)}

@@ -64,13 +64,21 @@ def _recorded(record: Record, text: str, term: Term, i: int, g: Term, size: Size
     a, b = size(share), size(operands[i])
     if len(a.entries) > len(b.entries):
         return folded(share, operands[i], term, size)
-    return Term(RECORDS["shaped"], share, operands[i]) if a.shape != b.shape and len(a.entries) == len(b.entries) and a.shape else share
+    return (
+        Term(RECORDS["shaped"], share, operands[i])
+        if a.shape != b.shape and len(a.entries) == len(b.entries) and a.shape
+        else share
+    )
 
 
 def _plain(term: Term) -> str:
     if isinstance(term.head, str):
         return term.head
-    return f"{term.operands[0].head}_{term.operands[1].head:.0f}" if term.head is SUB and term.operands[1].is_number else ""
+    return (
+        f"{term.operands[0].head}_{term.operands[1].head:.0f}"
+        if term.head is SUB and term.operands[1].is_number
+        else ""
+    )
 
 
 def typed(term: Term, size: Size) -> Term:
@@ -171,6 +179,3 @@ def added(terms: list[Term]) -> Term:
     for term in terms[1:]:
         out = Term(ops.add, out, term)
     return out
-
-
-

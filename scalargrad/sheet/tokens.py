@@ -50,10 +50,25 @@ GREEK = {
     if name != "final_sigma"
 }
 GREEK |= {name.capitalize(): chr(ord(letter) - 32) for name, letter in GREEK.items()}
-_LETTERS = {letter: name for name, letter in GREEK.items()} | {"ϵ": "epsilon", "ϕ": "phi", "ℓ": "l", "ε": "epsilon", "μ": "mu"}
+_LETTERS = {letter: name for name, letter in GREEK.items()} | {
+    "ϵ": "epsilon",
+    "ϕ": "phi",
+    "ℓ": "l",
+    "ε": "epsilon",
+    "μ": "mu",
+}
 _LETTERS |= {"µ": "mu", "ℒ": "L", "ϑ": "theta"}  # the micro sign, script L
 DECORATIONS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u20d7": "", "\u0307": "dot"}
-_ACCENTS = {"hat": "hat", "widehat": "hat", "tilde": "tilde", "widetilde": "tilde", "bar": "bar", "overline": "bar", "vec": "", "dot": "dot"}
+_ACCENTS = {
+    "hat": "hat",
+    "widehat": "hat",
+    "tilde": "tilde",
+    "widetilde": "tilde",
+    "bar": "bar",
+    "overline": "bar",
+    "vec": "",
+    "dot": "dot",
+}
 _FONTS = "mathrm text mathbf boldsymbol bm mathit mathsf mathcal textbf textit operatorname mathbb textrm pmb operatorname*".split()
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-=()aehijklmnoprstuvx", strict=True))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵗ", "0123456789+-()nijkt", strict=True))
@@ -124,7 +139,9 @@ class _Tokenizer:
                 self.script(_SUBSCRIPTS if c in _SUBSCRIPTS else _SUPERSCRIPTS, "_" if c in _SUBSCRIPTS else "^")
             elif c.isascii() and c.isalpha():
                 self.word()
-            elif c not in _SIGNS and (plain[0] in _LETTERS or (plain[0].isalpha() and plain[0].isascii() and plain[1:])):
+            elif c not in _SIGNS and (
+                plain[0] in _LETTERS or (plain[0].isalpha() and plain[0].isascii() and plain[1:])
+            ):
                 base, self.i = _LETTERS.get(plain[0], plain[0]), i + 1
                 self.name(base, plain[1:], i)
             elif c == "&" and not self.matrices:  # where equations are aligned
@@ -248,7 +265,13 @@ class _Tokenizer:
         elif command == "mathbb" and inside.strip() == "R":
             self.put("ℝ", "ℝ", position)
             return
-        elif re.fullmatch(r"[A-Za-z][A-Za-z ]*", inside.strip()) and command not in ("mathbf", "boldsymbol", "bm", "mathcal", "pmb"):
+        elif re.fullmatch(r"[A-Za-z][A-Za-z ]*", inside.strip()) and command not in (
+            "mathbf",
+            "boldsymbol",
+            "bm",
+            "mathcal",
+            "pmb",
+        ):
             for word in inside.split():
                 self.put("name", word, position)
                 self.space = True
