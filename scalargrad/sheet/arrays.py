@@ -155,9 +155,9 @@ def product(a: Array, b: Array) -> Array:
         raise ShapeError(f"a product needs vectors or matrices, got the shapes {shown(a.shape)} and {shown(b.shape)}")
     if len(a.shape) == len(b.shape) == 1:
         if a.is_row and not b.is_row:
-            left, right = (1, *a.shape), (*b.shape, 1)
+            left, right = (1, a.shape[0]), (b.shape[0], 1)
         elif b.is_row and not a.is_row:
-            left, right = (*a.shape, 1), (1, *b.shape)
+            left, right = (a.shape[0], 1), (1, b.shape[0])
         else:
             raise ShapeError(
                 "the product of two vectors may be w·x (one number), w∘x (entry by entry) or w xᵀ: write which"
@@ -165,12 +165,12 @@ def product(a: Array, b: Array) -> Array:
         outer = b.is_row and not a.is_row
     else:
         outer = False
-        left = a.shape if len(a.shape) == 2 else (1, *a.shape)
-        right = b.shape if len(b.shape) == 2 else (*b.shape, 1)
+        left = (a.shape[0], a.shape[1]) if len(a.shape) == 2 else (1, a.shape[0])
+        right = (b.shape[0], b.shape[1]) if len(b.shape) == 2 else (b.shape[0], 1)
         if len(a.shape) == 1 and left[1] != right[0] and right[0] == 1:  # a column before a matrix of one row
-            left = (*a.shape, 1)
+            left = (a.shape[0], 1)
         if len(b.shape) == 1 and left[1] != right[0] and left[1] == 1:
-            right = (1, *b.shape)
+            right = (1, b.shape[0])
     (m, k), (k2, n) = left, right
     if k != k2:
         raise ShapeError(f"the shapes {shown(a.shape)} and {shown(b.shape)} do not fit in a product")

@@ -88,7 +88,7 @@ class Completion:
             equations.remove(equation)  # z = x W + b of any layer
         if not count or any("W1" in plain_names(e.right) for e in equations):
             return []
-        source = next((name for name in ("x", "X", "a0", "h0") if name in names), None)
+        source: str | None = next((name for name in ("x", "X", "a0", "h0") if name in names), None)
         if source is None:
             raise self.error(1, "the input of the network is missing: write x = (..., ...)")
         layers = self.notes.get("layers", {})
@@ -169,9 +169,7 @@ class Completion:
                 except (LanguageError, ValueError, ArithmeticError):
                     worth = None
                 if worth is not None and len(worth.array.shape) == 1:
-                    right = equation.right.replaced(
-                        lambda part: Term(RECORDS["sum"], part) if part in squares else None
-                    )
+                    right = equation.right.replaced({part: Term(RECORDS["sum"], part) for part in squares}.get)
                     yield Equation(equation.left, right, equation.ranges, equation.line)
                     continue
             yield equation

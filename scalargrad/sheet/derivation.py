@@ -17,7 +17,6 @@ from scalargrad import ops
 from scalargrad.op import Op
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.printing import printed
-from scalargrad.sheet.problem import Problem as Problem
 from scalargrad.sheet.records import Record
 from scalargrad.sheet.scope import Quantity, Scope
 from scalargrad.sheet.shares import ONE, added, pulled_back, whole

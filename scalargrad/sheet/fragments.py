@@ -237,9 +237,9 @@ class Marked:
             return chunk.strip(_ENDS) in ("[", "(", "{", "|") or (bool(before) and chunk[0] in ")]}|")
         if core[0] == "d" and core[1:] in self.known:
             return True
-        if NUMBER.fullmatch(core) or core in ("|",):
+        if NUMBER.fullmatch(core) or core == "|":
             return True
-        if core[0] in "⟦":
+        if core[0] == "⟦":
             return True
         if re.fullmatch(r"[A-Za-z]+(?:['’-][A-Za-z]+)*", core):
             if len(core) == 1:
@@ -247,7 +247,7 @@ class Marked:
                     core in self.known
                     and (
                         bool(operator_before or operator_after)
-                        or chunk[-1] in ","
+                        or chunk[-1] == ","
                         or (bool(before) and before[-1] == ",")
                     )
                 )

@@ -17,15 +17,29 @@ From loose to tight: relation, sum, product (signs and juxtaposition), power, wh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from scalargrad import ops
 from scalargrad.op import Op
-from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
+from scalargrad.sheet.records import FUNCTIONS, RECORDS
 from scalargrad.sheet.terms import (
-    BARS, CALL, CDOT, DERIV, FILL, JUX, LIST, NORM, PRIME, PRODUCT_OVER, ROWS, STAR, SUB, SUM, SUP, Term,
+    BARS,
+    CALL,
+    CDOT,
+    DERIV,
+    FILL,
+    JUX,
+    LIST,
+    NORM,
+    PRIME,
+    PRODUCT_OVER,
+    ROWS,
+    STAR,
+    SUB,
+    SUM,
+    SUP,
+    Term,
 )  # fmt: skip
 from scalargrad.sheet.tokens import LanguageError, Token, tokens
 
@@ -227,7 +241,7 @@ class Parser:
         if token.text in ("new", "old"):
             self.i += end
             return Term(SUP, base, token.text)
-        if token.kind in ("(", "[") and base.head in (SUB, SUP) or (token.kind in ("(", "[") and base.is_name):
+        if (token.kind in ("(", "[") and base.head in (SUB, SUP)) or (token.kind in ("(", "[") and base.is_name):
             closing, inside = self.ahead(4 if grouped else 3), self.ahead(3 if grouped else 2)
             if (
                 closing.kind in (")", "]")
@@ -321,10 +335,10 @@ class Parser:
             self.take(")", needed="a closing ) is missing after the subscript")
             return Term(SUB, base, inside)
         word = self.take("name", needed="a subscript is a number, a letter, a word or { ... }")
-        assert word is not None
-        if word.text in _ACCENT_WORDS and base.is_name:
-            return Term(f"{base.head}_{word.text}")
-        inside = Term(word.text)
+        letters = word.text  # type: ignore[union-attr]
+        if letters in _ACCENT_WORDS and base.is_name:
+            return Term(f"{base.head}_{letters}")
+        inside = Term(letters)
         if self.token.kind == "_" and not self.token.space and self.ahead().kind == "number":
             self.i += 1
             inside = Term(SUB, inside, float(self.token.text))
@@ -432,7 +446,7 @@ class Parser:
         return Term(NORM if token.kind == "‖" else BARS, inside)
 
     def atom_root(self, _: Token) -> Term:
-        """Read a root, √x or \\sqrt{x}."""
+        r"""Read a root, √x or \\sqrt{x}."""
         if self.token.kind == "[":
             raise self.error("only square roots are known: write x^(1/3)")
         return Term(ops.sqrt, self.postfix(self.atom()))
@@ -630,8 +644,8 @@ class Parser:
         if self.is_function(name):
             return self.called(Term(name))
         base = self.scripts(Term(name))
-        if self.token.kind == "'" and not self.token.space:
-            return self.called(base)
+        if self.token.kind == "'" and not self.token.space and str(flat(base)) not in self.functions:
+            raise self.error(f"{base} is no function: a prime means its derivative; for the transpose write ᵀ or ^T")
         if base.head is SUB and str(flat(base)) in self.functions:
             return self.called(base)
         return base
@@ -745,7 +759,7 @@ class Parser:
         if keywords:
             raise self.error(f"{key} takes no {next(iter(keywords))}=")
         needed = len(function.partials) if isinstance(function, Op) else len(function.shares)
-        if len(arguments) != needed and key not in ("concat", "index", "vector", "place", "item", "put"):
+        if len(arguments) != needed and key not in ("concat", "index", "vector", "place", "item", "put", "part"):
             raise self.error(f"{key} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}")
         return Term(function, *arguments)
 

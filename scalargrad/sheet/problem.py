@@ -14,6 +14,8 @@ One statement a line, or several with semicolons between them; `#` begins a comm
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,7 +50,7 @@ class Equation:
     left: Term
     right: Term
     ranges: tuple[Range, ...] = ()
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -245,13 +247,13 @@ class Reader:
                     found[type(statement)].append(statement)
             except LanguageError as error:
                 raise LanguageError(f"{source}, line {number}: {error}") from None
-        return Problem(*(tuple(found[kind]) for kind in (Equation, Asked, Update, Shape)), source)
+        return Problem(tuple(found[Equation]), tuple(found[Asked]), tuple(found[Update]), tuple(found[Shape]), source)
 
     def statement(self, text: str, read: list[Token], line: int) -> Iterator[Equation | Asked | Update | Shape]:
         """Read one line: equations, or what is asked, or an update, or a shape."""
         first = read[0].text
         if first == "find":
-            yield from self.find(text, read[1:], line)
+            yield from self.find(text, read[1:])
         elif first == "update":
             yield self.update(text, read[1:])
         elif any(token.kind in (":", "∈") for token in read) and not any(token.kind == "=" for token in read):
@@ -273,7 +275,7 @@ class Reader:
             terms = [x for left in terms[:-1] for x in (left, terms[-1])]
             pairs = list(zip(terms[::2], terms[1::2], strict=True))
         else:
-            pairs = list(zip(terms, terms[1:], strict=False))
+            pairs = list(itertools.pairwise(terms))
         for left, right in pairs:
             if left.head is LIST and right.head is LIST and len(left.operands) == len(right.operands):
                 for a, b in zip(left.operands, right.operands, strict=True):
@@ -318,7 +320,7 @@ class Reader:
             found.append(Range(inside[0].text, self.expression(text, low), self.expression(text, high)))
         return read[: starts[0] - (read[starts[0] - 1].kind == ",")], tuple(found)
 
-    def find(self, text: str, read: list[Token], line: int) -> Iterator[Equation | Asked]:
+    def find(self, text: str, read: list[Token]) -> Iterator[Equation | Asked]:
         """Read what is asked: expressions, with names of their own where those are given."""
         for item in split(read, ","):
             part, ranges = self.ranges(text, item)
@@ -367,7 +369,7 @@ class Reader:
         if not steps.is_number or steps.head != int(steps.head) or not 1 <= steps.head <= 1000:
             raise LanguageError("steps is a whole number from 1 to 1000", text, read[0].position)
         return Update(
-            " ".join(t.text for t in rule).replace(" _ ", "_"),
+            text[rule[0].position : rule[-1].position + len(rule[-1].text)],
             parameters,
             tuple(constants.items()),
             int(steps.head),
@@ -379,7 +381,8 @@ class Reader:
         """Read `W : 3 x 2`, `x ∈ ℝ^n` or `W ∈ ℝ^{m×n}`."""
         at = next(i for i, token in enumerate(read) if token.kind in (":", "∈"))
         sizes = [t for t in read[at + 1 :] if t.kind not in ("ℝ", "^", "{", "}")]
-        parts, current = [], []
+        parts: list[list[Token]] = []
+        current: list[Token] = []
         for token in sizes:
             if token.kind in ("×", "·", ",") or token.text == "x":
                 parts.append(current)
@@ -498,24 +501,19 @@ def answer_name(term: Term) -> str:
     return str(printed(term))
 
 
+@functools.cache
 def prelude() -> dict[str, Equation]:
     """Return the functions that every problem knows: those of records.DEFINITIONS."""
-    global _PRELUDE
-    if _PRELUDE is None:
-        _PRELUDE = {}
-        names = {line.partition("(")[0] for line in DEFINITIONS.strip().split("\n")}
-        for line in DEFINITIONS.strip().split("\n"):
-            left, _, right = line.partition(") = ")
-            name, _, parameters = left.partition("(")
-            known = [p.partition("=")[0].strip() for p in parameters.split(",")]
-            heads = [
-                Term(LIST, *map(parse, p.split("="))) if "=" in p else Term(p.strip()) for p in parameters.split(",")
-            ]
-            _PRELUDE[name] = Equation(Term(CALL, name, *heads), parse(right, known, names))
-    return _PRELUDE
-
-
-_PRELUDE: dict[str, Equation] | None = None
+    lines = DEFINITIONS.strip().split("\n")
+    names = {line.partition("(")[0] for line in lines}
+    found = {}
+    for line in lines:
+        left, _, right = line.partition(") = ")
+        name, _, parameters = left.partition("(")
+        pairs = [parameter.strip().split("=") for parameter in parameters.split(",")]
+        heads = [Term(LIST, *map(parse, pair)) if len(pair) > 1 else Term(pair[0]) for pair in pairs]
+        found[name] = Equation(Term(CALL, name, *heads), parse(right, [pair[0] for pair in pairs], names))
+    return found
 
 
 def plain_names(term: Term) -> set[str]:

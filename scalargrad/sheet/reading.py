@@ -59,6 +59,7 @@ class _Reading:
         equations = completion.equations(list(dict.fromkeys(self.ranged(equations))))
         self.values = {e.name for e in equations if e.left.head is not CALL}
         problem = Problem(tuple(equations), source=self.marked.source)
+        self.unused = "".join(text for _, text in self.notes.left)
         asked = tuple(dict.fromkeys(self.mentions(problem)))
         problem = Problem(problem.equations, asked, completion.updates(problem), (), self.marked.source)
         _Check(self, problem, again).run()
@@ -131,14 +132,14 @@ class _Reading:
             sides = [
                 part
                 for part in split(self.reader_tokens(fragment), ",")
-                if not any(t.kind in ("=", "←", "→", ":") for t in part)
+                if not any(t.kind in ("=", "←", "→", ":", "…") for t in part)
             ]
             for side in sides:
                 try:
                     term = self.reader.expression(fragment.text, side)
-                except LanguageError:
-                    if re.search(r"∂|\\partial|∇|\\nabla", fragment.text):
-                        raise
+                except LanguageError as error:
+                    if f"⟦{self.fragments.index(fragment)}⟧" in self.unused:
+                        raise self.error(fragment.line, str(error)) from None
                     continue
                 for one in term.operands if term.head is LIST else (term,):
                     asked = fixed(one)
@@ -146,9 +147,7 @@ class _Reading:
                         asked.head in (DERIV, PRIME)
                         or (asked.head is CALL and asked.operands[0].head is PRIME)
                         or asked.head in (BARS, NORM)
-                    ):
-                        yield from self.named(asked)
-                    elif asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions:
+                    ) or (asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions):
                         yield from self.named(asked)
         for of, bys in self.notes["with respect"]:
             for by in bys:
@@ -217,8 +216,15 @@ class _Check:
         for where, (name, _) in self.notes.get("layers", {}).items():
             if name != "linear" and not self.borne_out("activation", name.replace("_", " ")):
                 raise self.error(1, f"{name} of the {where} layer is in none of the equations: write h = {name}(z)")
-        if self.notes.get("class") and not any(e.right.head is CALL for e in self.computed):
-            raise self.error(1, f"class {self.notes['class']}: write the loss, such as L = -ln ŷ_{self.notes['class']}")
+        if number := self.notes.get("class"):
+            indexed = [
+                part
+                for e in self.computed
+                for part in e.right.walk()
+                if part.head is SUB and part.operands[-1] == Term(float(number))
+            ]
+            if not indexed:
+                raise self.error(1, f"class {number}: write the loss, such as L = -ln ŷ_{number}")
         if "losses" in self.notes and not self.computed:
             raise self.error(self.notes["losses"][0][0], ADVICE["loss"])
         stepping = bool(self.problem.updates) or any(e.variables for e in self.computed)
@@ -233,6 +239,10 @@ class _Check:
             if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
             for mark in re.findall(r"⟦(\d+)⟧", text):
+                if self.reading.fragments[int(mark)].text.startswith("="):
+                    raise self.error(
+                        line, f"what is {self.reading.fragments[int(mark)].text}? A name is missing on the left"
+                    )
                 if self.reading.fragments[int(mark)].is_number:
                     raise self.error(
                         self.reading.fragments[int(mark)].line,
@@ -262,12 +272,14 @@ class _Check:
             return bool(self.computed)
         if kind == "update":
             return (
-                word.startswith(("step", "updat", "iteration", "learning", "velocity"))
-                and (bool(self.problem.updates) or any(e.ranges for e in self.computed))
+                (
+                    word.startswith(("step", "updat", "iteration", "learning", "velocity"))
+                    and (bool(self.problem.updates) or any(e.ranges for e in self.computed))
+                )
                 or (bool(self.computed) and word in ("step", "steps"))
                 or (
                     word in ("momentum", "adam", "velocity")
-                    and (self.again or any("t" in e.variables for e in self.computed))
+                    and (bool(self.again) or any("t" in e.variables for e in self.computed))
                 )
             )
         if kind == "structure":

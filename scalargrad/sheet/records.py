@@ -152,7 +152,7 @@ for _end, _axis, _of in _AXES:
     Record(
         "logsumexp" + _end,
         _along(_logsumexp, _axis),
-        f"g softmax{_end}(a)",
+        f"g ∘ softmax{_end}(a)",
         why="The derivative of log Σ exp is the softmax.",
     )
     Record(
@@ -171,6 +171,7 @@ Record("product", arrays.product, "g bᵀ", "aᵀ g",
 Record("hadamard", lambda a, b: arrays.elementwise(ops.mul, a, b), "g ∘ b", "g ∘ a", spreads=True,
        why="Entry by entry, each factor gets the gradient times the other factor.")  # fmt: skip
 Record("transpose", lambda a: a.transposed, "gᵀ", why="A transpose turns the gradient back.")
+Record("row", lambda a: Array(a.shape, a.entries, "row"), "shaped(g, a)", why="")
 Record("dot", lambda a, b: Array((), [total(x * y for x, y in zip(a.entries, b.entries, strict=True))]), "g b", "g a",
        why="In a dot product each vector gets the gradient times the other vector.")  # fmt: skip
 Record("spread", lambda g, a: g.spread(a.shape, a.orientation), "", "", why="")
@@ -253,8 +254,6 @@ Record(
     why="The diagonal is what counts.",
 )
 
-Record("eigenvalues", lambda a: _eigenvalues(a), "", why="")
-
 
 def _eigenvalues(a: Array) -> Array:
     """Return the eigenvalues of a symmetric matrix, the largest first, by Jacobi's rotations."""
@@ -280,6 +279,9 @@ def _eigenvalues(a: Array) -> Array:
             [s * x + c * y for x, y in zip(rows[p], rows[q], strict=True)],
         ]
     return Array((n,), sorted((rows[i][i] for i in range(n)), reverse=True))
+
+
+Record("eigenvalues", _eigenvalues, "", why="")
 
 
 # Convolution as deep learning has it (the kernel is not flipped), over vectors and matrices, and what it is made of.
@@ -415,9 +417,8 @@ Record("unpool", _unpooled, "", "", "", "", why="")
 
 # Names that textbooks and libraries use; a function of one entry is an operation of the table.
 _HIDDEN = {"add", "sub", "mul", "neg", "div", "pow", "equal"}
-FUNCTIONS: dict[str, Op | Record] = {
-    name: record for name, record in {**ops.OPERATIONS, **RECORDS}.items() if name not in _HIDDEN
-}
+FUNCTIONS: dict[str, Op | Record] = {name: op for name, op in ops.OPERATIONS.items() if name not in _HIDDEN}
+FUNCTIONS |= RECORDS
 FUNCTIONS |= {
     "ReLU": ops.relu, "Relu": ops.relu, "ln": ops.log, "lg": ops.log10, "sigma": ops.sigmoid, "logistic": ops.sigmoid, "sigm": ops.sigmoid,
     "Sigmoid": ops.sigmoid, "asin": ops.arcsin, "acos": ops.arccos, "atan": ops.arctan, "Tanh": ops.tanh, "Softmax": RECORDS["softmax"],

@@ -24,7 +24,19 @@ from scalargrad.sheet.problem import Equation, Problem, answer_name, derivative_
 from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
 from scalargrad.sheet.shares import ONE, added, multiplied, pulled_back, whole
 from scalargrad.sheet.terms import (
-    BARS, CALL, CDOT, DERIV, FILL, JUX, LIST, NORM, PRIME, PRODUCT_OVER, ROWS, STAR, SUB, SUM, SUP, Term,
+    CALL,
+    CDOT,
+    DERIV,
+    FILL,
+    JUX,
+    LIST,
+    PRIME,
+    ROWS,
+    STAR,
+    SUB,
+    SUM,
+    SUP,
+    Term,
 )  # fmt: skip
 from scalargrad.sheet.tokens import LanguageError
 from scalargrad.value import Value
@@ -93,7 +105,7 @@ class Scope:
             self.functions[equation.name] = equation
             self.exact.setdefault(equation.name, []).append(equation)
         elif left.head is DERIV:
-            of, by = left.operands
+            of, _by = left.operands
             if not (equation.right.head is CALL or str(flat(of)) in self.functions):
                 self.upstream.setdefault(str(flat(of)), []).append(equation)
         elif equation.variables:
@@ -355,7 +367,7 @@ class Scope:
             return self.fold(reader(*term.operands))
         operands = [self.settle(x) for x in term.operands]
         if head is RECORDS["hadamard"]:
-            return self.fold(multiplied(head, *operands, self.array))
+            return self.fold(multiplied(head, operands[0], operands[1], self.array))
         if head is RECORDS["transpose"] and not self.array(operands[0]).shape:
             return operands[0]
         if head is ops.neg and operands[0].is_number:
@@ -402,6 +414,8 @@ class Scope:
         """Multiply by the shapes of the factors."""
         a, b = self.settle(a), self.settle(b)
         first, second = self.array(a), self.array(b)
+        if len(first.shape) == 2 and first.shape[1] == 1 and not second.shape and not b.is_number:
+            return Term(RECORDS["flatten"], Term(ops.mul, a, b))  # a column of weights, of one input
         if kind is STAR and first.shape and second.shape and first.shape == second.shape:
             raise SheetError(
                 f"{a} * {b} of two {'vectors' if len(first.shape) == 1 else 'matrices'}: write {a} ∘ {b} (entry by entry) or {a} · {b}"
@@ -410,6 +424,8 @@ class Scope:
             return multiplied(kind, a, b, self.array)
         if kind is CDOT and len(first.shape) != len(second.shape) and (spread := self.entry_by_entry(a, b)) is not None:
             return spread
+        if len(first.shape) == 1 and len(second.shape) == 2 and not first.orientation:
+            a = Term(RECORDS["row"], a)  # a vector before a matrix lies
         try:
             product(first, second)
         except ShapeError as error:
@@ -724,7 +740,7 @@ class Scope:
                 continue
             for axis, index in enumerate(part.operands[1:]):
                 if variable in index.names:
-                    values = self.axis(part, axis, variable)
+                    values = self.axis(part, axis)
                     if values is not None and index.head == variable:
                         return values
                     if values is not None:
@@ -736,13 +752,13 @@ class Scope:
                 values[0] - _at(index, variable, 0, {k: v[0] for k, v in spans.items()}),
                 values[-1] - _at(index, variable, 0, {k: v[-1] for k, v in spans.items()}),
             ]
-            step = _at(index, variable, 1, {k: 0 for k in spans}) - _at(index, variable, 0, {k: 0 for k in spans})
+            step = _at(index, variable, 1, dict.fromkeys(spans, 0)) - _at(index, variable, 0, dict.fromkeys(spans, 0))
             return range(math.ceil(low[0] / step), math.floor(low[1] / step) + 1)
         raise SheetError(
             f"over what does the index {variable} go? Write its range, such as Σ_{{{variable}=1}}^{{3}} or for {variable} = 1..3"
         )
 
-    def axis(self, part: Term, axis: int, variable: str) -> range | None:
+    def axis(self, part: Term, axis: int) -> range | None:
         """Return the values that an index can have at a name: by the array's length, or by the names that there are."""
         base = part.operands[0]
         for equation in self.families:

@@ -152,7 +152,8 @@ def stepped(scope: Scope, update: Update) -> Trajectory:
         at = now
         if rule.at != "w":
             ahead = {
-                name: _evaluated(rule.at, {"w": current[name], **states[name]}, constants, number) for name in names
+                name: _leaf(name, _evaluated(rule.at, {"w": current[name], **states[name]}, constants, number))
+                for name in names
             }
             at = Scope(scope.problem, {**overrides, **ahead})
         done: dict[str, dict[str, Array]] = {}
@@ -168,8 +169,8 @@ def stepped(scope: Scope, update: Update) -> Trajectory:
 
 def _constants(scope: Scope, update: Update, rule: Rule) -> dict[str, float]:
     given = {}
-    for name, term in update.constants:
-        name = SYNONYMS.get(name, name) if not update.equations else name
+    for word, term in update.constants:
+        name = word if update.equations else SYNONYMS.get(word, word)
         if name not in {*rule.constants, "decay_l2", "l2"}:
             raise SheetError(f"{rule.name} has no {name}; its constants are {', '.join(rule.constants)}")
         given[name] = scope.number(term)

@@ -50,6 +50,7 @@ class Term(Operand):
     """
 
     __slots__ = ("_hash", "_parents", "head")
+    head: Any
 
     def __init__(self, head: Any, *operands: Any) -> None:
         self.head = float(head) if isinstance(head, int) else head

@@ -44,8 +44,33 @@ class Token(NamedTuple):
 GREEK = {
     name: chr(0x3B1 + i)
     for i, name in enumerate(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final_sigma sigma tau upsilon "
-        "phi chi psi omega".split()
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "omicron",
+            "pi",
+            "rho",
+            "final_sigma",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ]
     )
     if name != "final_sigma"
 }
@@ -69,7 +94,23 @@ _ACCENTS = {
     "vec": "",
     "dot": "dot",
 }
-_FONTS = "mathrm text mathbf boldsymbol bm mathit mathsf mathcal textbf textit operatorname mathbb textrm pmb operatorname*".split()
+_FONTS = [
+    "mathrm",
+    "text",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "mathit",
+    "mathsf",
+    "mathcal",
+    "textbf",
+    "textit",
+    "operatorname",
+    "mathbb",
+    "textrm",
+    "pmb",
+    "operatorname*",
+]
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-=()aehijklmnoprstuvx", strict=True))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵗ", "0123456789+-()nijkt", strict=True))
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
@@ -127,10 +168,7 @@ class _Tokenizer:
                 else:
                     self.put("number", number[0], i)
                     self.i = number.end()
-            elif c.isdigit() and c.isascii():  # a subscript of one digit, as TeX reads it
-                self.put("number", c, i)
-                self.i += 1
-            elif c in _FRACTIONS:
+            elif (c.isdigit() and c.isascii()) or c in _FRACTIONS:  # a subscript of one digit, as TeX reads it
                 self.put("number", c, i)
                 self.i += 1
             elif c == "\\":
@@ -297,6 +335,26 @@ class _Tokenizer:
 
 
 _GREEK_SPELLED = [("eps", "epsilon"), ("lam", "lambda")]
-_FUNCTION_COMMANDS = set(
-    "sin cos tan arcsin arccos arctan sinh cosh tanh exp ln log max min det softmax sigmoid relu ReLU argmax lg".split()
-)
+_FUNCTION_COMMANDS = {
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "exp",
+    "ln",
+    "log",
+    "max",
+    "min",
+    "det",
+    "softmax",
+    "sigmoid",
+    "relu",
+    "ReLU",
+    "argmax",
+    "lg",
+}

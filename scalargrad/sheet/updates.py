@@ -1,4 +1,4 @@
-"""Optimisers as equations of the language: what one step makes of a parameter w and its gradient g, state by state.
+r"""Optimisers as equations of the language: what one step makes of a parameter w and its gradient g, state by state.
 
     >>> print(*RULES["adam"].equations, sep="\\n")
     m = beta_1 m + (1 - beta_1) g
