@@ -39,7 +39,7 @@ def simplified(terms: Iterable[T], make: Callable[..., T]) -> T:
     done: dict[T, T] = {}
     for term in terms:
         operands = [done[operand] for operand in term.operands]
-        done[term] = simplify(term.head, *operands) if operands else simplify.leaf(term.head)
+        done[term] = simplify(term.head, *operands) if operands else simplify.leaf(term.head)  # type: ignore[arg-type] # what has operands is an operation
     return done[term]
 
 
@@ -126,7 +126,9 @@ class _Simplifier(Generic[T]):
             return self.in_a_row(ops.mul, a, b, ops.mul)
         if isinstance(b.head, float) and not isinstance(a.head, float):
             return self(ops.mul, b, a)
-        return self(ops.pow, a, self.leaf(2.0)) if a is b and not isinstance(a.head, float) else self.fold(ops.mul, a, b)
+        return (
+            self(ops.pow, a, self.leaf(2.0)) if a is b and not isinstance(a.head, float) else self.fold(ops.mul, a, b)
+        )
 
     def div(self, a: T, b: T) -> T | None:
         if a.head == 0 or b.head == 1:

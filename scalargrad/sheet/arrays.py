@@ -108,7 +108,9 @@ class Array:
             if row and column and self.orientation != "":
                 row, column = self.is_row, not self.is_row
             if row and column:
-                raise ShapeError(f"a vector of {n} beside a square matrix may be a row or a column of it: write it as [[...]]")
+                raise ShapeError(
+                    f"a vector of {n} beside a square matrix may be a row or a column of it: write it as [[...]]"
+                )
             if row:
                 return Array(shape, self.entries * m)
             if column:
@@ -153,20 +155,22 @@ def product(a: Array, b: Array) -> Array:
         raise ShapeError(f"a product needs vectors or matrices, got the shapes {shown(a.shape)} and {shown(b.shape)}")
     if len(a.shape) == len(b.shape) == 1:
         if a.is_row and not b.is_row:
-            left, right = (1, *a.shape), (*b.shape, 1)
+            left, right = (1, a.shape[0]), (b.shape[0], 1)
         elif b.is_row and not a.is_row:
-            left, right = (*a.shape, 1), (1, *b.shape)
+            left, right = (a.shape[0], 1), (1, b.shape[0])
         else:
-            raise ShapeError("the product of two vectors may be w·x (one number), w∘x (entry by entry) or w xᵀ: write which")
+            raise ShapeError(
+                "the product of two vectors may be w·x (one number), w∘x (entry by entry) or w xᵀ: write which"
+            )
         outer = b.is_row and not a.is_row
     else:
         outer = False
-        left = a.shape if len(a.shape) == 2 else (1, *a.shape)
-        right = b.shape if len(b.shape) == 2 else (*b.shape, 1)
+        left = (a.shape[0], a.shape[1]) if len(a.shape) == 2 else (1, a.shape[0])
+        right = (b.shape[0], b.shape[1]) if len(b.shape) == 2 else (b.shape[0], 1)
         if len(a.shape) == 1 and left[1] != right[0] and right[0] == 1:  # a column before a matrix of one row
-            left = (*a.shape, 1)
+            left = (a.shape[0], 1)
         if len(b.shape) == 1 and left[1] != right[0] and left[1] == 1:
-            right = (1, *b.shape)
+            right = (1, b.shape[0])
     (m, k), (k2, n) = left, right
     if k != k2:
         raise ShapeError(f"the shapes {shown(a.shape)} and {shown(b.shape)} do not fit in a product")

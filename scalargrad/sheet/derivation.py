@@ -1,10 +1,10 @@
 """Derivations: the chain rule written out in the language, quantity by quantity, and held against the backward pass.
 
-    >>> problem = Problem.read("x = (1, 2); W = [[3, 4]]; z = W x; L = z^2")
-    >>> for step in derive(Scope(problem), "L", ["W"]):
-    ...     print(step)
-    ∂L/∂z = 2 z
-    ∂L/∂W = (∂L/∂z) xᵀ
+>>> problem = Problem.read("x = (1, 2); W = [[3, 4]]; z = W x; L = z^2")
+>>> for step in derive(Scope(problem), "L", ["W"]):
+...     print(step)
+∂L/∂z = 2 z
+∂L/∂W = (∂L/∂z) xᵀ
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from scalargrad import ops
 from scalargrad.op import Op
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.printing import printed
-from scalargrad.sheet.problem import Problem as Problem
 from scalargrad.sheet.records import Record
 from scalargrad.sheet.scope import Quantity, Scope
 from scalargrad.sheet.shares import ONE, added, pulled_back, whole
@@ -88,7 +87,14 @@ def derive(scope: Scope, of: str, by: Iterable[str]) -> list[Step]:
                 g = ONE if user == of else Term(DERIV, of, user)
                 shares.append((user, share(scope, quantity, g, name)))
                 why += reasons(quantity.term, name)
-        steps.append(_checked(scope, Step(of, name, tuple(shares), _summed(scope, shares, name), tuple(dict.fromkeys(why)), Array((), [0.0]))))
+        steps.append(
+            _checked(
+                scope,
+                Step(
+                    of, name, tuple(shares), _summed(scope, shares, name), tuple(dict.fromkeys(why)), Array((), [0.0])
+                ),
+            )
+        )
     return steps
 
 
@@ -129,11 +135,19 @@ def _summed(scope: Scope, shares: list[tuple[str, Term]], name: str) -> Term:
 def reasons(term: Term, name: str) -> list[str]:
     """Return the sentences of the operations in a term that a name is below."""
     inside = [part for part in term.walk() if part.operands and name in part.names]
-    return [text for part in inside if (text := part.head.why if isinstance(part.head, Record) else _WHY.get(part.head, _other(part.head)))]
+    return [
+        text
+        for part in inside
+        if (text := part.head.why if isinstance(part.head, Record) else _WHY.get(part.head, _other(part.head)))
+    ]
 
 
 def _other(head: object) -> str:
-    return f"{head.name} acts entry by entry: the gradient is multiplied by its derivative." if isinstance(head, Op) and len(head.partials) == 1 else ""
+    return (
+        f"{head.name} acts entry by entry: the gradient is multiplied by its derivative."
+        if isinstance(head, Op) and len(head.partials) == 1
+        else ""
+    )
 
 
 def _checked(scope: Scope, step: Step) -> Step:
@@ -142,8 +156,8 @@ def _checked(scope: Scope, step: Step) -> Step:
     users = [scope.gradient(Term(step.of), Term(user)) for user, _ in step.shares if user != step.of]
     scale = max(map(abs, [x for array in (truth, *users) for x in array.data]), default=0.0)
     for x, y in zip(array.data, truth.data, strict=True):
-        if not math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9 * scale + 1e-300) and not (math.isnan(x) and math.isnan(y)):
+        if not math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9 * scale + 1e-300) and not (
+            math.isnan(x) and math.isnan(y)
+        ):
             raise Contradiction(f"{step} gives {array.nested}, but the backward pass {truth.nested}")
     return Step(step.of, step.by, step.shares, step.term, step.why, truth)
-
-

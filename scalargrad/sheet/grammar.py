@@ -17,27 +17,51 @@ From loose to tight: relation, sum, product (signs and juxtaposition), power, wh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from scalargrad import ops
 from scalargrad.op import Op
-from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
+from scalargrad.sheet.records import FUNCTIONS, RECORDS
 from scalargrad.sheet.terms import (
-    BARS, CALL, CDOT, DERIV, FILL, JUX, LIST, NORM, PRIME, PRODUCT_OVER, ROWS, STAR, SUB, SUM, SUP, Term,
+    BARS,
+    CALL,
+    CDOT,
+    DERIV,
+    FILL,
+    JUX,
+    LIST,
+    NORM,
+    PRIME,
+    PRODUCT_OVER,
+    ROWS,
+    STAR,
+    SUB,
+    SUM,
+    SUP,
+    Term,
 )  # fmt: skip
 from scalargrad.sheet.tokens import LanguageError, Token, tokens
 
 _FRACTIONS = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5),
               "⅙": (1, 6), "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8)}  # fmt: skip
-_PRODUCTS = {"*": STAR, "·": CDOT, "×": CDOT, "∘": RECORDS["hadamard"], "⊙": RECORDS["hadamard"], "@": JUX, "⋆": RECORDS["correlate"]}
+_PRODUCTS = {
+    "*": STAR,
+    "·": CDOT,
+    "×": CDOT,
+    "∘": RECORDS["hadamard"],
+    "⊙": RECORDS["hadamard"],
+    "@": JUX,
+    "⋆": RECORDS["correlate"],
+}
 _AXES = {0.0: "_columns", 1.0: "_rows", -1.0: "_rows"}
 _ACCENT_WORDS = ("hat", "tilde", "bar")
 _END = Token("end", "", 0)
 
 
-def parse(text: str, known: Collection[str] = (), functions: Collection[str] = (), *, latex: bool | None = None) -> Term:
+def parse(
+    text: str, known: Collection[str] = (), functions: Collection[str] = (), *, latex: bool | None = None
+) -> Term:
     """Read an expression. Raises LanguageError where it cannot be read, or can be read in two ways.
 
     known      the letters and words that names of the problem begin with: `wx` is then w times x, and `e` may be a name
@@ -53,7 +77,13 @@ class Parser:
     """A recursive descent over tokens; each method reads what it is named after."""
 
     def __init__(
-        self, text: str, known: Collection[str] = (), functions: Collection[str] = (), *, latex: bool | None = None, read: Sequence[Token] | None = None
+        self,
+        text: str,
+        known: Collection[str] = (),
+        functions: Collection[str] = (),
+        *,
+        latex: bool | None = None,
+        read: Sequence[Token] | None = None,
     ) -> None:
         self.text, self.known, self.functions = text, known, functions
         self.tokens = list(tokens(text, latex=latex) if read is None else read)
@@ -148,7 +178,11 @@ class Parser:
         """Say whether a factor after a/b can only mean (a/b) times it: 1/2 x, 1/(2m) Σ, not 1/2m."""
         token = self.token
         number = fraction.operands[0].is_number
-        return below.head == "closed" or (number and (token.space or (below.is_number and token.kind in ("(", "[", "Σ", "|", "‖"))) and (below.is_number or token.kind in ("Σ", "(", "[")))
+        return below.head == "closed" or (
+            number
+            and (token.space or (below.is_number and token.kind in ("(", "[", "Σ", "|", "‖")))
+            and (below.is_number or token.kind in ("Σ", "(", "["))
+        )
 
     def between(self, start: Token) -> str:
         """Return the text from a token up to the end of the next one."""
@@ -199,15 +233,21 @@ class Parser:
         grouped = self.ahead().kind == "{"
         token = self.ahead(2 if grouped else 1)
         end = 4 if grouped else 2
-        if token.kind == "⊤" or (token.text == "T" and "T" not in self.known and (not grouped or self.ahead(3).kind == "}")):
+        if token.kind == "⊤" or (
+            token.text == "T" and "T" not in self.known and (not grouped or self.ahead(3).kind == "}")
+        ):
             self.i += end
             return Term(RECORDS["transpose"], base)
         if token.text in ("new", "old"):
             self.i += end
             return Term(SUP, base, token.text)
-        if token.kind in ("(", "[") and base.head in (SUB, SUP) or (token.kind in ("(", "[") and base.is_name):
+        if (token.kind in ("(", "[") and base.head in (SUB, SUP)) or (token.kind in ("(", "[") and base.is_name):
             closing, inside = self.ahead(4 if grouped else 3), self.ahead(3 if grouped else 2)
-            if closing.kind in (")", "]") and (inside.text.isdigit() or (grouped and inside.kind == "name")) and base != Term("e"):
+            if (
+                closing.kind in (")", "]")
+                and (inside.text.isdigit() or (grouped and inside.kind == "name"))
+                and base != Term("e")
+            ):
                 self.i += 6 if grouped else 4
                 return Term(SUP, base, float(inside.text) if inside.text.isdigit() else inside.text)
         return None
@@ -245,11 +285,19 @@ class Parser:
             elif token.kind == "[" and not token.space and self.is_quantity(base):
                 self.i += 1
                 indices = [self.sum()]
-                while self.take(",") or (self.token.kind == "]" and self.ahead().kind == "[" and self.take("]") and self.take("[")):
+                while self.take(",") or (
+                    self.token.kind == "]" and self.ahead().kind == "[" and self.take("]") and self.take("[")
+                ):
                     indices.append(self.sum())
                 self.take("]", needed="a closing ] is missing after the index")
                 base = Term(SUB, base, *indices)
-            elif token.kind == "(" and self.is_quantity(base) and not token.space and self.ahead(1).text.isdigit() and self.ahead(2).kind == ")":
+            elif (
+                token.kind == "("
+                and self.is_quantity(base)
+                and not token.space
+                and self.ahead(1).text.isdigit()
+                and self.ahead(2).kind == ")"
+            ):
                 layer = self.ahead(1).text
                 self.i += 3
                 base = Term(SUP, base, float(layer))
@@ -287,10 +335,10 @@ class Parser:
             self.take(")", needed="a closing ) is missing after the subscript")
             return Term(SUB, base, inside)
         word = self.take("name", needed="a subscript is a number, a letter, a word or { ... }")
-        assert word is not None
-        if word.text in _ACCENT_WORDS and base.is_name:
-            return Term(f"{base.head}_{word.text}")
-        inside = Term(word.text)
+        letters = word.text  # type: ignore[union-attr]
+        if letters in _ACCENT_WORDS and base.is_name:
+            return Term(f"{base.head}_{letters}")
+        inside = Term(letters)
         if self.token.kind == "_" and not self.token.space and self.ahead().kind == "number":
             self.i += 1
             inside = Term(SUB, inside, float(self.token.text))
@@ -312,7 +360,9 @@ class Parser:
         token = self.token
         reader = getattr(self, f"atom_{_READERS.get(token.kind, '')}", None)
         if reader is None:
-            raise self.error("an expression ends too early" if token.kind == "end" else f"{token.text!r} was not expected here")
+            raise self.error(
+                "an expression ends too early" if token.kind == "end" else f"{token.text!r} was not expected here"
+            )
         self.i += 1
         return reader(token)
 
@@ -350,7 +400,9 @@ class Parser:
                 break
             if self.take(";"):
                 rows.append([])
-            elif not self.take(",") and not (closing == "]" and self.token.space and self.token.kind in ("number", "-")):
+            elif not self.take(",") and not (
+                closing == "]" and self.token.space and self.token.kind in ("number", "-")
+            ):
                 raise self.error(f"a closing {closing} is missing")
         if len(rows) == 1:
             return rows[0], 1
@@ -394,7 +446,7 @@ class Parser:
         return Term(NORM if token.kind == "‖" else BARS, inside)
 
     def atom_root(self, _: Token) -> Term:
-        """Read a root, √x or \\sqrt{x}."""
+        r"""Read a root, √x or \\sqrt{x}."""
         if self.token.kind == "[":
             raise self.error("only square roots are known: write x^(1/3)")
         return Term(ops.sqrt, self.postfix(self.atom()))
@@ -578,7 +630,11 @@ class Parser:
     def atom_name(self, token: Token) -> Term:
         """Read a name, a call, or a derivative such as dL/dw."""
         place = self.i
-        if token.text.startswith("d") and token.text not in self.known and (derivative := self.d_fraction(token)) is not None:
+        if (
+            token.text.startswith("d")
+            and token.text not in self.known
+            and (derivative := self.d_fraction(token)) is not None
+        ):
             return derivative
         self.i = place
         token = self.joined(self.split_word(token))
@@ -588,8 +644,8 @@ class Parser:
         if self.is_function(name):
             return self.called(Term(name))
         base = self.scripts(Term(name))
-        if self.token.kind == "'" and not self.token.space:
-            return self.called(base)
+        if self.token.kind == "'" and not self.token.space and str(flat(base)) not in self.functions:
+            raise self.error(f"{base} is no function: a prime means its derivative; for the transpose write ᵀ or ^T")
         if base.head is SUB and str(flat(base)) in self.functions:
             return self.called(base)
         return base
@@ -624,7 +680,11 @@ class Parser:
         base = ""
         while self.token.kind in ("'", "^", "_"):
             if self.take("'"):
-                name = Term(PRIME, *(name.operands[:1] if name.head is PRIME else (name,)), (name.operands[1].head if name.head is PRIME else 0.0) + 1)
+                name = Term(
+                    PRIME,
+                    *(name.operands[:1] if name.head is PRIME else (name,)),
+                    (name.operands[1].head if name.head is PRIME else 0.0) + 1,
+                )
             elif self.token.kind == "_":
                 self.i += 1
                 base = str(flat(self.subscript(Term("log"))))
@@ -699,7 +759,7 @@ class Parser:
         if keywords:
             raise self.error(f"{key} takes no {next(iter(keywords))}=")
         needed = len(function.partials) if isinstance(function, Op) else len(function.shares)
-        if len(arguments) != needed and key not in ("concat", "index", "vector", "place", "item", "put"):
+        if len(arguments) != needed and key not in ("concat", "index", "vector", "place", "item", "put", "part"):
             raise self.error(f"{key} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}")
         return Term(function, *arguments)
 
@@ -707,7 +767,12 @@ class Parser:
 def _segmentations(word: str, names: Collection[str]) -> list[list[str]]:
     if not word:
         return [[]]
-    return [[word[:n], *rest] for n in range(1, len(word) + 1) if word[:n] in names for rest in _segmentations(word[n:], names)]
+    return [
+        [word[:n], *rest]
+        for n in range(1, len(word) + 1)
+        if word[:n] in names
+        for rest in _segmentations(word[n:], names)
+    ]
 
 
 def negative(term: Term) -> Term:

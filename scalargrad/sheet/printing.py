@@ -13,6 +13,7 @@ What is printed as text reads again as the same term. A template's fields state 
 from __future__ import annotations
 
 from collections.abc import Callable
+from string import Formatter
 from typing import Any
 
 from scalargrad import ops
@@ -23,6 +24,7 @@ from scalargrad.sheet import terms
 from scalargrad.sheet.records import RECORDS, Record
 from scalargrad.sheet.terms import Term
 
+_OVER = (terms.SUM, terms.PRODUCT_OVER)
 LOOSE = 0  # how tightly a comparison binds
 
 # For each head: text, LaTeX, how tightly it binds.
@@ -79,13 +81,19 @@ class _Printer:
             return Text(latex_name(head) if self.latex else head.replace("^2", "²"))
         if isinstance(head, float):
             return printed_number(head, "latex" if self.latex else "text")
-        special = getattr(self, head.name.replace(" ", "_"), None) if isinstance(head, terms.Head) else self.power if head is ops.pow else None
+        special = (
+            getattr(self, head.name.replace(" ", "_"), None)
+            if isinstance(head, terms.Head)
+            else self.power
+            if head is ops.pow
+            else None
+        )
         if special:
             out = special(*operands)
             return out if isinstance(out, Text) else Text(out)
         if head in _TEMPLATES:
-            template, precedence = _TEMPLATES[head][self.latex], _TEMPLATES[head][2]
-            return self.filled(template, precedence, term)
+            text, latex, precedence = _TEMPLATES[head]
+            return self.filled(latex if self.latex else text, precedence, term)
         if isinstance(head, Op):
             if self.latex:
                 return head.print(*(Text(self.done[x], self.done[x].precedence) for x in operands), style="latex")
@@ -94,7 +102,7 @@ class _Printer:
             return Text(self.sub(*operands))
         if head is RECORDS["vector"]:
             return Text(self.entries(operands))
-        if head is RECORDS["shaped"]:
+        if head in (RECORDS["shaped"], RECORDS["row"]):
             return self.done[operands[0]]
         if isinstance(head, Record) and self.latex and head.latex:
             return Text(head.latex.format(*(self.done[x] for x in operands)))
@@ -102,22 +110,23 @@ class _Printer:
         return Text(f"{name}{self.open}{', '.join(self.done[x] for x in operands)}{self.close}")
 
     def filled(self, template: str, precedence: int, term: Term) -> Text:
-        """Fill a template: what ends in a sum over an index binds loosely, a fraction beside a factor gets parentheses in text."""
-        parts = []
+        """Fill a template. In a product a fraction gets parentheses in text, and a sum over an index unless it comes last."""
         product = precedence == PRODUCT and term.head is not ops.div
-        for i, operand in enumerate(term.operands):
-            text = self.done[operand]
-            fraction = operand.head is ops.div and product and not self.latex and not (i == 0 and all(x.is_number for x in operand.operands))
-            summed = operand.head in (terms.SUM, terms.PRODUCT_OVER)
-            last = i == len(term.operands) - 1
-            if (fraction and not (term.head is not terms.JUX and i == 0)) or (summed and not last and product):
-                parts.append(Text(f"{self.open}{text}{self.close}"))
-            elif summed and product:
-                parts.append(Text(text))
-            else:
-                parts.append(_Side(text, text.precedence, self.open, self.close))
-        ends = term.operands and term.operands[-1].head in (terms.SUM, terms.PRODUCT_OVER) and product
-        return Text(template.format(*parts), min(precedence, SUM) if ends else precedence)
+        parts, last = [], len(term.operands) - 1
+        for i, (before, _, minimum, _) in enumerate(Formatter().parse(template)):
+            parts.append(before)
+            if minimum is None:
+                continue
+            operand = term.operands[i]
+            over = operand.head in _OVER and product
+            numbers = all(x.is_number for x in operand.operands) and i == 0
+            fraction = operand.head is ops.div and product and not self.latex and not numbers
+            inside = fraction and not (i == 0 and term.head is not terms.JUX)
+            parts.append(
+                self.at(operand, ATOM + 1 if inside or (over and i < last) else 0 if over else int(minimum or 0))
+            )
+        open_ended = product and term.operands[-1].head in _OVER
+        return Text("".join(parts), min(precedence, SUM) if open_ended else precedence)
 
     def power(self, base: Term, exponent: Term) -> Text:
         if self.latex:
@@ -135,13 +144,21 @@ class _Printer:
             if len(items) == 1 and items[0].is_name and len(items[0].head) == 2:
                 inside = items[0].head
             return f"{self.scripted(base)}_{{{inside}}}"
-        short = len(items) == 1 and (items[0].is_name or items[0].is_number or (items[0].head is terms.SUB and len(items[0].operands) == 2 and items[0].operands[1].is_number))
+        short = len(items) == 1 and (
+            items[0].is_name
+            or items[0].is_number
+            or (items[0].head is terms.SUB and len(items[0].operands) == 2 and items[0].operands[1].is_number)
+        )
         inside = inside.replace("_", "") if short else inside
         return f"{self.at(base, ATOM)}_{inside if short else '{' + inside + '}'}"
 
     def sup(self, base: Term, item: Term) -> str:
         if item.head in ("new", "old"):
-            return f"{self.scripted(base)}^{{\\mathrm{{{item.head}}}}}" if self.latex else f"{self.at(base, ATOM)}^{item.head}"
+            return (
+                f"{self.scripted(base)}^{{\\mathrm{{{item.head}}}}}"
+                if self.latex
+                else f"{self.at(base, ATOM)}^{item.head}"
+            )
         return f"{self.scripted(base) if self.latex else self.at(base, ATOM)}^{{({self.done[item]})}}"
 
     def scripted(self, base: Term) -> str:
@@ -150,7 +167,9 @@ class _Printer:
         return f"{{{text}}}" if base.head is terms.SUB or ("_" in text and base.is_name) else text
 
     def call(self, function: Term, *arguments: Term) -> str:
-        shown = ", ".join(f"{x.operands[0]}={self.done[x.operands[1]]}" if _is_keyword(x) else str(self.done[x]) for x in arguments)
+        shown = ", ".join(
+            f"{x.operands[0]}={self.done[x.operands[1]]}" if _is_keyword(x) else str(self.done[x]) for x in arguments
+        )
         return f"{self.done[function]}{self.open}{shown}{self.close}"
 
     def prime(self, name: Term, order: Term) -> str:
@@ -194,25 +213,20 @@ class _Printer:
         low, high = (self.done[x] for x in limits) if limits else ("", "")
         below = f"{self.done[index]}={low}" if limits else str(self.done[index])
         if self.latex:
-            return Text(f"{command}_{{{below}}}" + (f"^{{{high}}}" if limits else "") + f" {self.at(body, PRODUCT)}", PRODUCT)
+            return Text(
+                f"{command}_{{{below}}}" + (f"^{{{high}}}" if limits else "") + f" {self.at(body, PRODUCT)}", PRODUCT
+            )
         return Text(f"{sign}_{{{below}{'..' if limits else ''}{high}}} {self.at(body, PRODUCT)}", PRODUCT)
 
 
-class _Side(Text):
-    """An operand in a template, which takes parentheses of its style."""
-
-    def __new__(cls, text: str, precedence: int, opening: str, closing: str) -> _Side:
-        self = super().__new__(cls, text, precedence)
-        self.sides = opening, closing
-        return self
-
-    def __format__(self, minimum: str) -> str:
-        opening, closing = self.sides
-        return f"{opening}{self!s}{closing}" if minimum and self.precedence < int(minimum) else str(self)
-
-
 def _is_keyword(term: Term) -> bool:
-    return term.head is terms.LIST and len(term.operands) == 2 and term.operands[0].is_name and term.operands[0].head.isalpha() and len(term.operands[0].head) > 2
+    return (
+        term.head is terms.LIST
+        and len(term.operands) == 2
+        and term.operands[0].is_name
+        and term.operands[0].head.isalpha()
+        and len(term.operands[0].head) > 2
+    )
 
 
 def latex_name(name: str) -> str:

@@ -14,6 +14,8 @@ One statement a line, or several with semicolons between them; `#` begins a comm
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,15 +50,19 @@ class Equation:
     left: Term
     right: Term
     ranges: tuple[Range, ...] = ()
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
     @property
     def variables(self) -> tuple[str, ...]:
         """The indices on the left for which the equation stands again and again."""
         stated = {each.index for each in self.ranges}
-        letters = [x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name]
+        letters = [
+            x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name
+        ]
         used = _index_letters(self.right)
-        return tuple(letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used))
+        return tuple(
+            letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used)
+        )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -66,7 +72,11 @@ class Equation:
     @property
     def name(self) -> str:
         """The plain name of what is defined."""
-        return str(flat(self.left.operands[0] if self.left.head is CALL else self.left)) if self.left.head is not DERIV else derivative_name(self.left)
+        return (
+            str(flat(self.left.operands[0] if self.left.head is CALL else self.left))
+            if self.left.head is not DERIV
+            else derivative_name(self.left)
+        )
 
     @property
     def is_given(self) -> bool:
@@ -94,6 +104,7 @@ class Update:
 
     loss  of which the gradient is taken; None for the one quantity that nothing else is made of
     tag   what the names of the results end in, such as "without momentum"
+    equations  of a rule of the problem's own, as in updates.RULES
     """
 
     rule: str
@@ -102,9 +113,13 @@ class Update:
     steps: int = 1
     loss: Term | None = None
     tag: str = ""
+    equations: str = ""
 
     def __str__(self) -> str:
-        words = [f"update {', '.join(map(str, map(printed, self.parameters)))} by {self.rule}", *(f"{name} = {printed(value)}" for name, value in self.constants)]
+        words = [
+            f"update {', '.join(map(str, map(printed, self.parameters)))} by {self.rule}",
+            *(f"{name} = {printed(value)}" for name, value in self.constants),
+        ]
         if self.loss is not None:
             words.append(f"loss = {printed(self.loss)}")
         return ", ".join([*words, f"steps = {self.steps}"] + ([f'tag = "{self.tag}"'] if self.tag else []))
@@ -148,7 +163,7 @@ class Problem:
     @classmethod
     def read(cls, text: str, source: str = "problem") -> Problem:
         """Read statements. Raises LanguageError."""
-        lines = [(number, part) for number, line in enumerate(text.splitlines(), 1) for part in _statements(line)]
+        lines = [(number, part, None) for number, line in enumerate(text.splitlines(), 1) for part in _statements(line)]
         return Reader(lines).problem(source)
 
     def __str__(self) -> str:
@@ -180,13 +195,14 @@ def _statements(line: str) -> Iterator[str]:
 class Reader:
     """Reads statements that may speak of each other: names and functions are found first, then all is parsed."""
 
-    def __init__(self, lines: Iterable[tuple[int, str]], known: Iterable[str] = (), *, latex: bool | None = None) -> None:
-        self.latex = latex
-        self.lines = [(number, text, _without_quotes(tokens(text.removeprefix("given ").removeprefix("let "), latex=latex))) for number, text in lines]
+    def __init__(self, lines: Iterable[tuple[int, str, bool | None]], known: Iterable[str] = ()) -> None:
+        self.lines = [(number, text, _without_quotes(tokens(text, latex=latex))) for number, text, latex in lines]
         self.functions, self.known = {name.partition("(")[0] for name in DEFINITIONS.split("\n")} - {""}, set(known)
         for _, _, read in self.lines:
             if read and read[0].text not in ("find", "update"):
-                for part in split(read[: next((i for i, token in enumerate(read) if token.text == "for"), len(read))], ","):
+                for part in split(
+                    read[: next((i for i, token in enumerate(read) if token.text == "for"), len(read))], ","
+                ):
                     for left in split(part, "=")[:-1]:
                         self.know(left)
 
@@ -201,7 +217,13 @@ class Reader:
                 if [t.text for t in left[i + 1 :]] == ["^", "2"]:
                     self.known.add(f"{text}^2")
         opening = next((i for i, token in enumerate(left) if token.kind == "("), 0)
-        if opening and left[-1].kind == ")" and left[0].kind == "name" and all(t.kind in ("name", ",", "_", "number") for t in left[opening + 1 : -1]) and left[opening + 1].kind == "name":
+        if (
+            opening
+            and left[-1].kind == ")"
+            and left[0].kind == "name"
+            and all(t.kind in ("name", ",", "_", "number") for t in left[opening + 1 : -1])
+            and left[opening + 1].kind == "name"
+        ):
             name = str(flat(Parser("", read=left[:opening], known=["\0"]).postfix_name()))
             self.functions.add(name)
 
@@ -225,13 +247,13 @@ class Reader:
                     found[type(statement)].append(statement)
             except LanguageError as error:
                 raise LanguageError(f"{source}, line {number}: {error}") from None
-        return Problem(*(tuple(found[kind]) for kind in (Equation, Asked, Update, Shape)), source)
+        return Problem(tuple(found[Equation]), tuple(found[Asked]), tuple(found[Update]), tuple(found[Shape]), source)
 
     def statement(self, text: str, read: list[Token], line: int) -> Iterator[Equation | Asked | Update | Shape]:
         """Read one line: equations, or what is asked, or an update, or a shape."""
         first = read[0].text
         if first == "find":
-            yield from self.find(text, read[1:], line)
+            yield from self.find(text, read[1:])
         elif first == "update":
             yield self.update(text, read[1:])
         elif any(token.kind in (":", "∈") for token in read) and not any(token.kind == "=" for token in read):
@@ -247,11 +269,13 @@ class Reader:
         if len(sides) < 2:
             raise LanguageError("an equation needs a name, = and an expression", text, read[0].position)
         terms = [self.left(text, side) for side in sides[:-1]] + [self.expression(text, sides[-1])]
-        if not terms[-1].names and not any(t.head is DERIV for t in terms) and len(terms) > 2:  # x1 = x2 = 1: all are given
+        if (
+            not terms[-1].names and not any(t.head is DERIV for t in terms) and len(terms) > 2
+        ):  # x1 = x2 = 1: all are given
             terms = [x for left in terms[:-1] for x in (left, terms[-1])]
             pairs = list(zip(terms[::2], terms[1::2], strict=True))
         else:
-            pairs = list(zip(terms, terms[1:], strict=False))
+            pairs = list(itertools.pairwise(terms))
         for left, right in pairs:
             if left.head is LIST and right.head is LIST and len(left.operands) == len(right.operands):
                 for a, b in zip(left.operands, right.operands, strict=True):
@@ -283,14 +307,20 @@ class Reader:
             values = inside[2:]
             if any(token.kind == "…" for token in values):
                 low, *_, high = ([t for t in part if t.kind != ","] for part in split(values, "…"))
-                low = split(low, ",")[0][:1] if any(t.kind == "," for t in low) else low[:1] if len(low) > 1 and all(t.kind == "number" for t in low) else low
+                low = (
+                    split(low, ",")[0][:1]
+                    if any(t.kind == "," for t in low)
+                    else low[:1]
+                    if len(low) > 1 and all(t.kind == "number" for t in low)
+                    else low
+                )
             else:
                 listed = split(values, ",")
                 low, high = listed[0], listed[-1]
             found.append(Range(inside[0].text, self.expression(text, low), self.expression(text, high)))
         return read[: starts[0] - (read[starts[0] - 1].kind == ",")], tuple(found)
 
-    def find(self, text: str, read: list[Token], line: int) -> Iterator[Equation | Asked]:
+    def find(self, text: str, read: list[Token]) -> Iterator[Equation | Asked]:
         """Read what is asked: expressions, with names of their own where those are given."""
         for item in split(read, ","):
             part, ranges = self.ranges(text, item)
@@ -319,7 +349,9 @@ class Reader:
         """Read `update w, b by adam, eta = 0.1, steps = 3`."""
         by = next((i for i, token in enumerate(read) if token.text == "by"), 0)
         if not by:
-            raise LanguageError("write: update w, b by gradient descent, eta = 0.1", text, read[0].position if read else 0)
+            raise LanguageError(
+                "write: update w, b by gradient descent, eta = 0.1", text, read[0].position if read else 0
+            )
         parameters = tuple(self.expression(text, part) for part in split(read[:by], ","))
         rule, *options = split(read[by + 1 :], ",")
         constants: dict[str, Any] = {}
@@ -328,24 +360,38 @@ class Reader:
             if len(sides) != 2:
                 raise LanguageError("an option of an update is name = value", text, option[0].position if option else 0)
             name = str(flat(Parser(text, read=sides[0]).power()))
-            constants[name] = text_between(text, sides[1][0], sides[1][-1]) if sides[1][0].kind == '"' else self.expression(text, sides[1])
+            constants[name] = (
+                text_between(text, sides[1][0], sides[1][-1])
+                if sides[1][0].kind == '"'
+                else self.expression(text, sides[1])
+            )
         steps, loss, tag = constants.pop("steps", Term(1.0)), constants.pop("loss", None), constants.pop("tag", "")
         if not steps.is_number or steps.head != int(steps.head) or not 1 <= steps.head <= 1000:
             raise LanguageError("steps is a whole number from 1 to 1000", text, read[0].position)
-        return Update(" ".join(t.text for t in rule).replace(" _ ", "_"), parameters, tuple(constants.items()), int(steps.head), loss, tag)
+        return Update(
+            text[rule[0].position : rule[-1].position + len(rule[-1].text)],
+            parameters,
+            tuple(constants.items()),
+            int(steps.head),
+            loss,
+            tag,
+        )
 
     def shape(self, text: str, read: list[Token]) -> Shape:
         """Read `W : 3 x 2`, `x ∈ ℝ^n` or `W ∈ ℝ^{m×n}`."""
         at = next(i for i, token in enumerate(read) if token.kind in (":", "∈"))
         sizes = [t for t in read[at + 1 :] if t.kind not in ("ℝ", "^", "{", "}")]
-        parts, current = [], []
+        parts: list[list[Token]] = []
+        current: list[Token] = []
         for token in sizes:
             if token.kind in ("×", "·", ",") or token.text == "x":
                 parts.append(current)
                 current = []
             else:
                 current.append(token)
-        return Shape(self.expression(text, read[:at]), tuple(self.expression(text, part) for part in [*parts, current] if part))
+        return Shape(
+            self.expression(text, read[:at]), tuple(self.expression(text, part) for part in [*parts, current] if part)
+        )
 
 
 def text_between(text: str, first: Token, last: Token) -> str:
@@ -387,12 +433,22 @@ def _separated(equation: Equation) -> Equation:
     letters = bound | {each.index for each in equation.ranges}
     for part in equation.left.walk():
         if part.head in (SUB, SUP):
-            letters |= {letter for x in part.operands[1:] if x.is_name and len(x.head) <= 3 for letter in x.head if letter in used}
+            letters |= {
+                letter
+                for x in part.operands[1:]
+                if x.is_name and len(x.head) <= 3
+                for letter in x.head
+                if letter in used
+            }
             letters |= {x.head for x in part.operands[1:] if x.is_name}
 
     def change(term: Term) -> Term | None:
         if term.head is SUB:
-            indices = [y for x in term.operands[1:] for y in (map(Term, x.head) if x.is_name and len(x.head) > 1 and set(x.head) <= letters else [x])]
+            indices = [
+                y
+                for x in term.operands[1:]
+                for y in (map(Term, x.head) if x.is_name and len(x.head) > 1 and set(x.head) <= letters else [x])
+            ]
             if len(indices) != len(term.operands) - 1:
                 return Term(SUB, term.operands[0], *indices)
         return None
@@ -445,20 +501,27 @@ def answer_name(term: Term) -> str:
     return str(printed(term))
 
 
+@functools.cache
 def prelude() -> dict[str, Equation]:
     """Return the functions that every problem knows: those of records.DEFINITIONS."""
-    global _PRELUDE
-    if _PRELUDE is None:
-        _PRELUDE = {}
-        names = {line.partition("(")[0] for line in DEFINITIONS.strip().split("\n")}
-        for line in DEFINITIONS.strip().split("\n"):
-            left, _, right = line.partition(") = ")
-            name, _, parameters = left.partition("(")
-            known = [p.partition("=")[0].strip() for p in parameters.split(",")]
-            heads = [Term(LIST, *map(parse, p.split("="))) if "=" in p else Term(p.strip()) for p in parameters.split(",")]
-            _PRELUDE[name] = Equation(Term(CALL, name, *heads), parse(right, known, names))
-    return _PRELUDE
+    lines = DEFINITIONS.strip().split("\n")
+    names = {line.partition("(")[0] for line in lines}
+    found = {}
+    for line in lines:
+        left, _, right = line.partition(") = ")
+        name, _, parameters = left.partition("(")
+        pairs = [parameter.strip().split("=") for parameter in parameters.split(",")]
+        heads = [Term(LIST, *map(parse, pair)) if len(pair) > 1 else Term(pair[0]) for pair in pairs]
+        found[name] = Equation(Term(CALL, name, *heads), parse(right, [pair[0] for pair in pairs], names))
+    return found
 
 
-_PRELUDE: dict[str, Equation] | None = None
+def plain_names(term: Term) -> set[str]:
+    """Return the names in a term, those with indices as one.
 
+    >>> sorted(plain_names(parse("W_1 x + b")))
+    ['W1', 'b', 'x']
+    """
+    if term.is_name or term.head in (SUB, SUP):
+        return {str(flat(term))}
+    return {name for operand in term.operands for name in plain_names(operand)}

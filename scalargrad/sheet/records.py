@@ -31,8 +31,17 @@ class Record:
     spreads whether its shares hold for a gradient that is one number for all entries, too
     """
 
-    def __init__(self, name: str, value: Callable[..., Array], *shares: str, why: str, latex: str = "", spreads: bool = False) -> None:
-        self.name, self.value, self.shares, self.why, self.latex, self.spreads = name, value, shares, why, latex, spreads
+    def __init__(
+        self, name: str, value: Callable[..., Array], *shares: str, why: str, latex: str = "", spreads: bool = False
+    ) -> None:
+        self.name, self.value, self.shares, self.why, self.latex, self.spreads = (
+            name,
+            value,
+            shares,
+            why,
+            latex,
+            spreads,
+        )
         RECORDS[name] = self
 
     def __repr__(self) -> str:
@@ -118,15 +127,40 @@ def _is_largest(line: tuple[Any, ...]) -> list[Any]:
 
 _AXES = (("", None, ""), ("_columns", 0, " of each column"), ("_rows", 1, " of each row"))
 for _end, _axis, _of in _AXES:
-    Record("sum" + _end, _along(total, _axis), "g", spreads=True,
-           why="Every entry of a sum counts once: each gets the whole gradient of the sum.")
-    Record("mean" + _end, _along(lambda line: total(line) / len(line), _axis), f"g/count{_end}(a)", spreads=True,
-           why="Each of n entries moves a mean by 1/n: each gets the n-th part of its gradient.")
+    Record(
+        "sum" + _end,
+        _along(total, _axis),
+        "g",
+        spreads=True,
+        why="Every entry of a sum counts once: each gets the whole gradient of the sum.",
+    )
+    Record(
+        "mean" + _end,
+        _along(lambda line: total(line) / len(line), _axis),
+        f"g/count{_end}(a)",
+        spreads=True,
+        why="Each of n entries moves a mean by 1/n: each gets the n-th part of its gradient.",
+    )
     Record("count" + _end, _along(lambda line: float(len(line)), _axis), "", why="")
-    Record("softmax" + _end, _one_line("softmax", _each(_softmax, None)) if _axis is None else _each(_softmax, _axis), f"out ∘ (g - sum{_end}(g ∘ out))", spreads=True,
-           why="Each output of a softmax depends on all inputs: its Jacobian is diag(p) - p pᵀ, applied to the gradient of p.")
-    Record("logsumexp" + _end, _along(_logsumexp, _axis), f"g softmax{_end}(a)", why="The derivative of log Σ exp is the softmax.")
-    Record("max" + _end, _along(_largest, _axis), f"g ∘ is_largest{_end}(a)", why="A maximum passes the gradient on to the largest entry.")
+    Record(
+        "softmax" + _end,
+        _one_line("softmax", _each(_softmax, None)) if _axis is None else _each(_softmax, _axis),
+        f"out ∘ (g - sum{_end}(g ∘ out))",
+        spreads=True,
+        why="Each output of a softmax depends on all inputs: its Jacobian is diag(p) - p pᵀ, applied to the gradient of p.",
+    )
+    Record(
+        "logsumexp" + _end,
+        _along(_logsumexp, _axis),
+        f"g ∘ softmax{_end}(a)",
+        why="The derivative of log Σ exp is the softmax.",
+    )
+    Record(
+        "max" + _end,
+        _along(_largest, _axis),
+        f"g ∘ is_largest{_end}(a)",
+        why="A maximum passes the gradient on to the largest entry.",
+    )
     Record("is_largest" + _end, _each(_is_largest, _axis), "", why="")
 
 
@@ -137,6 +171,7 @@ Record("product", arrays.product, "g bᵀ", "aᵀ g",
 Record("hadamard", lambda a, b: arrays.elementwise(ops.mul, a, b), "g ∘ b", "g ∘ a", spreads=True,
        why="Entry by entry, each factor gets the gradient times the other factor.")  # fmt: skip
 Record("transpose", lambda a: a.transposed, "gᵀ", why="A transpose turns the gradient back.")
+Record("row", lambda a: Array(a.shape, a.entries, "row"), "shaped(g, a)", why="")
 Record("dot", lambda a, b: Array((), [total(x * y for x, y in zip(a.entries, b.entries, strict=True))]), "g b", "g a",
        why="In a dot product each vector gets the gradient times the other vector.")  # fmt: skip
 Record("spread", lambda g, a: g.spread(a.shape, a.orientation), "", "", why="")
@@ -150,7 +185,9 @@ Record("norm", lambda a: Array((), [ops.sqrt(total(x * x for x in a.entries))]),
 def _places(a: Array, indices: tuple[Array, ...], first: int) -> tuple[int, ...]:
     place = tuple(whole(i, "an index") - first for i in indices)
     if any(not 0 <= i < n for i, n in zip(place, a.shape, strict=False)):
-        raise ShapeError(f"there is no entry {', '.join(str(i + first) for i in place)} in an array of the shape {shown_shape(a)}")
+        raise ShapeError(
+            f"there is no entry {', '.join(str(i + first) for i in place)} in an array of the shape {shown_shape(a)}"
+        )
     return place
 
 
@@ -173,7 +210,9 @@ def _concat(*parts: Array) -> Array:
         rows = [part if len(part.shape) == 2 else part.reshaped((1, *part.shape)) for part in parts]
         if len({row.shape[1] for row in rows}) > 1:
             raise ShapeError("what stands on top of each other must have the same number of columns")
-        return Array((sum(row.shape[0] for row in rows), rows[0].shape[1]), itertools.chain(*(row.entries for row in rows)))
+        return Array(
+            (sum(row.shape[0] for row in rows), rows[0].shape[1]), itertools.chain(*(row.entries for row in rows))
+        )
     entries = tuple(itertools.chain(*(part.entries for part in parts)))
     return Array((len(entries),), entries, next((part.orientation for part in parts if part.orientation), ""))
 
@@ -183,27 +222,48 @@ def _onehot(k: Array, n: Array) -> Array:
 
 
 for _index, _place, _first in (("index", "place", 1), ("item", "put", 0)):  # counted from 1, or from 0
-    Record(_index, lambda a, *i, first=_first: a[_places(a, i, first)], _place + "(g, a, {rest})",
-           why="An entry passes its gradient to the place that it came from.")
+    Record(
+        _index,
+        lambda a, *i, first=_first: a[_places(a, i, first)],
+        _place + "(g, a, {rest})",
+        why="An entry passes its gradient to the place that it came from.",
+    )
     Record(_place, lambda g, a, *i, first=_first: _put_at(g, a, _places(a, i, first)), "", why="")
 Record("concat", _concat, "part(g, {self}, {start})", why="Each part of a stack gets its part of the gradient.")
-Record("vector", lambda *xs: Array.stacked(xs), "item(g, {i})", why="Each entry of a vector passes on its own gradient.")
+Record(
+    "vector", lambda *xs: Array.stacked(xs), "item(g, {i})", why="Each entry of a vector passes on its own gradient."
+)
 Record("part", _part, "", why="")
 Record("onehot", _onehot, "", "", why="")
-Record("shaped", lambda g, a: g.reshaped(a.shape, a.orientation), "shaped(g, a)", "", why="The same numbers in another shape.")
-Record("flatten", lambda a: Array((len(a.entries),), a.entries), "shaped(g, a)", why="The same numbers in another shape.")
+Record(
+    "shaped",
+    lambda g, a: g.reshaped(a.shape, a.orientation),
+    "shaped(g, a)",
+    "",
+    why="The same numbers in another shape.",
+)
+Record(
+    "flatten", lambda a: Array((len(a.entries),), a.entries), "shaped(g, a)", why="The same numbers in another shape."
+)
 Record("diag", lambda a: Array(a.shape * 2, (x if i == j else 0.0 for i, x in enumerate(a.entries) for j in range(len(a.entries)))), "diagonal(g)",
        why="The diagonal comes from the vector.")  # fmt: skip
-Record("diagonal", lambda a: Array((a.shape[0],), (a.entries[i * a.shape[1] + i] for i in range(a.shape[0]))), "diag(g)", why="The diagonal is what counts.")
-
-Record("eigenvalues", lambda a: _eigenvalues(a), "", why="")
+Record(
+    "diagonal",
+    lambda a: Array((a.shape[0],), (a.entries[i * a.shape[1] + i] for i in range(a.shape[0]))),
+    "diag(g)",
+    why="The diagonal is what counts.",
+)
 
 
 def _eigenvalues(a: Array) -> Array:
     """Return the eigenvalues of a symmetric matrix, the largest first, by Jacobi's rotations."""
     n = a.shape[0] if len(a.shape) == 2 else 0
     rows = a.nested
-    if not n or a.shape != (n, n) or any(abs(rows[i][j] - rows[j][i]) > 1e-12 * max(map(abs, a.data)) for i in range(n) for j in range(i)):
+    if (
+        not n
+        or a.shape != (n, n)
+        or any(abs(rows[i][j] - rows[j][i]) > 1e-12 * max(map(abs, a.data)) for i in range(n) for j in range(i))
+    ):
         raise ShapeError(f"eigenvalues are those of a symmetric matrix, got {rows}")
     for _ in range(100):
         off = max(((abs(rows[i][j]), i, j) for i in range(n) for j in range(i)), default=(0.0, 0, 0))
@@ -214,8 +274,14 @@ def _eigenvalues(a: Array) -> Array:
         c, s = math.cos(angle), math.sin(angle)
         for row in rows:
             row[p], row[q] = c * row[p] - s * row[q], s * row[p] + c * row[q]
-        rows[p], rows[q] = [[c * x - s * y for x, y in zip(rows[p], rows[q], strict=True)], [s * x + c * y for x, y in zip(rows[p], rows[q], strict=True)]]
+        rows[p], rows[q] = [
+            [c * x - s * y for x, y in zip(rows[p], rows[q], strict=True)],
+            [s * x + c * y for x, y in zip(rows[p], rows[q], strict=True)],
+        ]
     return Array((n,), sorted((rows[i][i] for i in range(n)), reverse=True))
+
+
+Record("eigenvalues", _eigenvalues, "", why="")
 
 
 # Convolution as deep learning has it (the kernel is not flipped), over vectors and matrices, and what it is made of.
@@ -260,7 +326,9 @@ def _padded(a: Array, by: Array) -> Array:
 def _cropped(a: Array, by: Array) -> Array:
     p, (m, n) = whole(by, "padding"), _grid(a)
     down = 0 if len(a.shape) == 1 else p
-    return _from_grid(a, m - 2 * down, n - 2 * p, [a.entries[i * n + j] for i in range(down, m - down) for j in range(p, n - p)])
+    return _from_grid(
+        a, m - 2 * down, n - 2 * p, [a.entries[i * n + j] for i in range(down, m - down) for j in range(p, n - p)]
+    )
 
 
 def _every(a: Array, by: Array) -> Array:
@@ -271,7 +339,9 @@ def _every(a: Array, by: Array) -> Array:
 
 def _apart(g: Array, by: Array, like: Array) -> Array:
     s, (m, n), (_, width) = whole(by, "a stride"), _grid(like), _grid(g)
-    return _from_grid(like, m, n, [0.0 if i % s or j % s else g.entries[i // s * width + j // s] for i in range(m) for j in range(n)])
+    return _from_grid(
+        like, m, n, [0.0 if i % s or j % s else g.entries[i // s * width + j // s] for i in range(m) for j in range(n)]
+    )
 
 
 def _full(g: Array, k: Array) -> Array:
@@ -323,16 +393,32 @@ Record("correlate", _correlate, "spread_back(g, b)", "correlate(a, g)",
 Record("spread_back", _full, "correlate(g, b)", "correlate(g, a)", why="A full convolution, with the flipped kernel.")
 Record("pad", _padded, "crop(g, b)", "", why="Zeros around an array have no gradient to give.")
 Record("crop", _cropped, "pad(g, b)", "", why="What was cut off counts for nothing.")
-Record("every", _every, "apart(g, b, a)", "", why="With a stride, windows between the steps are not computed, and get no gradient.")
+Record(
+    "every",
+    _every,
+    "apart(g, b, a)",
+    "",
+    why="With a stride, windows between the steps are not computed, and get no gradient.",
+)
 Record("apart", _apart, "every(g, b)", "", "", why="")
-Record("maxpool", _pooled, "unpool(g, a, b, c)", "", "", why="In each window the gradient goes to the largest entry alone.")
-Record("avgpool", _averaged, "unaverage(g, a, b, c)", "", "", why="In each window every entry gets the same part of the gradient.")
+Record(
+    "maxpool", _pooled, "unpool(g, a, b, c)", "", "", why="In each window the gradient goes to the largest entry alone."
+)
+Record(
+    "avgpool",
+    _averaged,
+    "unaverage(g, a, b, c)",
+    "",
+    "",
+    why="In each window every entry gets the same part of the gradient.",
+)
 Record("unaverage", _unaveraged, "", "", "", "", why="")
 Record("unpool", _unpooled, "", "", "", "", why="")
 
 # Names that textbooks and libraries use; a function of one entry is an operation of the table.
 _HIDDEN = {"add", "sub", "mul", "neg", "div", "pow", "equal"}
-FUNCTIONS: dict[str, Op | Record] = {name: record for name, record in {**ops.OPERATIONS, **RECORDS}.items() if name not in _HIDDEN}
+FUNCTIONS: dict[str, Op | Record] = {name: op for name, op in ops.OPERATIONS.items() if name not in _HIDDEN}
+FUNCTIONS |= RECORDS
 FUNCTIONS |= {
     "ReLU": ops.relu, "Relu": ops.relu, "ln": ops.log, "lg": ops.log10, "sigma": ops.sigmoid, "logistic": ops.sigmoid, "sigm": ops.sigmoid,
     "Sigmoid": ops.sigmoid, "asin": ops.arcsin, "acos": ops.arccos, "atan": ops.arctan, "Tanh": ops.tanh, "Softmax": RECORDS["softmax"],
@@ -344,11 +430,11 @@ DEFINITIONS = """
 leaky_relu(z, a) = where(z > 0, z, a z)
 elu(z, a=1) = where(z > 0, z, a (exp(z) - 1))
 selu(z) = 1.0507009873554805 elu(z, 1.6732632423543772)
-gelu(z) = 1/2 z (1 + erf(z/√2))
-silu(z) = z sigmoid(z)
-swish(z) = z sigmoid(z)
-mish(z) = z tanh(softplus(z))
-softsign(z) = z/(1 + |z|)
+gelu(z) = 1/2 z ∘ (1 + erf(z/√2))
+silu(z) = z ∘ sigmoid(z)
+swish(z) = z ∘ sigmoid(z)
+mish(z) = z ∘ tanh(softplus(z))
+softsign(z) = z/(1 + abs(z))
 hardtanh(z) = min(1, max(-1, z))
 relu6(z) = min(6, max(0, z))
 identity(z) = z
@@ -371,6 +457,6 @@ mae(y, p) = mean(abs(p - y))
 huber(y, p, delta=1) = sum(where(abs(p - y) > delta, delta (abs(p - y) - delta/2), 1/2 (p - y)^2))
 crossentropy(y, p) = -sum(xlogy(y, p))
 bce(y, p) = -sum(xlogy(y, p) + xlogy(1 - y, 1 - p))
-hinge(y, s) = max(0, 1 - y s)
+hinge(y, s) = sum(max(0, 1 - y ∘ s))
 attention(Q, K, V, scale=1) = softmax_rows(Q Kᵀ/scale) V
 """

@@ -24,7 +24,19 @@ from scalargrad.sheet.problem import Equation, Problem, answer_name, derivative_
 from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
 from scalargrad.sheet.shares import ONE, added, multiplied, pulled_back, whole
 from scalargrad.sheet.terms import (
-    BARS, CALL, CDOT, DERIV, FILL, JUX, LIST, NORM, PRIME, PRODUCT_OVER, ROWS, STAR, SUB, SUM, SUP, Term,
+    CALL,
+    CDOT,
+    DERIV,
+    FILL,
+    JUX,
+    LIST,
+    PRIME,
+    ROWS,
+    STAR,
+    SUB,
+    SUM,
+    SUP,
+    Term,
 )  # fmt: skip
 from scalargrad.sheet.tokens import LanguageError
 from scalargrad.value import Value
@@ -55,7 +67,6 @@ class Quantity:
     def is_given(self) -> bool:
         """Whether it has its numbers from the problem."""
         return self.term.head == self.name
-
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -94,7 +105,7 @@ class Scope:
             self.functions[equation.name] = equation
             self.exact.setdefault(equation.name, []).append(equation)
         elif left.head is DERIV:
-            of, by = left.operands
+            of, _by = left.operands
             if not (equation.right.head is CALL or str(flat(of)) in self.functions):
                 self.upstream.setdefault(str(flat(of)), []).append(equation)
         elif equation.variables:
@@ -103,8 +114,12 @@ class Scope:
             self.exact.setdefault(str(flat(fixed(left))), []).append(equation)
 
     def _counts_from_zero(self) -> bool:
-        arrays = {name for name, equations in self.exact.items() if any(e.right.head in (LIST, ROWS) for e in equations)}
-        terms = [t for e in self.problem.equations for t in (*e.left.walk(), *e.right.walk())] + [t for a in self.problem.asked for t in a.term.walk()]
+        arrays = {
+            name for name, equations in self.exact.items() if any(e.right.head in (LIST, ROWS) for e in equations)
+        }
+        terms = [t for e in self.problem.equations for t in (*e.left.walk(), *e.right.walk())] + [
+            t for a in self.problem.asked for t in a.term.walk()
+        ]
         return any(t.head is SUB and str(flat(t.operands[0])) in arrays and Term(0.0) in t.operands[1:] for t in terms)
 
     # Quantities by name.
@@ -139,7 +154,9 @@ class Scope:
         found = [self.computed(key, each.right, each) for each in self.exact[key]]
         for other in found[1:]:
             a, b = found[0].array, other.array
-            if len(a.entries) != len(b.entries) or any(not math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(a.data, b.data, strict=True)):
+            if len(a.entries) != len(b.entries) or any(
+                not math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(a.data, b.data, strict=True)
+            ):
                 raise SheetError(f"{key} is stated twice, with different values: {a.nested} and {b.nested}")
         best = min(found, key=lambda q: (q.is_given, sum(1 for _ in q.term.walk())))
         return self.note(best)
@@ -147,7 +164,9 @@ class Scope:
     def computed(self, key: str, right: Term, equation: Equation | None) -> Quantity:
         """Compute a right side, and note it under a name."""
         if key in self.under_way:
-            raise SheetError(f"{key} is defined by itself: {' → '.join([*self.under_way[self.under_way.index(key):], key])}")
+            raise SheetError(
+                f"{key} is defined by itself: {' → '.join([*self.under_way[self.under_way.index(key) :], key])}"
+            )
         self.under_way.append(key)
         try:
             if right.head is FILL:
@@ -172,7 +191,14 @@ class Scope:
             array = array.reshaped((len(array.entries),), "row" if array.shape[0] == 1 else "column")
         single = len(array.entries) == 1
         labels = [key if single else f"{key}_{i}" for i in range(1, len(array.entries) + 1)]
-        return Array(array.shape, (x if isinstance(x, Value) and x.label else Value(x.data if isinstance(x, Node) else x, label=label) for x, label in zip(array.entries, labels, strict=True)), array.orientation)
+        return Array(
+            array.shape,
+            (
+                x if isinstance(x, Value) and x.label else Value(x.data if isinstance(x, Node) else x, label=label)
+                for x, label in zip(array.entries, labels, strict=True)
+            ),
+            array.orientation,
+        )
 
     def note(self, quantity: Quantity) -> Quantity:
         """Keep a quantity; other terms that contain its term mean it."""
@@ -199,7 +225,11 @@ class Scope:
         limits = {each.index: each for each in equation.ranges}
         for want, have in zip(pattern_indices, indices, strict=True):
             if want.is_name and want.head in equation.variables:
-                if want.head in limits and have.is_number and not self.number(limits[want.head].low) <= have.head <= self.number(limits[want.head].high):
+                if (
+                    want.head in limits
+                    and have.is_number
+                    and not self.number(limits[want.head].low) <= have.head <= self.number(limits[want.head].high)
+                ):
                     return None
                 bound[want.head] = have
             elif want != have:
@@ -249,6 +279,15 @@ class Scope:
 
     def assembled(self, key: str, name: Term) -> Quantity | None:
         """Put together an array of which the entries are defined one by one, or for each index."""
+        if key in self.under_way:
+            return None
+        self.under_way.append(key)
+        try:
+            return self.put_together(key, name)
+        finally:
+            self.under_way.pop()
+
+    def put_together(self, key: str, name: Term) -> Quantity | None:
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
             layered = _taken_apart(equation.left, layers=False)
@@ -257,13 +296,20 @@ class Scope:
                 if variables:
                     ranges = self.ranges(equation, variables)
                     names = [[Term(float(i)) for i in each] for each in ranges]
-                    left = [self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True))))) for values in _grid(names)]
+                    left = [
+                        self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
+                        for values in _grid(names)
+                    ]
                     parts = [q for q in left if q is not None]
                     return self.stack(key, parts, tuple(map(len, names)))
         named = self.numbered(SUB, name)
         if len({self[str(flat(Term(SUB, name, float(i))))].array.shape for i in named}) > 1:
             return None
-        return self.stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),)) if named else None
+        return (
+            self.stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),))
+            if named
+            else None
+        )
 
     def numbered(self, script: Any, base: Term) -> range:
         """Return the numbers for which a name with that index has an equation of its own."""
@@ -276,6 +322,18 @@ class Scope:
     def has(self, script: Any, base: Term, index: int) -> bool:
         return str(flat(Term(script, base, float(index)))) in self.exact
 
+    def unroll(self, equation: Equation) -> None:
+        """Compute an equation for all values of its indices; of an index without a range, as a label."""
+        _, indices = _taken_apart(equation.left, layers=False)
+        variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+        try:
+            ranges = self.ranges(equation, variables)
+        except SheetError:
+            self.find(equation.left)
+            return
+        for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
+            self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
+
     def stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
         rows = [Term(part.name) for part in parts]
         if len(shape) == 2:
@@ -287,7 +345,11 @@ class Scope:
     def results(self) -> list[str]:
         """Return the computed numbers of which nothing else is made: where there is one, it is the loss."""
         used = {name for q in self.quantities.values() for name in q.sources}
-        return [name for name, q in self.quantities.items() if name not in used and q.sources and q.is_stated and not q.array.shape]
+        return [
+            name
+            for name, q in self.quantities.items()
+            if name not in used and q.sources and q.is_stated and not q.array.shape
+        ]
 
     # What terms mean.
 
@@ -298,12 +360,14 @@ class Scope:
             return term
         if isinstance(head, str) or head is SUB or head is SUP:
             return self.named(term)
-        reader = getattr(self, f"settle_{head.name.replace(' ', '_')}", None) if not isinstance(head, (Op, Record)) else None
+        reader = (
+            getattr(self, f"settle_{head.name.replace(' ', '_')}", None) if not isinstance(head, (Op, Record)) else None
+        )
         if reader:
             return self.fold(reader(*term.operands))
         operands = [self.settle(x) for x in term.operands]
         if head is RECORDS["hadamard"]:
-            return self.fold(multiplied(head, *operands, self.array))
+            return self.fold(multiplied(head, operands[0], operands[1], self.array))
         if head is RECORDS["transpose"] and not self.array(operands[0]).shape:
             return operands[0]
         if head is ops.neg and operands[0].is_number:
@@ -350,15 +414,39 @@ class Scope:
         """Multiply by the shapes of the factors."""
         a, b = self.settle(a), self.settle(b)
         first, second = self.array(a), self.array(b)
+        if len(first.shape) == 2 and first.shape[1] == 1 and not second.shape and not b.is_number:
+            return Term(RECORDS["flatten"], Term(ops.mul, a, b))  # a column of weights, of one input
         if kind is STAR and first.shape and second.shape and first.shape == second.shape:
-            raise SheetError(f"{a} * {b} of two {'vectors' if len(first.shape) == 1 else 'matrices'}: write {a} ∘ {b} (entry by entry) or {a} · {b}")
-        if not first.shape or not second.shape or kind is CDOT:
+            raise SheetError(
+                f"{a} * {b} of two {'vectors' if len(first.shape) == 1 else 'matrices'}: write {a} ∘ {b} (entry by entry) or {a} · {b}"
+            )
+        if not first.shape or not second.shape or (kind is CDOT and len(first.shape) == len(second.shape) == 1):
             return multiplied(kind, a, b, self.array)
+        if kind is CDOT and len(first.shape) != len(second.shape) and (spread := self.entry_by_entry(a, b)) is not None:
+            return spread
+        if len(first.shape) == 1 and len(second.shape) == 2 and not first.orientation:
+            a = Term(RECORDS["row"], a)  # a vector before a matrix lies
         try:
             product(first, second)
         except ShapeError as error:
             raise SheetError(f"{a} {b}: {error}") from None
         return Term(RECORDS["product"], a, b)
+
+    def entry_by_entry(self, a: Term, b: Term) -> Term | None:
+        """Settle γ · X of a vector and a matrix where only the product entry by entry fits; None where only the matrix product does."""
+        both = Term(RECORDS["hadamard"], a, b)
+        fits = []
+        for way in (both, Term(RECORDS["product"], a, b)):
+            try:
+                self.array(way)
+                fits.append(way)
+            except ShapeError:
+                pass
+        if len(fits) == 2:
+            raise SheetError(
+                f"{a} · {b} may be the matrix product or the product entry by entry: write {a} {b} or {a} ∘ {b}"
+            )
+        return both if fits == [both] else None
 
     def settle_list(self, *items: Term) -> Term:
         """Settle a vector of entries."""
@@ -375,7 +463,9 @@ class Scope:
         """Settle |x|: the size of a number."""
         inside = self.settle(inside)
         if self.array(inside).shape:
-            raise SheetError(f"bars around a vector, |{inside}|: write ‖ ‖ for its length or abs() for the sizes of its entries")
+            raise SheetError(
+                f"bars around a vector, |{inside}|: write ‖ ‖ for its length or abs() for the sizes of its entries"
+            )
         return Term(ops.abs, inside)
 
     def settle_norm(self, inside: Term) -> Term:
@@ -409,11 +499,16 @@ class Scope:
             return Term(RECORDS["hadamard"], *part.operands) if part.head in (JUX, CDOT, STAR) else None
 
         changed = body.replaced(change)
-        if {x.head for x in indices} & set(changed.names) or any(part.head in (SUM, LIST, CALL) for part in body.walk()):
+        if {x.head for x in indices} & set(changed.names) or any(
+            part.head in (SUM, LIST, CALL) for part in body.walk()
+        ):
             return None
         try:
             settled = self.settle(changed)
-            assembled = any((q := self.quantities.get(name)) and q.equation is None and q.term.head is RECORDS["vector"] for name in settled.names)
+            assembled = any(
+                (q := self.quantities.get(name)) and q.equation is None and q.term.head is RECORDS["vector"]
+                for name in settled.names
+            )
             return settled if len(self.array(settled).shape) == count and not assembled else None
         except (SheetError, ShapeError):
             return None
@@ -467,8 +562,19 @@ class Scope:
             raise SheetError(f"no function {name}")
         equation = self.functions[name]
         parameters = equation.left.operands[1:]
-        named = {x.operands[0].head: x.operands[1] for x in arguments if x.head is LIST and len(x.operands) == 2 and x.operands[0].is_name}
+        named = {
+            x.operands[0].head: x.operands[1]
+            for x in arguments
+            if x.head is LIST and len(x.operands) == 2 and x.operands[0].is_name
+        }
         given = [x for x in arguments if not (x.head is LIST and x.operands[0].head in named)]
+        if len(given) == 1 < len(parameters) and (vector := self.array(self.settle(given[0]))).shape == (
+            len(parameters),
+        ):
+            given = [
+                Term(self.index, self.settle(given[0]), float(i))
+                for i in range(self.first, self.first + len(vector.entries))
+            ]
         terms: dict[str, Term] = {}
         for parameter in parameters:
             default = parameter.operands[1] if parameter.head is LIST else None
@@ -479,7 +585,12 @@ class Scope:
             terms[key] = value
         if given or named:
             raise SheetError(f"{name} takes {len(parameters)} argument{'s' * (len(parameters) > 1)}")
-        if not order and all(str(flat(x)) == key for key, x in terms.items() if x.is_name or x.head in (SUB, SUP)) and all(x.is_name or x.head in (SUB, SUP) for x in terms.values()) and self.quantity_of_function(name):
+        if (
+            not order
+            and all(str(flat(x)) == key for key, x in terms.items() if x.is_name or x.head in (SUB, SUP))
+            and all(x.is_name or x.head in (SUB, SUP) for x in terms.values())
+            and self.quantity_of_function(name)
+        ):
             return Term(name)
         settled = {key: self.settle(value) for key, value in terms.items()}
         if order:
@@ -558,7 +669,9 @@ class Scope:
             return
         graph = set(ordered([x for x in above.entries if isinstance(x, Node)]))
         if not graph & {x for x in below.entries if isinstance(x, Node)}:
-            raise SheetError(f"{answer_name(of)} does not go through {answer_name(by)} as the equations have it: write it with {answer_name(by)}")
+            raise SheetError(
+                f"{answer_name(of)} does not go through {answer_name(by)} as the equations have it: write it with {answer_name(by)}"
+            )
 
     def slopes(self, entry: Any) -> Mapping[Any, Any]:
         """Return the derivatives of one number by every Value that it was made of."""
@@ -612,7 +725,11 @@ class Scope:
         out = []
         for variable in variables:
             stated = next((each for each in equation.ranges if each.index == variable), None)
-            out.append(range(int(self.number(stated.low)), int(self.number(stated.high)) + 1) if stated else self.range_of(variable, equation.right, {}))
+            out.append(
+                range(int(self.number(stated.low)), int(self.number(stated.high)) + 1)
+                if stated
+                else self.range_of(variable, equation.right, {})
+            )
         return out
 
     def range_of(self, variable: str, body: Term, bound: dict[str, range]) -> range:
@@ -623,7 +740,7 @@ class Scope:
                 continue
             for axis, index in enumerate(part.operands[1:]):
                 if variable in index.names:
-                    values = self.axis(part, axis, variable)
+                    values = self.axis(part, axis)
                     if values is not None and index.head == variable:
                         return values
                     if values is not None:
@@ -631,12 +748,17 @@ class Scope:
         for index, values in shifted:
             others = [name for name in index.names if name != variable]
             spans = {name: bound.get(name) or self.range_of(name, _without(body, variable), bound) for name in others}
-            low = [values[0] - _at(index, variable, 0, {k: v[0] for k, v in spans.items()}), values[-1] - _at(index, variable, 0, {k: v[-1] for k, v in spans.items()})]
-            step = _at(index, variable, 1, {k: 0 for k in spans}) - _at(index, variable, 0, {k: 0 for k in spans})
+            low = [
+                values[0] - _at(index, variable, 0, {k: v[0] for k, v in spans.items()}),
+                values[-1] - _at(index, variable, 0, {k: v[-1] for k, v in spans.items()}),
+            ]
+            step = _at(index, variable, 1, dict.fromkeys(spans, 0)) - _at(index, variable, 0, dict.fromkeys(spans, 0))
             return range(math.ceil(low[0] / step), math.floor(low[1] / step) + 1)
-        raise SheetError(f"over what does the index {variable} go? Write its range, such as Σ_{{{variable}=1}}^{{3}} or for {variable} = 1..3")
+        raise SheetError(
+            f"over what does the index {variable} go? Write its range, such as Σ_{{{variable}=1}}^{{3}} or for {variable} = 1..3"
+        )
 
-    def axis(self, part: Term, axis: int, variable: str) -> range | None:
+    def axis(self, part: Term, axis: int) -> range | None:
         """Return the values that an index can have at a name: by the array's length, or by the names that there are."""
         base = part.operands[0]
         for equation in self.families:
@@ -676,7 +798,9 @@ def _put(term: Term, terms: Mapping[str, Term]) -> Term:
 
 def _without(body: Term, variable: str) -> Term:
     """Return a body without the names at which an index stands alone with others, to look for theirs."""
-    return body.replaced(lambda t: Term(0.0) if t.head is SUB and any(variable in x.names for x in t.operands[1:]) else None)
+    return body.replaced(
+        lambda t: Term(0.0) if t.head is SUB and any(variable in x.names for x in t.operands[1:]) else None
+    )
 
 
 def _at(index: Term, variable: str, value: float, others: Mapping[str, float]) -> float:
@@ -685,7 +809,13 @@ def _at(index: Term, variable: str, value: float, others: Mapping[str, float]) -
         done: dict[Term, float] = {}
         for part in ordered([term]):
             numbers = [done[x] for x in part.operands]
-            done[part] = numbers[0] * numbers[1] if part.head in (JUX, CDOT, STAR) else part.head(*numbers) if numbers else part.head
+            done[part] = (
+                numbers[0] * numbers[1]
+                if part.head in (JUX, CDOT, STAR)
+                else part.head(*numbers)
+                if numbers
+                else part.head
+            )
     return done[term]
 
 
@@ -728,6 +858,3 @@ def _canonical(term: Term) -> Term:
         a, b = term.operands
         return Term(term.head, *sorted((a, b), key=hash))
     return term
-
-
-

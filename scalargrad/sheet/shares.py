@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from scalargrad import ops
 from scalargrad.op import Op
@@ -20,10 +21,10 @@ from scalargrad.sheet.terms import CDOT, JUX, SUB, Term
 Size = Callable[[Term], Array]
 ONE = Term(1.0)
 # Slopes as textbooks write them, by the result; the records have them in the form that keeps the most digits.
-SLOPES: dict[Op, Callable[[Term, Term], Term]] = {
-    ops.sigmoid: lambda out, x: out * (1 - out),
-    ops.tanh: lambda out, x: 1 - out**2,
-    ops.sqrt: lambda out, x: 1 / (2 * out),
+SLOPES: dict[Op, Callable[..., Any]] = {
+    ops.sigmoid: lambda out, _: out * (1 - out),
+    ops.tanh: lambda out, _: 1 - out**2,
+    ops.sqrt: lambda out, _: 1 / (2 * out),
 }
 
 
@@ -48,10 +49,10 @@ def shares(term: Term, g: Term, size: Size, reaches: Callable[[Term], bool]) -> 
             g = whole(g, term, size)
         for i, operand in enumerate(operands):
             if reaches(operand) and (text := head.shares[min(i, len(head.shares) - 1)]):
-                yield operand, _recorded(head, text, term, i, g, size)
+                yield operand, _recorded(text, term, i, g, size)
 
 
-def _recorded(record: Record, text: str, term: Term, i: int, g: Term, size: Size) -> Term:
+def _recorded(text: str, term: Term, i: int, g: Term, size: Size) -> Term:
     operands = term.operands
     named = dict(zip("abcd", operands, strict=False)) | {"g": g, "out": term, "self": operands[i]}
     if "{" in text:
@@ -64,13 +65,21 @@ def _recorded(record: Record, text: str, term: Term, i: int, g: Term, size: Size
     a, b = size(share), size(operands[i])
     if len(a.entries) > len(b.entries):
         return folded(share, operands[i], term, size)
-    return Term(RECORDS["shaped"], share, operands[i]) if a.shape != b.shape and len(a.entries) == len(b.entries) and a.shape else share
+    return (
+        Term(RECORDS["shaped"], share, operands[i])
+        if a.shape != b.shape and len(a.entries) == len(b.entries) and a.shape
+        else share
+    )
 
 
 def _plain(term: Term) -> str:
     if isinstance(term.head, str):
         return term.head
-    return f"{term.operands[0].head}_{term.operands[1].head:.0f}" if term.head is SUB and term.operands[1].is_number else ""
+    return (
+        f"{term.operands[0].head}_{term.operands[1].head:.0f}"
+        if term.head is SUB and term.operands[1].is_number
+        else ""
+    )
 
 
 def typed(term: Term, size: Size) -> Term:
@@ -78,7 +87,7 @@ def typed(term: Term, size: Size) -> Term:
 
     def change(part: Term) -> Term | None:
         if part.head is JUX or part.head is CDOT or part.head is RECORDS["hadamard"]:
-            return multiplied(part.head, *part.operands, size)
+            return multiplied(part.head, part.operands[0], part.operands[1], size)
         if part.head is RECORDS["transpose"] and not size(part.operands[0]).shape:
             return part.operands[0]
         if part.head is RECORDS["transpose"] and part.operands[0].head is RECORDS["transpose"]:
@@ -140,8 +149,7 @@ def folded(share: Term, operand: Term, out: Term, size: Size) -> Term:
         return total if not a.shape else Term(RECORDS["shaped"], total, operand)
     if len(a.shape) == 1:
         row = a.shape == b.shape[1:] and (a.shape != b.shape[:1] or a.is_row)
-        total = Term(RECORDS["sum_columns" if row else "sum_rows"], share)
-        return total
+        return Term(RECORDS["sum_columns" if row else "sum_rows"], share)
     total = Term(RECORDS["sum_columns" if a.shape[0] == 1 else "sum_rows"], share)
     return Term(RECORDS["shaped"], total, operand)
 
@@ -171,6 +179,3 @@ def added(terms: list[Term]) -> Term:
     for term in terms[1:]:
         out = Term(ops.add, out, term)
     return out
-
-
-

@@ -75,13 +75,17 @@ def solve(problem: Problem) -> Solution:
     Raises SheetError where something has no value, and what operations raise outside their domains.
     """
     scope = Scope(problem)
-    equations = [e for e in problem.equations if e.left.head is not CALL and not e.variables and e.name not in scope.upstream]
+    equations = [
+        e for e in problem.equations if e.left.head is not CALL and not e.variables and e.name not in scope.upstream
+    ]
     for equation in sorted(equations, key=lambda e: sum(1 for _ in e.right.walk())):
         if equation.name in scope.exact and not _uses_updates(equation, problem):
             scope.find(Term(equation.name))
     for equation in problem.equations:
         if equation.left.head is CALL:
             scope.quantity_of_function(equation.name)
+    for equation in scope.families:
+        scope.unroll(equation)
     trajectories = tuple(stepped(scope, update) for update in problem.updates)
     for trajectory in trajectories:
         for name, array in _named(trajectory).items():
@@ -93,7 +97,9 @@ def solve(problem: Problem) -> Solution:
 
 
 def _uses_updates(equation: Equation, problem: Problem) -> bool:
-    return bool(problem.updates) and any(part.head is SUP and Term("new") in part.operands for part in equation.right.walk())
+    return bool(problem.updates) and any(
+        part.head is SUP and Term("new") in part.operands for part in equation.right.walk()
+    )
 
 
 def answer(scope: Scope, after: Scope | None, asked: Asked) -> Array:
@@ -112,11 +118,17 @@ def everything(scope: Scope) -> list[Asked]:
     if len(last) != 1:
         return []
     loss = Term(last[0])
-    return [Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name)) for q in list(scope.quantities.values()) if q.name != loss.head and q.is_stated]
+    return [
+        Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name))
+        for q in list(scope.quantities.values())
+        if q.name != loss.head and q.is_stated and (q.equation or not q.is_given)
+    ]
 
 
 def rule_of(update: Update) -> Rule:
     """Return the rule that an update names. Raises SheetError."""
+    if update.equations:
+        return Rule(update.rule, update.equations, dict.fromkeys(name for name, _ in update.constants), "the problem")
     name = OTHER_NAMES.get(update.rule, update.rule)
     if name not in RULES:
         close = difflib.get_close_matches(name, [*RULES, *OTHER_NAMES], 1)
@@ -139,7 +151,10 @@ def stepped(scope: Scope, update: Update) -> Trajectory:
         current = {name: now[name].array for name in names}
         at = now
         if rule.at != "w":
-            ahead = {name: _evaluated(rule.at, {"w": current[name], **states[name]}, constants, number) for name in names}
+            ahead = {
+                name: _leaf(name, _evaluated(rule.at, {"w": current[name], **states[name]}, constants, number))
+                for name in names
+            }
             at = Scope(scope.problem, {**overrides, **ahead})
         done: dict[str, dict[str, Array]] = {}
         for name in names:
@@ -154,15 +169,22 @@ def stepped(scope: Scope, update: Update) -> Trajectory:
 
 def _constants(scope: Scope, update: Update, rule: Rule) -> dict[str, float]:
     given = {}
-    for name, term in update.constants:
-        name = SYNONYMS.get(name, name)
+    for word, term in update.constants:
+        name = word if update.equations else SYNONYMS.get(word, word)
         if name not in {*rule.constants, "decay_l2", "l2"}:
             raise SheetError(f"{rule.name} has no {name}; its constants are {', '.join(rule.constants)}")
         given[name] = scope.number(term)
     out = {**rule.constants, **given}
     missing = [name for name, value in out.items() if value is None]
     for name in missing:
-        found = next((scope.find(Term(word)) for word in (name, *(k for k, v in SYNONYMS.items() if v == name)) if word in scope.exact), None)
+        found = next(
+            (
+                scope.find(Term(word))
+                for word in (name, *(k for k, v in SYNONYMS.items() if v == name))
+                if word in scope.exact
+            ),
+            None,
+        )
         if found is None:
             raise SheetError(f"{rule.name} needs {name}: update ... by {rule.name}, {name} = 0.1")
         out[name] = found.array.data[0]
@@ -172,11 +194,15 @@ def _constants(scope: Scope, update: Update, rule: Rule) -> dict[str, float]:
 def _loss(scope: Scope) -> str:
     last = scope.results()
     if len(last) != 1:
-        raise SheetError(f"of what is the gradient taken? Write loss = ..., one of {', '.join(last) or 'the quantities'}")
+        raise SheetError(
+            f"of what is the gradient taken? Write loss = ..., one of {', '.join(last) or 'the quantities'}"
+        )
     return last[0]
 
 
-def _one_step(rule: Rule, w: Array, g: Array, states: Mapping[str, Array], constants: Mapping[str, float], number: int) -> dict[str, Array]:
+def _one_step(
+    rule: Rule, w: Array, g: Array, states: Mapping[str, Array], constants: Mapping[str, float], number: int
+) -> dict[str, Array]:
     """Apply a rule's equations, one after another, each with what is known by then."""
     if "l2" in constants:
         g = _evaluated("g + l_2 w", {"g": g, "w": w}, constants, number)
@@ -201,7 +227,11 @@ def _numbers(array: Array) -> Array:
 
 def _leaf(name: str, array: Array) -> Array:
     single = len(array.entries) == 1
-    return Array(array.shape, [Value(x, label=name if single else f"{name}_{i}") for i, x in enumerate(array.entries, 1)], array.orientation)
+    return Array(
+        array.shape,
+        [Value(x, label=name if single else f"{name}_{i}") for i, x in enumerate(array.entries, 1)],
+        array.orientation,
+    )
 
 
 def _named(trajectory: Trajectory) -> dict[str, Array]:
@@ -214,7 +244,13 @@ def _named(trajectory: Trajectory) -> dict[str, Array]:
             base = name.removesuffix("0") or name
             for state, array in states.items():
                 stem = base if state == "w" else state if not several else f"{state}_{name}"
-                out[f"{stem}{step.number}{tag}" if state != "w" or not several else f"{name} after step {step.number}{tag}"] = array
+                out[
+                    f"{stem}{step.number}{tag}"
+                    if state != "w" or not several
+                    else f"{name} after step {step.number}{tag}"
+                ] = array
+            if not several:
+                out[f"gradient {step.number}{tag}"] = states["g"]
             if step.number == len(trajectory.steps):
                 out[f"{name} new{tag}"] = states["w"]
     return out

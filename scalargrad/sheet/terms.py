@@ -31,7 +31,10 @@ PRIME = Head("prime")  # of a function's name and how often it is differentiated
 JUX, CDOT, STAR = Head("jux"), Head("cdot"), Head("star")  # products as written: W x, w · x, w * x
 LIST = Head("list")  # (1, 2): a vector of no stated orientation
 ROWS = Head("rows")  # of LISTs: a matrix, or a row or a column of it
-SUM, PRODUCT_OVER = Head("sum over"), Head("product over")  # of a body, an index, and where stated its first and last value
+SUM, PRODUCT_OVER = (
+    Head("sum over"),
+    Head("product over"),
+)  # of a body, an index, and where stated its first and last value
 DERIV = Head("derivative")  # of what, by what
 BARS, NORM = Head("bars"), Head("norm")  # |x|, ‖x‖
 FILL = Head("fill")  # of a number: a vector or a matrix of it, whose shape follows from where it stands
@@ -47,6 +50,7 @@ class Term(Operand):
     """
 
     __slots__ = ("_hash", "_parents", "head")
+    head: Any
 
     def __init__(self, head: Any, *operands: Any) -> None:
         self.head = float(head) if isinstance(head, int) else head

@@ -44,17 +44,73 @@ class Token(NamedTuple):
 GREEK = {
     name: chr(0x3B1 + i)
     for i, name in enumerate(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final_sigma sigma tau upsilon "
-        "phi chi psi omega".split()
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "omicron",
+            "pi",
+            "rho",
+            "final_sigma",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ]
     )
     if name != "final_sigma"
 }
 GREEK |= {name.capitalize(): chr(ord(letter) - 32) for name, letter in GREEK.items()}
-_LETTERS = {letter: name for name, letter in GREEK.items()} | {"ϵ": "epsilon", "ϕ": "phi", "ℓ": "l", "ε": "epsilon", "μ": "mu"}
+_LETTERS = {letter: name for name, letter in GREEK.items()} | {
+    "ϵ": "epsilon",
+    "ϕ": "phi",
+    "ℓ": "l",
+    "ε": "epsilon",
+    "μ": "mu",
+}
 _LETTERS |= {"µ": "mu", "ℒ": "L", "ϑ": "theta"}  # the micro sign, script L
 DECORATIONS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u20d7": "", "\u0307": "dot"}
-_ACCENTS = {"hat": "hat", "widehat": "hat", "tilde": "tilde", "widetilde": "tilde", "bar": "bar", "overline": "bar", "vec": "", "dot": "dot"}
-_FONTS = "mathrm text mathbf boldsymbol bm mathit mathsf mathcal textbf textit operatorname mathbb textrm pmb operatorname*".split()
+_ACCENTS = {
+    "hat": "hat",
+    "widehat": "hat",
+    "tilde": "tilde",
+    "widetilde": "tilde",
+    "bar": "bar",
+    "overline": "bar",
+    "vec": "",
+    "dot": "dot",
+}
+_FONTS = [
+    "mathrm",
+    "text",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "mathit",
+    "mathsf",
+    "mathcal",
+    "textbf",
+    "textit",
+    "operatorname",
+    "mathbb",
+    "textrm",
+    "pmb",
+    "operatorname*",
+]
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-=()aehijklmnoprstuvx", strict=True))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵗ", "0123456789+-()nijkt", strict=True))
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
@@ -66,6 +122,7 @@ _COMMANDS = {  # LaTeX's commands that are signs
     "approx": "≈", "ell": "l", "colon": ":", "coloneqq": "=", "star": "⋆", "infty": "∞", "equiv": "=", "triangleq": "=",
 }  # fmt: skip
 _SPACES = {"quad", "qquad", ",", ";", ":", "!", " ", "thinspace", "displaystyle", "left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "textstyle", "limits", "nonumber", "hfill", "nolimits", "tfrac@"}  # fmt: skip
+_DISPLAYS = ("aligned", "align", "gather", "gathered", "split", "equation", "displaymath", "eqnarray", "multline")
 _SIGNS = {
     "Σ": "Σ", "Π": "Π", "−": "-", "–": "-", "⋅": "·", "∙": "·", "•": "·", "∗": "*", "∑": "Σ", "∏": "Π", "ᵀ": "⊤", "⊺": "⊤", "′": "'", "’": "'", "″": "''",
     "：": ":", "≔": "=", "∥": "‖", "[": "[", "√": "√", "⟨": "(", "⟩": ")", "…": "…", "∘": "∘", "⊙": "⊙", "≡": "=", "‴": "'''",
@@ -88,6 +145,7 @@ class _Tokenizer:
         self.text, self.latex, self.i = text, latex, 0
         self.out: list[Token] = []
         self.space = False
+        self.matrices = 0  # of LaTeX, that are open
 
     def put(self, kind: str, text: str, position: int) -> None:
         self.out.append(Token(kind, text, position, self.space))
@@ -110,10 +168,7 @@ class _Tokenizer:
                 else:
                     self.put("number", number[0], i)
                     self.i = number.end()
-            elif c.isdigit() and c.isascii():  # a subscript of one digit, as TeX reads it
-                self.put("number", c, i)
-                self.i += 1
-            elif c in _FRACTIONS:
+            elif (c.isdigit() and c.isascii()) or c in _FRACTIONS:  # a subscript of one digit, as TeX reads it
                 self.put("number", c, i)
                 self.i += 1
             elif c == "\\":
@@ -122,9 +177,13 @@ class _Tokenizer:
                 self.script(_SUBSCRIPTS if c in _SUBSCRIPTS else _SUPERSCRIPTS, "_" if c in _SUBSCRIPTS else "^")
             elif c.isascii() and c.isalpha():
                 self.word()
-            elif c not in _SIGNS and (plain[0] in _LETTERS or (plain[0].isalpha() and plain[0].isascii() and plain[1:])):
+            elif c not in _SIGNS and (
+                plain[0] in _LETTERS or (plain[0].isalpha() and plain[0].isascii() and plain[1:])
+            ):
                 base, self.i = _LETTERS.get(plain[0], plain[0]), i + 1
                 self.name(base, plain[1:], i)
+            elif c == "&" and not self.matrices:  # where equations are aligned
+                self.space, self.i = True, i + 1
             elif c in _SIGNS or c in _SIGN_CHARACTERS:
                 sign = _SIGNS.get(c, c)
                 self.i += 1
@@ -197,18 +256,22 @@ class _Tokenizer:
         if not found:
             raise LanguageError("a backslash without a command", self.text, i)
         command, self.i = found[1], found.end()
-        if command in _SPACES or command == "\n":
+        if command in ("quad", "qquad") and not self.matrices:  # between equations in one line
+            self.put(",", ",", i)
+        elif command in _SPACES or command == "\n":
             self.space = True
             if command in ("left", "right") and self.text[self.i : self.i + 1] == ".":
                 self.i += 1
         elif command == "\\":
-            self.put("\\\\", "\\\\", i)
+            self.put("\\\\" if self.matrices else ",", "\\\\", i)
         elif command in ("begin", "end"):
             kind = re.compile(r"\s*\{(\w+)\*?\}(\{[clr|]*\})?").match(self.text, self.i)
             if not kind:
                 raise LanguageError(f"\\{command} needs the name of an environment", self.text, i)
             self.i = kind.end()
-            self.put(command, kind[1], i)
+            if kind[1] not in _DISPLAYS:
+                self.matrices += 1 if command == "begin" else -1
+                self.put(command, kind[1], i)
         elif command in _ACCENTS or command in _FONTS:
             self.decorated(command, i)
         elif command in _COMMANDS:
@@ -240,7 +303,13 @@ class _Tokenizer:
         elif command == "mathbb" and inside.strip() == "R":
             self.put("ℝ", "ℝ", position)
             return
-        elif re.fullmatch(r"[A-Za-z][A-Za-z ]*", inside.strip()) and command not in ("mathbf", "boldsymbol", "bm", "mathcal", "pmb"):
+        elif re.fullmatch(r"[A-Za-z][A-Za-z ]*", inside.strip()) and command not in (
+            "mathbf",
+            "boldsymbol",
+            "bm",
+            "mathcal",
+            "pmb",
+        ):
             for word in inside.split():
                 self.put("name", word, position)
                 self.space = True
@@ -266,6 +335,26 @@ class _Tokenizer:
 
 
 _GREEK_SPELLED = [("eps", "epsilon"), ("lam", "lambda")]
-_FUNCTION_COMMANDS = set(
-    "sin cos tan arcsin arccos arctan sinh cosh tanh exp ln log max min det softmax sigmoid relu ReLU argmax lg".split()
-)
+_FUNCTION_COMMANDS = {
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "exp",
+    "ln",
+    "log",
+    "max",
+    "min",
+    "det",
+    "softmax",
+    "sigmoid",
+    "relu",
+    "ReLU",
+    "argmax",
+    "lg",
+}

@@ -1,4 +1,4 @@
-"""Optimisers as equations of the language: what one step makes of a parameter w and its gradient g, state by state.
+r"""Optimisers as equations of the language: what one step makes of a parameter w and its gradient g, state by state.
 
     >>> print(*RULES["adam"].equations, sep="\\n")
     m = beta_1 m + (1 - beta_1) g
@@ -46,7 +46,9 @@ class Rule:
     def states(self) -> tuple[str, ...]:
         """What is carried from step to step, beside the parameter."""
         own = [equation.name for equation in self.equations]
-        return tuple(e.name for e in self.equations if e.name != "w" and e.name in _read_before_written(self.equations, own))
+        return tuple(
+            e.name for e in self.equations if e.name != "w" and e.name in _read_before_written(self.equations, own)
+        )
 
 
 def _read_before_written(equations: tuple[Equation, ...], own: list[str]) -> set[str]:
@@ -92,5 +94,26 @@ RULES = {
         ),
     ]
 }  # fmt: skip
-OTHER_NAMES = {"sgd": "gradient descent", "GD": "gradient descent", "descent": "gradient descent", "Adam": "adam", "AdamW": "adamw", "RMSprop": "rmsprop", "Adagrad": "adagrad", "AdaGrad": "adagrad", "RMSProp": "rmsprop", "SGD": "gradient descent"}
-SYNONYMS = {"lr": "eta", "alpha": "eta", "gamma": "beta", "rate": "eta", "learning_rate": "eta", "momentum": "beta", "mu": "beta", "eps": "epsilon", "decay": "rho"}
+OTHER_NAMES = {
+    "sgd": "gradient descent",
+    "GD": "gradient descent",
+    "descent": "gradient descent",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+    "AdaGrad": "adagrad",
+    "RMSProp": "rmsprop",
+    "SGD": "gradient descent",
+}
+SYNONYMS = {
+    "lr": "eta",
+    "alpha": "eta",
+    "gamma": "beta",
+    "rate": "eta",
+    "learning_rate": "eta",
+    "momentum": "beta",
+    "mu": "beta",
+    "eps": "epsilon",
+    "decay": "rho",
+}

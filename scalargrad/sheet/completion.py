@@ -1,0 +1,358 @@
+"""What words add to the equations of a text: networks, losses, points, statistics, and updates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scalargrad import ops
+from scalargrad.sheet.fragments import Marked
+from scalargrad.sheet.grammar import flat
+from scalargrad.sheet.meanings import Notes
+from scalargrad.sheet.phrases import ACTIVATIONS
+from scalargrad.sheet.problem import Equation, Problem, Reader, Update, plain_names
+from scalargrad.sheet.records import FUNCTIONS, RECORDS
+from scalargrad.sheet.scope import Scope
+from scalargrad.sheet.terms import CALL, DERIV, LIST, PRIME, ROWS, SUB, Term
+from scalargrad.sheet.tokens import LanguageError, tokens
+
+RATES = ("eta", "alpha", "lr", "learning_rate", "rate", "gamma")
+_WEIGHTS = ("w", "W", "theta", "Theta", "U", "V", "weight", "weights")
+_BIASES = ("b", "B", "bias", "c")
+
+
+class Completion:
+    """Adds to a text's equations what its notes mean."""
+
+    def __init__(self, marked: Marked, notes: Notes, reader: Reader, again: list[Equation]) -> None:
+        self.marked, self.notes, self.reader, self.again = marked, notes, reader, again
+        self.error = marked.error
+        self.axis = "_rows" if "by row" in notes else "_columns" if "by column" in notes else ""
+
+    def equations(self, equations: list[Equation]) -> list[Equation]:
+        """Return the equations with what words add to them."""
+        names = {e.name for e in equations}
+        if self.axis:
+            equations = [Equation(e.left, _along_axis(e.right, self.axis), e.ranges, e.line) for e in equations]
+        if "zero bias" in self.notes:
+            missing = [
+                name
+                for name in ("b", "b1", "b2")
+                if name not in names and any(name in plain_names(e.right) for e in equations)
+            ]
+            equations += [Equation(Term(name), Term(0.0), (), self.notes["zero bias"]) for name in missing]
+        if (
+            "softmax" in self.notes
+            and "logits" in self.notes
+            and str(flat(self.term(self.notes["softmax"]))) not in names
+        ):
+            equations.append(
+                Equation(self.term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self.term(self.notes["logits"])))
+            )
+        functions = [e for e in equations if e.left.head is CALL]
+        if "point" in self.notes and functions and functions[0].parameters[0] not in names:
+            values = self.term(self.notes["point"]).operands
+            if len(values) == len(functions[0].parameters):
+                equations += [
+                    Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)
+                ]
+        equations += list(self.statistics(equations))
+        equations += self.network(equations)
+        equations += self.losses(equations)
+        if "arguments" in self.notes:
+            equations += self.named_arguments(equations)
+        for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
+            if note in self.notes and functions:
+                name = self.term(self.notes[note])
+                equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
+        if "eigenvalues" in self.notes and "hessian" in self.notes:
+            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self.term(self.notes["hessian"]))))
+        equations += list(self.short_names(equations))
+        equations += list(self.points())
+        return list(self.lengths(equations))
+
+    # Networks and losses in words.
+
+    def network(self, equations: list[Equation]) -> list[Equation]:
+        """Return the equations of a network of which words alone say what its layers do."""
+        names = {e.name for e in equations}
+        count = next(n for n in range(100) if f"W{n + 1}" not in names)
+        for equation in [e for e in equations if "W" in plain_names(e.right) and "W" not in names and count]:
+            self.notes.setdefault(
+                "rows",
+                str(equation.right).index("W") > str(equation.right).index("x")
+                if "x" in str(equation.right)
+                else False,
+            )
+            equations.remove(equation)  # z = x W + b of any layer
+        if not count or any("W1" in plain_names(e.right) for e in equations):
+            return []
+        source: str | None = next((name for name in ("x", "X", "a0", "h0") if name in names), None)
+        if source is None:
+            raise self.error(1, "the input of the network is missing: write x = (..., ...)")
+        layers = self.notes.get("layers", {})
+        out: list[str] = []
+        for k in range(1, count + 1):
+            where = "output" if k == count else "hidden"
+            if where not in layers and "all" not in layers:
+                raise self.error(
+                    1,
+                    f"what is the activation of the {where} layer? Write h = f(W{k} x + b{k}) or say, for instance, that it is sigmoid",
+                )
+            function, slope = layers.get(where, layers.get("all"))
+            target = "ŷ" if k == count else "h" if count == 2 else f"h_{k}"
+            bias = f" + b_{k}" if f"b{k}" in names else ""
+            if not bias and "no bias" not in self.notes:
+                raise self.error(1, f"is there a bias in layer {k}? Write b_{k} = ..., or say that there is none")
+            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k} {source}"
+            out += [
+                f"z_{k} = {product}{bias}",
+                f"{target} = {function}(z_{k}{', ' + slope if slope else ''})"
+                if function != "linear"
+                else f"{target} = z_{k}",
+            ]
+            source = target
+        return list(
+            Problem.read("\n".join([*out, *(f"{name} = 0" for name in names if "(" not in name)])).equations[
+                : 2 * count
+            ]
+        )
+
+    def losses(self, equations: list[Equation]) -> list[Equation]:
+        """Return the loss that words alone state, of the one output that nothing is made of."""
+        if "losses" not in self.notes and "class" not in self.notes:
+            return []
+        if any(part.head in (ops.log, ops.xlogy) for e in equations for part in e.right.walk()):
+            self.notes.pop("class", None)  # the loss is written out
+            return []
+        used = {name for e in equations for name in plain_names(e.right)}
+        outputs = [
+            e.name
+            for e in equations
+            if not e.is_given and e.name not in used and e.left.head is not CALL and e.left.head is not DERIV
+        ]
+        targets = [
+            e.name
+            for e in equations
+            if e.is_given and e.name not in used and e.name in ("y", "t", "target", "d", "label")
+        ]
+        if len(outputs) != 1:
+            return []
+        if (
+            "class" in self.notes
+            and not targets
+            and self.notes.get("losses", [(0, "crossentropy")])[0][1].find("crossentropy") >= 0
+        ):
+            self.notes["class"], number = None, self.notes["class"]
+            return [Equation(Term("L"), Term(ops.neg, Term(ops.log, Term(SUB, outputs[0], float(number)))))]
+        if len(targets) != 1 or "losses" not in self.notes:
+            return []
+        line, meaning = self.notes.pop("losses")[0]
+        text = meaning.replace("OUTPUT", "outputs").replace("TARGET", "targets")
+        equation = Reader([(line, text, None)]).problem().equations[0]
+        return [Equation(equation.left, equation.right.put({"outputs": Term(outputs[0]), "targets": Term(targets[0])}))]
+
+    def lengths(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Read the square of a vector in a loss, ½(ŷ - y)², as the sum of the squares of its entries."""
+        used = {name for e in equations for name in plain_names(e.right)}
+        for equation in equations:
+            squares = [
+                part
+                for part in equation.right.walk()
+                if part.head is ops.pow and part.operands[1] == Term(2.0) and not part.operands[0].is_number
+            ]
+            if squares and equation.name not in used and not equation.variables and equation.left.head is not CALL:
+                try:
+                    scope = Scope(Problem(tuple(equations)))
+                    worth = scope.find(Term(equation.name))
+                except (LanguageError, ValueError, ArithmeticError):
+                    worth = None
+                if worth is not None and len(worth.array.shape) == 1:
+                    right = equation.right.replaced({part: Term(RECORDS["sum"], part) for part in squares}.get)
+                    yield Equation(equation.left, right, equation.ranges, equation.line)
+                    continue
+            yield equation
+
+    def statistics(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield equations for `mean` and `var` without arguments: those of the one array beside them."""
+        arrays = {e.name for e in equations if e.right.head in (ROWS, LIST)}
+        for word in ("mean", "var", "std"):
+            for equation in equations:
+                used = plain_names(equation.right)
+                if word in used and word not in {e.name for e in equations}:
+                    beside = used & arrays
+                    if len(beside) != 1:
+                        raise self.error(equation.line, f"{word} of what? Write {word}(x)")
+                    yield Equation(
+                        Term(word),
+                        _along_axis(
+                            self.reader.expression(f"{word}(x)", list(tokens(f"{word}({beside.pop()})"))), self.axis
+                        ),
+                    )
+                    break
+
+    def term(self, text: str) -> Term:
+        return self.reader.expression(text, list(tokens(text)))
+
+    def named_arguments(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield equations for the arguments of a function that the text gives names."""
+        word, names = self.notes["arguments"]
+        function = FUNCTIONS.get(ACTIVATIONS.get(word.lower(), word.lower()))
+        calls = [
+            part.operands[-1]
+            for e in equations
+            if e.left.head is not CALL
+            for part in e.right.walk()
+            if part.head is function or (part.head is CALL and FUNCTIONS.get(str(part.operands[0].head)) is function)
+        ]
+        for name, argument in zip(names, dict.fromkeys(calls), strict=False):
+            yield Equation(self.term(name), argument)
+
+    def short_names(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield dz = ∂L/∂z for each such name that the text uses."""
+        for short, long in self.notes.get("short", {}).items():
+            derivative = self.term(long)
+            yield Equation(Term(short), derivative)
+            loss = derivative.operands[0]
+            for fragment in self.marked.fragments:
+                for name in re.findall(r"\bd[A-Za-z]\w*\b", fragment.text):
+                    if name not in self.notes["short"] and name[1:] in {e.name for e in equations}:
+                        yield Equation(Term(name), Term(DERIV, loss, Term(name[1:])))
+
+    def points(self) -> Iterator[Equation]:
+        """Read points in a row, (x, y): (1, 2), (2, 4), as the vectors x and y."""
+        for _, paragraph in self.marked.paragraphs:
+            for found in re.finditer(r"⟦(\d+)⟧ ?: ?((?:⟦\d+⟧[ ,]*)+)", paragraph):
+                tuples = [self.marked.fragments[int(i)].text for i in re.findall(r"⟦(\d+)⟧", found[0])]
+                if all(re.fullmatch(r"\([^()=]*\)", text) for text in tuples):
+                    names, *rows = (text.strip("()").split(",") for text in tuples)
+                    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+                        yield Equation(Term(name.strip()), Term(LIST, *map(self.term, column)))
+
+    # Updates.
+
+    def updates(self, problem: Problem) -> tuple[Update, ...]:
+        """Return the updates that the text asks for."""
+        rate = self.notes.get("rate")
+        given = {e.name: e for e in problem.equations if e.is_given}
+        words = [str(flat(self.term(self.notes["rate name"])))] if "rate name" in self.notes else []
+        name = next((n for n in [*words, *RATES] if n in given), None)
+        eta = Term(float(rate)) if rate is not None else Term(name) if name else None
+        if self.again:
+            return (self.stated_update(problem),)
+        if "optimiser" in self.notes and eta is None and not any(e.variables for e in problem.equations):
+            raise self.error(1, f"{self.notes['optimiser']} needs a learning rate: eta = ...")
+        if eta is None or not {"steps", "descent", "updated", "optimiser"} & set(self.notes):
+            return ()
+        found = []
+        if not any(name in plain_names(e.right) for e in problem.equations if not e.is_given):
+            rule, constants = self.notes.get("optimiser", "gradient descent"), [("eta", eta)]
+            if "beta" in self.notes:
+                constants.append(("beta", Term(float(self.notes["beta"]))))
+            found.append(
+                Update(
+                    rule,
+                    self.parameters(problem, given),
+                    tuple(constants),
+                    self.notes.get("steps", 1),
+                    self.loss(problem),
+                )
+            )
+        if "comparison" in self.notes:
+            found.append(
+                Update(
+                    "gradient descent",
+                    self.parameters(problem, given),
+                    (("eta", eta),),
+                    self.notes["comparison"],
+                    self.loss(problem),
+                    "without momentum",
+                )
+            )
+        return tuple(update for update in found if update.parameters)
+
+    def parameters(self, problem: Problem, given: dict[str, Equation]) -> tuple[Term, ...]:
+        """Return what an update changes: what the text names, or all weights and biases; of a function its argument at the start."""
+        for equation in problem.equations:
+            if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in given:
+                return (Term(f"{equation.parameters[0]}0"),)
+        return tuple(Term(n) for n in given if self.is_parameter(n))
+
+    def loss(self, problem: Problem) -> Term | None:
+        """Return the loss that a function of its start is: L(w_0)."""
+        for equation in problem.equations:
+            if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in {e.name for e in problem.equations}:
+                return Term(CALL, equation.left.operands[0], f"{equation.parameters[0]}0")
+        return None
+
+    def stated_update(self, problem: Problem) -> Update:
+        """Return the update that assignments such as v = beta v - lr g; x = x + v state."""
+        equations = self.again
+        parameter = equations[-1].name
+        names = {"grad": "g", "gradient": "g", f"d{parameter}": "g", parameter: "w"}
+        own = {e.name for e in equations}
+
+        def renamed(part: Term) -> Term | None:
+            if part.head is CALL and part.operands[0].head is PRIME:
+                return Term("g")
+            return Term(names[part.head]) if part.is_name and part.head in names else None
+
+        text = "; ".join(f"{names.get(e.name, e.name)} = {e.right.replaced(renamed)}" for e in equations)
+        constants = {name for e in equations for name in plain_names(e.right)} - own - {*names, "g", "t", "w"}
+        starts = [e for e in problem.equations if e.name in own - {parameter} and e.is_given and e.right.head != 0]
+        if starts:
+            raise self.error(starts[0].line, f"{starts[0].name} starts at {starts[0].right}: states start at 0")
+        given = {e.name: e for e in problem.equations if e.is_given}
+        parameters = (Term(parameter),) if parameter in given else self.parameters(problem, given)
+        return Update(
+            "as stated",
+            parameters,
+            tuple((name, self.constant(name, given)) for name in sorted(constants)),
+            self.notes.get("steps", 1),
+            None,
+            "",
+            text,
+        )
+
+    def constant(self, name: str, given: dict[str, Equation]) -> Term:
+        """Return the value of a constant of a stated update; a rate may be said in words."""
+        return (
+            Term(float(self.notes["rate"]))
+            if name not in given and name in RATES and "rate" in self.notes
+            else Term(name)
+        )
+
+    def is_parameter(self, name: str) -> bool:
+        """Say whether a given quantity is one that training changes."""
+        if names := self.notes.get("updated"):
+            return name in {str(flat(self.term(text))) for text in names}
+        base = re.match(r"[A-Za-z]*", name)[0]  # type: ignore[index]
+        return base in (*_WEIGHTS, *(() if self.notes.get("biases fixed") else _BIASES))
+
+
+def _along_axis(term: Term, end: str) -> Term:
+    def change(part: Term) -> Term | None:
+        name = getattr(part.head, "name", "")
+        if part.head is CALL and part.operands[0].is_name and part.operands[0].head in ("var", "std"):
+            return Term(CALL, part.operands[0].head + end, *part.operands[1:])
+        return Term(RECORDS[name + end], *part.operands) if name in ("softmax", "mean", "logsumexp") else None
+
+    return term.replaced(change)
+
+
+def differences(function: Equation, step: str) -> Term:
+    """Return the central differences of a function by each of its arguments."""
+    name, *arguments = function.left.operands
+    epsilon = flat(Term({"ε": "epsilon"}.get(step.strip(), step.strip())))
+
+    def moved(i: int, op: Any) -> Term:
+        return Term(CALL, name, *(Term(op, x, epsilon) if i == j else x for j, x in enumerate(arguments)))
+
+    return Term(
+        LIST,
+        *(
+            Term(ops.div, Term(ops.sub, moved(i, ops.add), moved(i, ops.sub)), Term(ops.mul, 2.0, epsilon))
+            for i in range(len(arguments))
+        ),
+    )
