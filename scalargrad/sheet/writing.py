@@ -36,6 +36,7 @@ from scalargrad.sheet.problem import Asked, Problem, answer_name
 from scalargrad.sheet.records import RECORDS
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
 from scalargrad.sheet.solution import Solution, Trajectory
+from scalargrad.sheet.styles import text
 from scalargrad.sheet.substitution import Substitution, evaluated, shortened
 from scalargrad.sheet.unfolding import unfolded
 from scalargrad.sheet.tidy import tidied
@@ -316,6 +317,8 @@ class _Writing:
 
     def steps(self, entry: Term) -> list[Term]:
         """Write a term of numbers, then with its functions evaluated; nothing where it is a number only."""
+        if entry.head is ops.neg and entry.operands[0].is_number:
+            return []
         after = evaluated(entry)
         return [shortened(x) for x in (entry, after) if x.operands and _size(x) <= (LONGEST if x is entry or after == entry else LONGEST // 2)]
 
@@ -413,8 +416,13 @@ class _Writing:
             self.show(lines)
 
     def opened(self, term: Term) -> Term:
-        """Write functions of the problem out, in the place of their names."""
-        return term.replaced(lambda t: self.scope[t.head].term if t.is_name and (q := self.scope[t.head]).equation is not None and q.equation.left.head is CALL else None)
+        """Write a formula over what is given alone."""
+
+        def change(part: Term) -> Term | None:
+            q = self.scope.quantities.get(part.head) if part.is_name else None
+            return None if q is None or not q.sources or q.array.shape else self.opened(q.term)
+
+        return term.replaced(change)
 
     def same(self, a: Term, b: Term) -> bool:
         """Say whether two terms are worth the same."""
@@ -556,9 +564,14 @@ class _Writing:
             return self.line(Term(name), out)
         left = Term(PLAIN, asked.term) if asked.term.head is DERIV else asked.term
         formula = self.formula(asked.term)
-        if name == answer_name(asked.term) or _is_spelled(name, asked.term):
+        if name == answer_name(asked.term) or self.is_spelled(name, asked.term):
             return self.line(left, *formula, out)
         return self.line(Term(PLAIN, name), left, *formula, out)
+
+    def is_spelled(self, name: str, term: Term) -> bool:
+        """Say whether a name is how its term is written."""
+        spelled = text(term, self.style).translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉′", "0123456789'"))
+        return name.replace(" ", "") == spelled.replace(" ", "")
 
     def formula(self, term: Term) -> list[Term]:
         """Write the formula of an asked derivative, where it is short: with other derivatives by what was found for them."""
@@ -577,12 +590,6 @@ class _Writing:
 def _title(trajectory: Trajectory) -> str:
     name = trajectory.rule.name
     return {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad", "nesterov": "Nesterov's momentum"}.get(name, name)
-
-
-def _is_spelled(name: str, term: Term) -> bool:
-    from scalargrad.sheet.styles import text
-
-    return name.replace("'", "′").replace(" ", "") == text(term).replace(" ", "").translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"))
 
 
 def _names(terms: Iterable[Any], most: int) -> Run:
