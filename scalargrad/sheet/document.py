@@ -97,7 +97,11 @@ class Document:
 
 def is_exact(x: float, digits: int) -> bool:
     """Say whether a number is shown as it is, but for the rounding of floats."""
-    return not math.isfinite(x) or (x == int(x) and abs(x) < LARGEST) or math.isclose(float(f"{x:.{max(EXACT, digits)}g}"), x, rel_tol=1e-13)
+    return (
+        not math.isfinite(x)
+        or (x == int(x) and abs(x) < LARGEST)
+        or math.isclose(float(f"{x:.{max(EXACT, digits)}g}"), x, rel_tol=1e-13)
+    )
 
 
 def shown(x: float, digits: int) -> str:
@@ -133,3 +137,16 @@ def line(left: Term, sides: Iterable[Term], digits: int) -> Line:
         if not kept or side != kept[-1]:
             kept.append(side)
     return Line(left, tuple((relation(side, digits), side) for side in kept))
+
+
+def listed(terms: Iterable[Any], most: int) -> Run:
+    """Name terms in a row, of many the first and the last.
+
+    >>> listed(["a", "b", "c"], 4), listed("abcde", 4)
+    (('a', ', ', 'b', ' and ', 'c'), ('a', ', ', 'b', ', ', '…', ', ', 'e'))
+    """
+    names = list(terms)
+    cut = len(names) > most
+    names = [*names[: most - 2], "…", names[-1]] if cut else names
+    last = ", " if cut else " and "
+    return tuple(x for i, name in enumerate(names) for x in ([last if i == len(names) - 1 else ", "] if i else []) + [name])

@@ -27,7 +27,9 @@ def recorded(root: Value, whole: Term | None = None) -> Problem:
         raise TypeError(f"a Value is needed, got {root!r} ({type(root).__name__})")
     order = ordered([root])
     if len(order) > MOST_STEPS:
-        raise ValueError(f"the graph has {len(order):,} values: more than the {MOST_STEPS} that can be explained one by one")
+        raise ValueError(
+            f"the graph has {len(order):,} values: more than the {MOST_STEPS} that can be explained one by one"
+        )
     labels = [node.label for node in order]
     names: dict[Value, Term] = {}
     equations, leaves, count = [], [], 0

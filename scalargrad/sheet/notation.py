@@ -151,7 +151,9 @@ class _Layout:
         name = head.name.removeprefix("is_")
         if head in _FUNCTIONS:
             name = _FUNCTIONS[head]
-        base, _, axis = name.rpartition("_") if name.endswith(("_rows", "_columns")) and not self.linear else (name, "", "")
+        base, _, axis = (
+            name.rpartition("_") if name.endswith(("_rows", "_columns")) and not self.linear else (name, "", "")
+        )
         word = Node("script", "", (Node("word", base), Node("word", axis), EMPTY)) if axis else Node("word", name)
         return row(word, fence(separated([self.node(x) for x in operands]))), ATOM
 
@@ -161,11 +163,19 @@ class _Layout:
         sign = _PRODUCTS[head]
         left = self.factor(a, PRODUCT, first=True)
         loose = b.head in (terms.SUM, terms.PRODUCT_OVER)
-        same = b.head in _PRODUCTS and _PRODUCTS[b.head] == sign and not (self.linear and head in (terms.JUX, terms.CDOT, terms.STAR))
+        same = (
+            b.head in _PRODUCTS
+            and _PRODUCTS[b.head] == sign
+            and not (self.linear and head in (terms.JUX, terms.CDOT, terms.STAR))
+        )
         right = self.node(b) if loose else self.factor(b, PRODUCT if same else POWER)
         if sign == "∗" and not self.linear:
             sign = "·"
-        if not sign and ((head is not RECORDS["product"] and not a.names and not b.names) or _first(right).kind == "number" or (_last(left).kind in ("number", "fence", "matrix") and _is_negative(right))):
+        if not sign and (
+            (head is not RECORDS["product"] and not a.names and not b.names)
+            or _first(right).kind == "number"
+            or (_last(left).kind in ("number", "fence", "matrix") and _is_negative(right))
+        ):
             sign = "·"
         return row(left, infix(sign) if sign else SPACE, right), SUM if loose else PRODUCT
 
@@ -220,7 +230,11 @@ class _Layout:
         return self.logarithm("10", x)
 
     def logarithm(self, base: str, x: Term) -> Laid:
-        word = Node("word", f"log{base}") if self.linear else Node("script", "", (Node("word", "log"), Node("number", base), EMPTY))
+        word = (
+            Node("word", f"log{base}")
+            if self.linear
+            else Node("script", "", (Node("word", "log"), Node("number", base), EMPTY))
+        )
         return row(word, fence(self.node(x))), ATOM
 
     def of_abs(self, x: Term) -> Laid:
@@ -276,7 +290,9 @@ class _Layout:
         letter = "e" if len(indices) == 1 else "E"
         if g == Term(1.0):
             return self.indexed(Term(letter), [self.node(x) for x in indices]), ATOM
-        return row(self.factor(g, PRODUCT, first=True), SPACE, self.indexed(Term(letter), [self.node(x) for x in indices])), PRODUCT
+        return row(
+            self.factor(g, PRODUCT, first=True), SPACE, self.indexed(Term(letter), [self.node(x) for x in indices])
+        ), PRODUCT
 
     of_put = of_place
 
@@ -293,7 +309,9 @@ class _Layout:
         times = int(order.head)
         if name.head in self.style.several:
             nabla = Node("sign", "∇")
-            return row(nabla if times == 1 else Node("script", "", (nabla, EMPTY, Node("number", f"{times}"))), self.node(name)), ATOM
+            return row(
+                nabla if times == 1 else Node("script", "", (nabla, EMPTY, Node("number", f"{times}"))), self.node(name)
+            ), ATOM
         return row(self.node(name), Node("sign", "′" * times)), ATOM
 
     def of_derivative(self, of: Term, by: Term) -> Laid:
@@ -357,7 +375,9 @@ def number(shown: str) -> Laid:
         return row(*sign, digits), SUM if sign else ATOM
     above = row(*([Node("prefix", "−")] if int(exponent) < 0 else []), Node("number", f"{abs(int(exponent))}"))
     power = Node("script", "", (Node("number", "10"), EMPTY, above))
-    return row(*sign, *([] if mantissa == "1" else [Node("number", mantissa), infix("·")]), power), SUM if sign else PRODUCT
+    return row(
+        *sign, *([] if mantissa == "1" else [Node("number", mantissa), infix("·")]), power
+    ), SUM if sign else PRODUCT
 
 
 _ACCENTS = {"hat": "^", "tilde": "~", "bar": "¯", "dot": "˙"}

@@ -27,7 +27,11 @@ PLAIN = Style()
 # LaTeX.
 
 _COMMANDS = {letter: rf"\{name}" for name, letter in GREEK.items()} | {"Σ": r"\sum", "Π": r"\prod"}
-_COMMANDS |= {letter: name[0] for name, letter in GREEK.items() if name in ("Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu", "Omicron", "Rho", "Tau", "Chi")}
+_COMMANDS |= {
+    letter: name[0]
+    for name, letter in GREEK.items()
+    if name in ("Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu", "Omicron", "Rho", "Tau", "Chi")
+}
 _COMMANDS |= {"omicron": "o"}
 _SIGNS = {
     "−": "-", "·": r"\cdot", "∗": "*", "∘": r"\circ", "⋆": r"\star", "≈": r"\approx", "∂": r"\partial", "∇": r"\nabla", "⊤": r"\top", "∞": r"\infty", "⋯": r"\cdots",
@@ -35,8 +39,28 @@ _SIGNS = {
 }  # fmt: skip
 _WORDS = {"sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp", "max", "min"}
 _MARKS = {"^": "hat", "~": "tilde", "¯": "bar", "˙": "dot"}
-_TEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
-_TEX |= {c: f"\\{c}" for c in "#$%&_{}"} | {"≈": r"$\approx$", "−": "$-$", "·": r"$\cdot$", "→": r"$\to$", "∂": r"$\partial$", "…": r"\ldots{}", "×": r"$\times$", "’": "'", "√": r"$\surd$", "∘": r"$\circ$", "Σ": r"$\sum$"}
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "^": r"\^{}",
+    "~": r"\~{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+}
+_TEX |= {c: f"\\{c}" for c in "#$%&_{}"} | {
+    "≈": r"$\approx$",
+    "−": "$-$",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "∂": r"$\partial$",
+    "…": r"\ldots{}",
+    "×": r"$\times$",
+    "’": "'",
+    "√": r"$\surd$",
+    "∘": r"$\circ$",
+    "Σ": r"$\sum$",
+}
 _TEX |= {c: f"$^{{{n}}}$" for c, n in zip("⁻¹²³ⁿᵀ", ("-", "1", "2", "3", "n", r"\top"), strict=True)}
 
 
@@ -62,9 +86,17 @@ def latex(term: Term | Node, style: Style = PLAIN) -> str:
         case "row":
             return _joined(inside)
         case "name":
-            return _COMMANDS.get(node.text) or _SIGNS.get(node.text) or (node.text if node.text.isascii() else r"\text{?}")
+            return (
+                _COMMANDS.get(node.text) or _SIGNS.get(node.text) or (node.text if node.text.isascii() else r"\text{?}")
+            )
         case "word":
-            return rf"\{node.text}" if node.text in _WORDS else rf"\mathrm{{{escape_latex(node.text).replace(' ', '~')}}}" if node.text else ""
+            return (
+                rf"\{node.text}"
+                if node.text in _WORDS
+                else rf"\mathrm{{{escape_latex(node.text).replace(' ', '~')}}}"
+                if node.text
+                else ""
+            )
         case "sign":
             return {", ": ", ", "; ": "; "}.get(node.text, _SIGNS.get(node.text, node.text))
         case "infix":
@@ -83,7 +115,11 @@ def latex(term: Term | Node, style: Style = PLAIN) -> str:
             return rf"\mathbf{{{inside[0]}}}"
         case "fence":
             sides = [_SIGNS.get(side, side) for side in node.text]
-            return rf"\left{sides[0]}{inside[0]}\right{sides[1]}" if _is_tall(node.parts[0]) else f"{sides[0]}{inside[0]}{sides[1]}"
+            return (
+                rf"\left{sides[0]}{inside[0]}\right{sides[1]}"
+                if _is_tall(node.parts[0])
+                else f"{sides[0]}{inside[0]}{sides[1]}"
+            )
         case "matrix":
             kind = {"()": "pmatrix", "{.": "cases"}[node.text]
             rows = r" \\ ".join(" & ".join(latex(cell, style) for cell in row.parts) for row in node.parts)
@@ -132,7 +168,11 @@ def _element(node: Node) -> str:
         case "name":
             return f"<mi>{escape(node.text)}</mi>"
         case "word":
-            return f"<mtext>{escape(node.text)}</mtext>" if " " in node.text else f'<mi mathvariant="normal">{escape(node.text)}</mi>'
+            return (
+                f"<mtext>{escape(node.text)}</mtext>"
+                if " " in node.text
+                else f'<mi mathvariant="normal">{escape(node.text)}</mi>'
+            )
         case "space":
             return '<mspace width="0.17em"/>'
         case "prefix":
@@ -152,10 +192,15 @@ def _element(node: Node) -> str:
             return f'<mstyle style="font-weight: bold">{inside[0]}</mstyle>'
         case "fence":
             size = "" if _is_tall(node.parts[0]) else ' stretchy="false"'
-            opening, closing = (f'<mo form="{form}"{size}>{escape(side)}</mo>' for form, side in zip(("prefix", "postfix"), node.text, strict=True))
+            opening, closing = (
+                f'<mo form="{form}"{size}>{escape(side)}</mo>'
+                for form, side in zip(("prefix", "postfix"), node.text, strict=True)
+            )
             return f"<mrow>{opening}{inside[0]}{closing}</mrow>"
         case "matrix":
-            rows = "".join(f"<mtr>{''.join(f'<mtd>{_element(cell)}</mtd>' for cell in row.parts)}</mtr>" for row in node.parts)
+            rows = "".join(
+                f"<mtr>{''.join(f'<mtd>{_element(cell)}</mtd>' for cell in row.parts)}</mtr>" for row in node.parts
+            )
             opening, closing = (f"<mo>{side}</mo>" if side != "." else "" for side in node.text)
             return f"<mrow>{opening}<mtable columnalign='right'>{rows}</mtable>{closing}</mrow>"
         case "over":
@@ -203,7 +248,10 @@ def beside(*boxes: Box) -> Box:
     """
     above = max((box.axis for box in boxes), default=0)
     below = max((len(box.lines) - box.axis for box in boxes), default=1)
-    padded = [[" " * b.width] * (above - b.axis) + list(b.lines) + [" " * b.width] * (below - len(b.lines) + b.axis) for b in boxes]
+    padded = [
+        [" " * b.width] * (above - b.axis) + list(b.lines) + [" " * b.width] * (below - len(b.lines) + b.axis)
+        for b in boxes
+    ]
     return Box(tuple("".join(line) for line in zip(*padded, strict=True)) or ("",), above)
 
 
@@ -287,5 +335,7 @@ def _matrix(node: Node, tall: bool) -> Box:
     count = max(map(len, rows))
     rows = [row + [""] * (count - len(row)) for row in rows]
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(" " * (width - columns(cell)) + cell for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        "  ".join(" " * (width - columns(cell)) + cell for cell, width in zip(row, widths, strict=True)) for row in rows
+    ]
     return _fenced(Box(tuple(f" {line} " for line in lines), (len(lines) - 1) // 2), *node.text)

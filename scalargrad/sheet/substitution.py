@@ -29,8 +29,8 @@ from scalargrad.sheet.terms import DERIV, LIST, ROWS, Term
 LARGEST_MATRIX = 8  # rows or columns: of a larger matrix the corners are shown
 TERMS = 12  # of a sum with numbers put in: of a longer one, the first and the last are shown
 MOST_LEAVES = 2000  # numbers in a term that is written entry by entry
-_PARTS = {RECORDS["index"], RECORDS["item"]}
-_PLACED = {RECORDS["place"], RECORDS["put"]}
+PARTS = {RECORDS["index"], RECORDS["item"]}
+PLACED = {RECORDS["place"], RECORDS["put"]}
 NOTHING = Term(LIST)  # what a sum has at a place where nothing was put
 _VALUES = {RECORDS[name] for name in ("spread", "shaped", "part", "onehot")}  # shown as what they are worth
 ARITHMETIC = {ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow}
@@ -45,7 +45,9 @@ def _softmax(end: str) -> Callable[[Array], Array]:
 
 
 # What records compute with numbers in another way than textbooks write it.
-_WRITTEN: dict[Record, Callable[[Array], Array]] = {RECORDS[f"softmax{end}"]: _softmax(end) for end in ("", "_columns", "_rows")}
+_WRITTEN: dict[Record, Callable[[Array], Array]] = {
+    RECORDS[f"softmax{end}"]: _softmax(end) for end in ("", "_columns", "_rows")
+}
 
 
 class Substitution:
@@ -55,27 +57,56 @@ class Substitution:
         self.scope = scope
         self.clean: dict[Term, Array] = {}  # quantities without the noise of rounding
         self.same: dict[Term, Term] = {}  # names of derivatives
-        self.flat = not any(part.head is RECORDS["product"] for q in scope.quantities.values() for part in q.term.walk())
+        self.flat = not any(
+            part.head is RECORDS["product"] for q in scope.quantities.values() for part in q.term.walk()
+        )
+
+    def is_simple(self, term: Term) -> bool:
+        """Whether a term is one operation on quantities, whose numbers say all as they stand: p - y, 2 e, δ xᵀ."""
+        if self.is_leaf(term) or term.is_number or term.head in (RECORDS["vector"], RECORDS["spread"]) or term.head in PLACED:
+            return True
+        arrays = [x for x in term.operands if not x.is_number]
+        if len(arrays) == 1 and term.head in (*ARITHMETIC, RECORDS["transpose"]) and term.head is not ops.pow:
+            return self.is_simple(arrays[0])
+        turned = [x.operands[0] if x.head is RECORDS["transpose"] else x for x in term.operands]
+        outer = term.head is RECORDS["product"] and self.scope.array(term.operands[1]).shape[:1] in ((1,), ()) or (
+            term.head is RECORDS["product"] and all(len(self.scope.array(x).shape) == 1 for x in term.operands)
+        )
+        single = term.head in (ops.add, ops.sub, ops.mul, ops.div, RECORDS["hadamard"]) or outer
+        return single and all(self.is_leaf(x) or x.is_number for x in turned)
 
     # As a whole.
 
     def whole(self, term: Term) -> Term:
         """Put numbers in the place of names; arrays stand as columns or rows where a product needs it."""
         head, operands = term.head, term.operands
-        if self.is_leaf(term) or head in _VALUES or head in _PLACED:
+        if self.is_leaf(term) or head in _VALUES or head in PLACED:
             return self.shown(self.worth(term))
         if head is RECORDS["transpose"] and self.is_leaf(operands[0]):
             return self.shown(self.worth(operands[0]).transposed)
         if head is RECORDS["product"]:
             arrays = [self.worth(x) for x in operands]
-            lying = ["row" if len(arrays[0].shape) == 1 < len(arrays[1].shape) else "", "column" if len(arrays[1].shape) == 1 < len(arrays[0].shape) else ""]
-            return Term(head, *(self.shown(a, side) if self.is_leaf(x) else self.whole(x) for x, a, side in zip(operands, arrays, lying, strict=True)))
+            lying = [
+                "row" if len(arrays[0].shape) == 1 < len(arrays[1].shape) else "",
+                "column" if len(arrays[1].shape) == 1 < len(arrays[0].shape) else "",
+            ]
+            return Term(
+                head,
+                *(
+                    self.shown(a, side) if self.is_leaf(x) else self.whole(x)
+                    for x, a, side in zip(operands, arrays, lying, strict=True)
+                ),
+            )
         return Term(head, *map(self.whole, operands)) if operands else term
 
     @staticmethod
     def is_leaf(term: Term) -> bool:
         """Whether a term is a quantity, a part of one, or a derivative."""
-        return term.is_name or term.head is DERIV or (term.head in _PARTS and (term.operands[0].is_name or term.operands[0].head is DERIV))
+        return (
+            term.is_name
+            or term.head is DERIV
+            or (term.head in PARTS and (term.operands[0].is_name or term.operands[0].head is DERIV))
+        )
 
     def shown(self, array: Array, lying: str = "") -> Term:
         """Write an array as a term of numbers; of a large one, the corners."""
@@ -104,7 +135,10 @@ class Substitution:
     def cleaned(self, term: Term, array: Array, entries: list[Term]) -> Array:
         """Return an array, and note it, with 0 where the terms of its entries cancel but for rounding."""
         data = array.data
-        new = [0.0 if x and abs(x) <= 1e-15 * size(entry) or (not value(entry) and abs(x) < 1e-12) else x for x, entry in zip(data, entries, strict=False)]
+        new = [
+            0.0 if x and abs(x) <= 1e-15 * size(entry) or (not value(entry) and abs(x) < 1e-12) else x
+            for x, entry in zip(data, entries, strict=False)
+        ]
         if new and new != data:
             self.clean[term] = array = Array(array.shape, new, array.orientation)
         return array
@@ -129,7 +163,7 @@ class Substitution:
             return Array(array.shape, map(Term, array.data), array.orientation)
         if isinstance(head, float):
             return Array((), [term])
-        if head in _PLACED:
+        if head in PLACED:
             one = self.scope.array(Term(head, 1.0, *operands[1:]))
             (entry,) = self.array(operands[0]).entries
             return Array(one.shape, (entry if x else NOTHING for x in one.data), one.orientation)
@@ -137,7 +171,9 @@ class Substitution:
         if head in _WRITTEN:
             return _WRITTEN[head](*arrays)
         if isinstance(head, Record):
-            return head.value(*(Array((), [x.head]) if x.is_number else a for x, a in zip(operands, arrays, strict=True)))
+            return head.value(
+                *(Array((), [x.head]) if x.is_number else a for x, a in zip(operands, arrays, strict=True))
+            )
         assert isinstance(head, Op)
         return elementwise(head, *arrays)
 
@@ -184,6 +220,11 @@ def size(term: Term) -> float:
     if term.head is ops.neg:
         return size(term.operands[0])
     return abs(value(term))
+
+
+def size_of(term: Term) -> int:
+    """Count the parts of a term."""
+    return sum(1 for _ in term.walk())
 
 
 def shortened(term: Term) -> Term:

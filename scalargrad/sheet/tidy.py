@@ -1,7 +1,6 @@
 """Formulas as people write them: powers collected, numbers in front, a constant at the end of a sum.
 
 >>> from scalargrad.sheet.grammar import parse
->>> from scalargrad.sheet.scope import Scope
 >>> from scalargrad.sheet.problem import Problem
 >>> scope = Scope(Problem.read("x = 2; f = x^3/x + 3 ln(x) x^2; g = -(2 x)/(x^2)^2"))
 >>> tidied(scope["f"].term), tidied(scope["g"].term)
@@ -11,6 +10,8 @@
 from __future__ import annotations
 
 from scalargrad import ops
+from scalargrad.sheet.records import RECORDS
+from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import DERIV, JUX, Term
 
 Factors = tuple[float, float, dict[Term, float]]  # a number above, one below, and the powers of terms
@@ -24,6 +25,33 @@ def tidied(term: Term) -> Term:
     if term.head is ops.add and operands[0].is_number and not operands[1].is_number:
         operands.reverse()
     return Term(term.head, *operands) if operands else term
+
+
+def elementwise(term: Term, scope: Scope) -> Term:
+    """Write products entry by entry with their sign, what they share in front, and quotients as quotients.
+
+    >>> from scalargrad.sheet.problem import Problem
+    >>> scope = Scope(Problem.read("x = (1, 2); y = (3, 4); z = x ∘ exp(y) + x ∘ y; p = (-y) ∘ (1/x)"))
+    >>> elementwise(scope["z"].term, scope), elementwise(scope["p"].term, scope)
+    (x ∘ (exp(y) + y), -y/x)
+    """
+    circle = RECORDS["hadamard"]
+
+    def change(part: Term) -> Term | None:
+        if part.head is ops.mul and all(scope.array(x).shape for x in part.operands):
+            return change(Term(circle, *part.operands)) or Term(circle, *part.operands)
+        if part.head is ops.add and all(x.head is circle for x in part.operands):
+            (a, b), (c, d) = (x.operands for x in part.operands)
+            return Term(circle, a, Term(ops.add, b, d)) if a == c else None
+        if part.head is circle:
+            a, b = part.operands
+            if b.head is ops.div and b.operands[0] == Term(1.0) and scope.array(a).shape == scope.array(b).shape:
+                return change(Term(ops.div, a, b.operands[1])) or Term(ops.div, a, b.operands[1])
+        if part.head is ops.div and part.operands[0].head is ops.neg:
+            return Term(ops.neg, Term(ops.div, part.operands[0].operands[0], part.operands[1]))
+        return None
+
+    return term.replaced(change) if any(part.names for part in term.operands) else term
 
 
 def _factors(term: Term) -> Factors:

@@ -32,7 +32,13 @@ def unfolded(solution: Solution) -> Solution:
     fresh: list[Equation] = []
     for quantity in list(solution.scope.quantities.values()):
         equation = quantity.equation
-        if quantity.is_given or equation is None or equation.left.head in (CALL, DERIV) or equation.variables or not quantity.sources:
+        if (
+            quantity.is_given
+            or equation is None
+            or equation.left.head in (CALL, DERIV)
+            or equation.variables
+            or not quantity.sources
+        ):
             continue
         inner = _Unfolding(quantity, taken)
         term = inner.run()
@@ -77,7 +83,11 @@ class _Unfolding:
             operands[0] = self.name("inside", operands[0])
         out = Term(term.head, *operands)
         top = term is self.quantity.term
-        if not top and ((kind == "function" and inside) or kind == "softmax" or (kind in ("mean", "spread") and self.quantity.array.shape)):
+        if not top and (
+            (kind == "function" and inside)
+            or kind == "softmax"
+            or (kind in ("mean", "spread") and self.quantity.array.shape)
+        ):
             return self.name(kind, out)
         return out
 
@@ -86,7 +96,14 @@ class _Unfolding:
         known = next((name for name, part in self.found if part == term), None)
         if known is None:
             letters = _NAMES[kind].split()
-            known = next((x for x in [*letters, *(f"{letters[0]}_{i}" for i in range(1, 99))] if x not in self.taken and x.replace("_", "") not in self.taken), letters[0])
+            known = next(
+                (
+                    x
+                    for x in [*letters, *(f"{letters[0]}_{i}" for i in range(1, 99))]
+                    if x not in self.taken and x.replace("_", "") not in self.taken
+                ),
+                letters[0],
+            )
             known = known.replace("_", "")
             self.taken.add(known)
             self.found.append((known, term))
@@ -100,11 +117,18 @@ def _kind(term: Term) -> str:
             return "softmax"
         if name.startswith(_AVERAGES) and term.names:
             return "mean" if term.operands[0].is_name else "spread"
-    if isinstance(term.head, Op) and term.head not in ARITHMETIC and len(term.operands) == 1 and term.head.name not in ("sqrt", "abs", "log", "exp"):
+    if (
+        isinstance(term.head, Op)
+        and term.head not in ARITHMETIC
+        and len(term.operands) == 1
+        and term.head.name not in ("sqrt", "abs", "log", "exp")
+    ):
         return "function"
     return ""
 
 
 def _is_weighty(term: Term, kind: str) -> bool:
     """Whether what stands inside deserves a name: in a softmax anything but one, elsewhere a product of arrays."""
-    return not Substitution.is_leaf(term) and (kind == "softmax" or any(part.head is RECORDS["product"] for part in term.walk()))
+    return not Substitution.is_leaf(term) and (
+        kind == "softmax" or any(part.head is RECORDS["product"] for part in term.walk())
+    )

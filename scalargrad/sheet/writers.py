@@ -63,7 +63,9 @@ def pieces(node: Node, room: float) -> list[Node]:
         return [node]
     cut = _cut(node, "+−")
     if len(cut) == 1 and node.kind == "fence":
-        cut = _cut(row(Node("sign", node.text[0]), *(node.parts[0].parts or node.parts), Node("sign", node.text[1])), "+−")
+        cut = _cut(
+            row(Node("sign", node.text[0]), *(node.parts[0].parts or node.parts), Node("sign", node.text[1])), "+−"
+        )
     return [part for piece in cut for part in ([piece] if _width(piece) <= room else _loosened(piece, room))]
 
 
@@ -94,7 +96,11 @@ def _cut(node: Node, signs: str) -> list[Node]:
 def _width(node: Node) -> float:
     if node.kind == "fraction":
         return max(map(_width, node.parts)) + 1
-    return sum(map(_width, node.parts)) + 2 * (node.kind == "fence") if node.kind in ("row", "fence") and node.parts else styles.box(node).width
+    return (
+        sum(map(_width, node.parts)) + 2 * (node.kind == "fence")
+        if node.kind in ("row", "fence") and node.parts
+        else styles.box(node).width
+    )
 
 
 def _rows(line: Line, style: Style, room: float) -> Iterator[tuple[str, Node]]:
@@ -123,7 +129,9 @@ def _rows(line: Line, style: Style, room: float) -> Iterator[tuple[str, Node]]:
 
 def _text(document: Document) -> str:
     title = _plain(document, document.title)
-    return "\n\n".join([f"{title}\n{'=' * len(title)}", *filter(None, (_text_block(document, block) for block in document.blocks))])
+    return "\n\n".join(
+        [f"{title}\n{'=' * len(title)}", *filter(None, (_text_block(document, block) for block in document.blocks))]
+    )
 
 
 def _plain(document: Document, run: Run) -> str:
@@ -132,7 +140,9 @@ def _plain(document: Document, run: Run) -> str:
 
 def _filled(document: Document, run: Run, indent: str = "") -> str:
     """Fill lines; a formula is not broken where it has spaces."""
-    held = "".join(x if isinstance(x, str) else styles.text(x, document.style).replace(" ", "\N{NO-BREAK SPACE}") for x in run)
+    held = "".join(
+        x if isinstance(x, str) else styles.text(x, document.style).replace(" ", "\N{NO-BREAK SPACE}") for x in run
+    )
     filled = textwrap.fill(held, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return filled.replace("\N{NO-BREAK SPACE}", " ")
 
@@ -147,12 +157,21 @@ def _text_block(document: Document, block: Block) -> str:
         return "\n".join(_filled(document, (f"{i}. ", *run), "   ") for i, run in enumerate(block.runs, 1))
     if isinstance(block, Equations):
         style = replace(_full(document.style, block), linear=True)
-        return _side_by_side(block.lines, style) if block.kind == "given" else _framed(_aligned(block.lines, style), block.kind == "boxed")
+        return (
+            _side_by_side(block.lines, style)
+            if block.kind == "given"
+            else _framed(_aligned(block.lines, style), block.kind == "boxed")
+        )
     if isinstance(block, Table):
         rows = [[_plain(document, cell) for cell in each] for each in (block.header, *block.rows)]
         widths = [max(map(styles.columns, column)) for column in zip(*rows, strict=True)]
         rows.insert(1, ["-" * width for width in widths])
-        return "\n".join(("  " + "  ".join(cell + " " * (w - styles.columns(cell)) for cell, w in zip(each, widths, strict=True))).rstrip() for each in rows)
+        return "\n".join(
+            (
+                "  " + "  ".join(cell + " " * (w - styles.columns(cell)) for cell, w in zip(each, widths, strict=True))
+            ).rstrip()
+            for each in rows
+        )
     return ""
 
 
@@ -178,7 +197,10 @@ def _framed(lines: list[str], boxed: bool) -> str:
 def _side_by_side(lines: Iterable[Line], style: Style) -> str:
     rows: list[Box] = []
     for line in lines:
-        shown = beside(styles.box(line.left, style), *(part for sign, side in line.sides for part in (Box((f" {sign} ",)), styles.box(side, style))))
+        shown = beside(
+            styles.box(line.left, style),
+            *(part for sign, side in line.sides for part in (Box((f" {sign} ",)), styles.box(side, style))),
+        )
         if rows and rows[-1].width + 3 + shown.width <= WIDTH and len(rows[-1].lines) == len(shown.lines):
             rows[-1] = beside(rows[-1], Box(("   ",)), shown)
         else:
@@ -190,18 +212,34 @@ def _side_by_side(lines: Iterable[Line], style: Style) -> str:
 
 
 def _markdown(document: Document) -> str:
-    return "\n\n".join([f"# {_markdown_run(document, document.title)}", *filter(None, (_markdown_block(document, block) for block in document.blocks))])
+    return "\n\n".join(
+        [
+            f"# {_markdown_run(document, document.title)}",
+            *filter(None, (_markdown_block(document, block) for block in document.blocks)),
+        ]
+    )
 
 
 def _markdown_run(document: Document, run: Run) -> str:
     """Escape what Markdown would read; mathematics is left to GitHub's."""
-    return "".join(re.sub(r"([\\*_\[\]<>|#$])", r"\\\1", x) if isinstance(x, str) else f"${_for_markdown(styles.latex(x, _inline(document)))}$" for x in run)
+    return "".join(
+        re.sub(r"([\\*_\[\]<>|#$])", r"\\\1", x)
+        if isinstance(x, str)
+        else f"${_for_markdown(styles.latex(x, _inline(document)))}$"
+        for x in run
+    )
 
 
 def _for_markdown(latex: str) -> str:
     # A backslash before punctuation is Markdown's own, a bar divides the cells of a table, and an underscore after a brace
     # may begin Markdown's emphasis.
-    latex = latex.replace(r" \\ ", r" \cr ").replace(r"\,", r"\thinspace ").replace(r"\_", "-").replace("|", r"\vert ").replace("<", r"\lt ")
+    latex = (
+        latex.replace(r" \\ ", r" \cr ")
+        .replace(r"\,", r"\thinspace ")
+        .replace(r"\_", "-")
+        .replace("|", r"\vert ")
+        .replace("<", r"\lt ")
+    )
     return re.sub(r"  +", " ", latex.replace(r"\{", r"\lbrace ").replace("*", r"\ast ").replace("}_{", "} _{"))
 
 
@@ -216,7 +254,10 @@ def _markdown_block(document: Document, block: Block) -> str:
     if isinstance(block, Equations):
         if block.kind:
             frame = r"\boxed{{{}}}" if block.kind == "boxed" else "{}"
-            return "\n".join(f"$\\displaystyle {_for_markdown(frame.format(each))}$ &emsp;" for each in _latex_lines(block, document.style))
+            return "\n".join(
+                f"$\\displaystyle {_for_markdown(frame.format(each))}$ &emsp;"
+                for each in _latex_lines(block, document.style)
+            )
         return f"$${_for_markdown(_environment('aligned', _latex_rows(block, document.style)))}$$"
     if isinstance(block, Table):
         rows = [[show(cell) for cell in each] for each in (block.header, *block.rows)]
@@ -246,7 +287,9 @@ def _latex_lines(block: Equations, style: Style) -> list[str]:
     style = _full(style, block)
     lines = []
     for line in block.lines:
-        sides = " ".join(f"{styles.latex(Node('infix', sign)).strip()} {styles.latex(side, style)}" for sign, side in line.sides)
+        sides = " ".join(
+            f"{styles.latex(Node('infix', sign)).strip()} {styles.latex(side, style)}" for sign, side in line.sides
+        )
         lines.append(f"{styles.latex(line.left, style)} {sides}")
     return lines
 
@@ -292,7 +335,9 @@ def _latex_block(document: Document, block: Block) -> str:
         if block.kind:
             frame = "\\fbox{{$\\displaystyle {}$}}" if block.kind == "boxed" else "$\\displaystyle {}$"
             shown = "\\hspace{1.5em}\n".join(frame.format(each) for each in _latex_lines(block, document.style))
-            return f"{{\\raggedright\\setlength{{\\lineskip}}{{8pt}}\\setlength{{\\lineskiplimit}}{{4pt}}\n{shown}\\par}}"
+            return (
+                f"{{\\raggedright\\setlength{{\\lineskip}}{{8pt}}\\setlength{{\\lineskiplimit}}{{4pt}}\n{shown}\\par}}"
+            )
         rows = _latex_rows(block, document.style)
         return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
     if isinstance(block, Table):
@@ -300,7 +345,11 @@ def _latex_block(document: Document, block: Block) -> str:
         lines = [" & ".join(map(show, each)) for each in block.rows]
         pages = (lines[i : i + _TALLEST] for i in range(0, len(lines), _TALLEST))
         return "\n\n".join(_TABULAR.format("l" * len(block.header), "\\\\\n".join([head, *page])) for page in pages)
-    return rf"\includegraphics[width=\linewidth,height=0.9\textheight,keepaspectratio]{{{block.name}}}" if block.name else ""
+    return (
+        rf"\includegraphics[width=\linewidth,height=0.9\textheight,keepaspectratio]{{{block.name}}}"
+        if block.name
+        else ""
+    )
 
 
 # HTML.
@@ -422,12 +471,28 @@ def _json_block(document: Document, block: Block) -> dict[str, Any]:
         lines = []
         for line in block.lines:
             text = [styles.text(line.left, style), *(f"{sign} {styles.text(side, style)}" for sign, side in line.sides)]
-            latex = [styles.latex(line.left, style), *(f"{styles.latex(Node('infix', sign)).strip()} {styles.latex(side, style)}" for sign, side in line.sides)]
+            latex = [
+                styles.latex(line.left, style),
+                *(
+                    f"{styles.latex(Node('infix', sign)).strip()} {styles.latex(side, style)}"
+                    for sign, side in line.sides
+                ),
+            ]
             lines.append({"text": " ".join(text), "latex": " ".join(latex)})
         return {"type": kind, "kind": block.kind, "lines": lines}
     assert isinstance(block, Table)
-    return {"type": kind, "header": list(map(show, block.header)), "rows": [list(map(show, each)) for each in block.rows]}
+    return {
+        "type": kind,
+        "header": list(map(show, block.header)),
+        "rows": [list(map(show, each)) for each in block.rows],
+    }
 
 
-FORMATS: dict[str, Callable[[Document], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html, "json": _json}
+FORMATS: dict[str, Callable[[Document], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "html": _html,
+    "json": _json,
+}
 ENDINGS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", ".json": "json"}
