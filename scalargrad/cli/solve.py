@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> Answer:
 def solved(options: argparse.Namespace) -> Answer:
     """Solve a list of equations, or an assignment in prose, and write it out."""
     from scalargrad import files
-    from scalargrad.node import Node
+    from scalargrad.value import Value
     from scalargrad.sheet import reading
     from scalargrad.sheet.problem import Problem
     from scalargrad.sheet.solution import solve
@@ -65,7 +65,7 @@ def solved(options: argparse.Namespace) -> Answer:
         print(f"understood of {name}:\n\n{problem}\n", file=sys.stderr)
     solution = solve(problem)
     ends = solution.scope.results() or list(solution.scope.quantities)[-1:]
-    root = [x for end in ends for x in solution.scope[end].array.entries if isinstance(x, Node)]
+    root = [x for end in ends for x in solution.scope[end].array.entries if isinstance(x, Value)]
     format = asked_format(options) or "text"
     shown, note = drawn(root, format, options)
     document = written(solution, options.digits or 5, brief=options.brief, picture=shown)

@@ -149,4 +149,6 @@ def listed(terms: Iterable[Any], most: int) -> Run:
     cut = len(names) > most
     names = [*names[: most - 2], "…", names[-1]] if cut else names
     last = ", " if cut else " and "
-    return tuple(x for i, name in enumerate(names) for x in ([last if i == len(names) - 1 else ", "] if i else []) + [name])
+    return tuple(
+        x for i, name in enumerate(names) for x in ([last if i == len(names) - 1 else ", "] if i else []) + [name]
+    )

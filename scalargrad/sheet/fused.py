@@ -44,9 +44,15 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step) -> Fused | None:
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in pairs):
             by_output = Term(DERIV, step.of, user)
             inserted = step.term.replaced({by_output: inner}.get)
-            run = ("Put in ", by_output, " = ", elementwise(inner, scope), ": ")
+            run: tuple[Any, ...] = ("Put in ", by_output, " = ", elementwise(inner, scope), ": ")
             if is_softmax:
-                run += ("the products with ", p, " cancel its denominator, and what the sum gives is 1, for the entries of ", y, " add up to 1.")
+                run += (
+                    "the products with ",
+                    p,
+                    " cancel its denominator, and what the sum gives is 1, for the entries of ",
+                    y,
+                    " add up to 1.",
+                )
             else:
                 run += (p, " and ", 1 - p, " cancel the denominators, and what is left is ", short, ".")
             return Fused(run, inserted, short)

@@ -1,10 +1,10 @@
-"""Terms laid out as textbooks print them: rows, fractions, scripts, matrices; styles.py sets these in letters.
+r"""Terms laid out as textbooks print them: rows, fractions, scripts, matrices; styles.py sets these in letters.
 
 >>> from scalargrad.sheet.grammar import parse
 >>> from scalargrad.sheet.styles import latex, text
 >>> term = parse("exp(x)^2/(1 + √(x)^2)")
 >>> text(term), latex(term)
-('(e^x)²/(1 + (√(x))²)', '\\\\frac{(e^{x})^{2}}{1 + (\\\\sqrt{x})^{2}}')
+('(e^x)²/(1 + (√(x))²)', '\\frac{(e^{x})^{2}}{1 + (\\sqrt{x})^{2}}')
 
 Parentheses, signs of products and scripts are decided here, once for all styles; only a fraction in a line of text needs
 more parentheses than one with a bar (`linear`). What is printed as a line of text reads again as the same term.
@@ -108,8 +108,8 @@ _REWRITTEN: dict[Any, Callable[..., Any]] = {
     ops.xlog1py: lambda x, y: x * ops.log(1 + y),
     ops.logaddexp: lambda x, y: ops.log(ops.exp(x) + ops.exp(y)),
     ops.hypot: lambda x, y: ops.sqrt(x**2 + y**2),
-    RECORDS["spread"]: lambda g, like: Term(terms.FILL, g) if g.is_number else g,
-    RECORDS["shaped"]: lambda g, like: g,
+    RECORDS["spread"]: lambda g, _: Term(terms.FILL, g) if g.is_number else g,
+    RECORDS["shaped"]: lambda g, _: g,
 }
 Laid = tuple[Node, int]
 
@@ -259,13 +259,15 @@ class _Layout:
     def of_sub(self, base: Term, *indices: Term) -> Laid:
         if base.is_name and len(indices) == 1 and indices[0].head is terms.SUB:  # a word with a number, as in net_h1
             return named(str(flat(Term(terms.SUB, base, *indices)))), ATOM
-        return self.indexed(base, [self.node(x) for x in indices], raw=True), ATOM
+        return self.indexed(base, [_index(x.head) if x.is_name else self.node(x) for x in indices], raw=True), ATOM
 
     def of_sup(self, base: Term, item: Term) -> Laid:
         above = Node("word", item.head) if item.head in ("new", "old") else fence(self.node(item))
         return self.raised(self.at(base, ATOM), above), ATOM
 
     def of_index(self, base: Term, *indices: Term) -> Laid:
+        if base.head in (RECORDS["index"], RECORDS["item"]):  # an entry of a row of a matrix
+            return self.of_index(base.operands[0], *base.operands[1:], *indices)
         return self.indexed(base, [self.node(x) for x in indices]), ATOM
 
     of_item = of_index
@@ -286,7 +288,7 @@ class _Layout:
             return Node("script", "", (node.parts[0], separated([node.parts[1], *indices], ","), node.parts[2]))
         return Node("script", "", (fence(node), below, EMPTY))
 
-    def of_place(self, g: Term, like: Term, *indices: Term) -> Laid:
+    def of_place(self, g: Term, _: Term, *indices: Term) -> Laid:
         letter = "e" if len(indices) == 1 else "E"
         if g == Term(1.0):
             return self.indexed(Term(letter), [self.node(x) for x in indices]), ATOM

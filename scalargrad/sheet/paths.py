@@ -51,7 +51,9 @@ def paths(scope: Scope, of: str, steps: Sequence[Step]) -> list[Path]:
         for slope in slopes[1:]:
             product = Term(ops.mul, product, slope)
         stations = tuple(x for name in way for x in ((" → ", Term(name)) if name != way[0] else (Term(name),)))
-        out.append(Path(Term(DERIV, of, way[0]), stations, tidied(product), math.prod(scope.array(s).data[0] for s in slopes)))
+        out.append(
+            Path(Term(DERIV, of, way[0]), stations, tidied(product), math.prod(scope.array(s).data[0] for s in slopes))
+        )
     return out
 
 

@@ -74,11 +74,11 @@ def escape_latex(plain: str) -> str:
 
 
 def latex(term: Term | Node, style: Style = PLAIN) -> str:
-    """Write a term in LaTeX.
+    r"""Write a term in LaTeX.
 
     >>> from scalargrad.sheet.grammar import parse
     >>> latex(parse("e^(-0.5 x)"))
-    'e^{-0.5 \\\\, x}'
+    'e^{-0.5 \\, x}'
     """
     node = style(term) if isinstance(term, Term) else term
     inside = [latex(part, style) for part in node.parts]

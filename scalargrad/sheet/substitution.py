@@ -63,13 +63,18 @@ class Substitution:
 
     def is_simple(self, term: Term) -> bool:
         """Whether a term is one operation on quantities, whose numbers say all as they stand: p - y, 2 e, δ xᵀ."""
-        if self.is_leaf(term) or term.is_number or term.head in (RECORDS["vector"], RECORDS["spread"]) or term.head in PLACED:
+        if (
+            self.is_leaf(term)
+            or term.is_number
+            or term.head in (RECORDS["vector"], RECORDS["spread"])
+            or term.head in PLACED
+        ):
             return True
         arrays = [x for x in term.operands if not x.is_number]
         if len(arrays) == 1 and term.head in (*ARITHMETIC, RECORDS["transpose"]) and term.head is not ops.pow:
             return self.is_simple(arrays[0])
         turned = [x.operands[0] if x.head is RECORDS["transpose"] else x for x in term.operands]
-        outer = term.head is RECORDS["product"] and self.scope.array(term.operands[1]).shape[:1] in ((1,), ()) or (
+        outer = (term.head is RECORDS["product"] and self.scope.array(term.operands[1]).shape[:1] in ((1,), ())) or (
             term.head is RECORDS["product"] and all(len(self.scope.array(x).shape) == 1 for x in term.operands)
         )
         single = term.head in (ops.add, ops.sub, ops.mul, ops.div, RECORDS["hadamard"]) or outer
@@ -136,7 +141,7 @@ class Substitution:
         """Return an array, and note it, with 0 where the terms of its entries cancel but for rounding."""
         data = array.data
         new = [
-            0.0 if x and abs(x) <= 1e-15 * size(entry) or (not value(entry) and abs(x) < 1e-12) else x
+            0.0 if (x and abs(x) <= 1e-15 * size(entry)) or (not value(entry) and abs(x) < 1e-12) else x
             for x, entry in zip(data, entries, strict=False)
         ]
         if new and new != data:
@@ -174,7 +179,6 @@ class Substitution:
             return head.value(
                 *(Array((), [x.head]) if x.is_number else a for x, a in zip(operands, arrays, strict=True))
             )
-        assert isinstance(head, Op)
         return elementwise(head, *arrays)
 
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 from scalargrad import ops
 from scalargrad.sheet.records import RECORDS
 from scalargrad.sheet.scope import Scope
-from scalargrad.sheet.terms import DERIV, JUX, Term
+from scalargrad.sheet.terms import CDOT, DERIV, JUX, STAR, Term
 
+JOINED = (JUX, CDOT, STAR)  # products as they are written
 Factors = tuple[float, float, dict[Term, float]]  # a number above, one below, and the powers of terms
 
 
 def tidied(term: Term) -> Term:
     """Return a term of numbers in the form in which people write it."""
-    if term.head in (ops.mul, ops.div, ops.neg, JUX) or (term.head is ops.pow and term.operands[1].is_number):
+    if term.head in (ops.mul, ops.div, ops.neg, *JOINED) or (term.head is ops.pow and term.operands[1].is_number):
         return _built(*_factors(term))
     operands = [tidied(x) for x in term.operands]
     if term.head is ops.add and operands[0].is_number and not operands[1].is_number:
@@ -62,7 +63,7 @@ def _factors(term: Term) -> Factors:
     if head is ops.neg:
         above, below, powers = _factors(operands[0])
         return -above, below, powers
-    if head is ops.mul or head is JUX or head is ops.div:
+    if head in (ops.mul, ops.div, *JOINED):
         a, b = map(_factors, operands)
         if head is ops.div:
             b = (b[1], b[0], {base: -power for base, power in b[2].items()})
@@ -81,8 +82,11 @@ def _factors(term: Term) -> Factors:
 
 def _built(above: float, below: float, powers: dict[Term, float]) -> Term:
     """Put a product together."""
-    sign, above = (above * below < 0), abs(above)
-    below = abs(below)
+    sign, above, below = above * below < 0, abs(above), abs(below)
+    turned = next((base for base, power in powers.items() if sign and base.head is ops.sub and power == 1), None)
+    if turned is not None:  # -(a - b) is b - a
+        sign = False
+        powers = {Term(ops.sub, *reversed(base.operands)) if base is turned else base: p for base, p in powers.items()}
     if below and (above / below).is_integer():
         above, below = above / below, 1.0
     elif above and (below / above).is_integer():
@@ -106,8 +110,7 @@ def _raised(base: Term, power: float) -> Term:
 
 
 def _product(number: float, factors: list[Term]) -> Term:
-    out = None if number == 1 and factors else Term(number)
-    for factor in factors:
-        out = factor if out is None else Term(ops.mul, out, factor)
-    assert out is not None
+    out, *others = factors if number == 1 and factors else [Term(number), *factors]
+    for factor in others:
+        out = Term(ops.mul, out, factor)
     return out

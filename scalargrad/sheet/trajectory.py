@@ -14,7 +14,13 @@ from scalargrad.sheet.solution import Step, Trajectory
 from scalargrad.sheet.terms import DERIV, SUB, Term
 
 SHOWN_STEPS = 3  # that are written out
-_TITLES = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad", "nesterov": "Nesterov's momentum"}
+_TITLES = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "nesterov": "Nesterov's momentum",
+}
 
 
 def title_of(trajectory: Trajectory) -> str:
@@ -44,7 +50,9 @@ class Walk:
             before = Term("t") - 1
             for i, e in enumerate(self.rule.equations):
                 left = _at(w if e.name == "w" else Term(e.name), "t")
-                sheet.show([Line(left, (("=", _timed(self.rule.equations, i, "t", before).put({"w": w})),))], joined=i > 0)
+                sheet.show(
+                    [Line(left, (("=", _timed(self.rule.equations, i, "t", before).put({"w": w})),))], joined=i > 0
+                )
             if self.rule.states:
                 sheet.say(*listed(map(Term, self.rule.states), 4), f" begin{'s' * (len(self.rule.states) == 1)} at 0.")
         for step in self.steps[:SHOWN_STEPS]:
@@ -75,7 +83,11 @@ class Walk:
         numbers |= {key: worth(before.get(key, states[key].map(lambda _: 0.0))) for key in self.rule.states}
         derivative = Term(DERIV, self.loss, name)
         if self.many:
-            yield line(_at(Term("g"), step.number) if self.single else Term(PLAIN, derivative), *self.slope(step, name), numbers["g"])
+            yield line(
+                _at(Term("g"), step.number) if self.single else Term(PLAIN, derivative),
+                *self.slope(step, name),
+                numbers["g"],
+            )
         for i, equation in enumerate(self.rule.equations):
             key = equation.name
             put = equation.right.replaced(lambda t: numbers.get(str(flat(t))) if t.is_name or t.head is SUB else None)
@@ -111,7 +123,9 @@ class Walk:
             own = Term(name if key == "w" else key)
             head.append((_at(own, "t"),) if self.single else (own,) if key == "w" else (own, " of ", Term(name)))
         start = self.steps[0].before
-        rows: list[list[Run]] = [[("0",), *((Term(start[n].array.data[0]),) if k == "w" else ("",) for n, k in columns)]]
+        rows: list[list[Run]] = [
+            [("0",), *((Term(start[n].array.data[0]),) if k == "w" else ("",) for n, k in columns)]
+        ]
         rows += [[(f"{s.number}",), *((Term(s.states[n][k].data[0]),) for n, k in columns)] for s in self.steps]
         scopes = [*(step.before for step in self.steps), self.trajectory.after]
         rows = [[*each, (Term(self.lost(scope)),)] for each, scope in zip(rows, scopes, strict=True)]

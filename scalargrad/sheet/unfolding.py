@@ -1,9 +1,9 @@
-"""Long equations in steps: what stands inside of a function, a softmax, or an average gets a name of its own.
+r"""Long equations in steps: what stands inside of a function, a softmax, or an average gets a name of its own.
 
 >>> from scalargrad.sheet.problem import Problem
 >>> from scalargrad.sheet.solution import solve
 >>> solution = solve(Problem.read("x = (1, 2); W = [[3, 4], [5, 6]]; p = softmax(tanh(W x)); find p"))
->>> print(*unfolded(solution).problem.equations[2:], sep="\\n")
+>>> print(*unfolded(solution).problem.equations[2:], sep="\n")
 z = W x
 h = tanh(z)
 p = softmax(h)

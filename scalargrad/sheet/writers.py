@@ -15,7 +15,6 @@ from scalargrad.sheet import styles
 from scalargrad.sheet.document import Block, Document, Equations, Heading, Items, Line, Paragraph, Picture, Run, Table
 from scalargrad.sheet.notation import Node, Style, row
 from scalargrad.sheet.styles import Box, beside, escape_latex
-from scalargrad.sheet.terms import Term
 
 WIDTH = 100  # columns of text
 WIDEST = 78  # columns that a line of LaTeX holds, measured as text
@@ -480,7 +479,6 @@ def _json_block(document: Document, block: Block) -> dict[str, Any]:
             ]
             lines.append({"text": " ".join(text), "latex": " ".join(latex)})
         return {"type": kind, "kind": block.kind, "lines": lines}
-    assert isinstance(block, Table)
     return {
         "type": kind,
         "header": list(map(show, block.header)),

@@ -20,19 +20,33 @@ Worked solution: the derivatives of L
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scalargrad import ops
 from scalargrad.modes import no_grad
-from scalargrad.node import Node
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.arrays import shown as shape_of
 from scalargrad.sheet.derivation import Step, derive
 from scalargrad.sheet.document import (
-    Block, Document, Equations, Heading, Items, Line, Paragraph, Picture, Run, Table, is_exact, line, listed, shown,
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Items,
+    Line,
+    Paragraph,
+    Picture,
+    Run,
+    Table,
+    is_exact,
+    line,
+    listed,
+    shown,
 )  # fmt: skip
 from scalargrad.sheet.fused import fused
 from scalargrad.sheet.grammar import flat
@@ -40,6 +54,7 @@ from scalargrad.sheet.notation import PLAIN, Style
 from scalargrad.sheet.paths import Path, paths
 from scalargrad.sheet.problem import Asked, Problem, answer_name
 from scalargrad.sheet.records import RECORDS
+from scalargrad.sheet.rules import by_rules
 from scalargrad.sheet.scope import Quantity, Scope
 from scalargrad.sheet.solution import Solution
 from scalargrad.sheet.styles import text
@@ -48,6 +63,7 @@ from scalargrad.sheet.terms import CALL, DERIV, PRIME, SUP, Term
 from scalargrad.sheet.tidy import elementwise, tidied
 from scalargrad.sheet.trajectory import Walk, title_of
 from scalargrad.sheet.unfolding import unfolded
+from scalargrad.value import Value
 from scalargrad.worked.kinks import kinks
 
 LONGEST = 90  # parts of a term that is shown in symbols
@@ -58,16 +74,16 @@ CHECKED = 12  # derivatives in the table of central differences
 NUDGE = 1e-5  # of central differences, times the number's size
 
 
-def written(
-    solution: Solution, digits: int = 5, *, brief: bool = False, picture: Picture | None = None
-) -> Document:
+def written(solution: Solution, digits: int = 5, *, brief: bool = False, picture: Picture | None = None) -> Document:
     """Write a solution out: recipe, what is given, equations, forward pass, derivation, update, check, answers.
 
     digits   significant digits of numbers that have more
     brief    without the teaching: each line once, and the answers
     picture  of the graph
     """
-    return _Writing(unfolded(solution), digits, brief, solution.problem).document(picture)
+    values = solution.values
+    document = _Writing(unfolded(solution), digits, brief, solution.problem).document(picture)
+    return replace(document, values=values)
 
 
 class _Writing:
@@ -78,9 +94,13 @@ class _Writing:
         self.blocks: list[Block] = []
         self.said: set[str] = set()
         self.short: dict[Term, Term] = {}  # derivatives whose short form was shown
-        self.aliases = {q.term: Term(q.name) for q in self.scope.quantities.values() if q.term.head is DERIV and _has(q)}
+        self.aliases = {
+            q.term: Term(q.name) for q in self.scope.quantities.values() if q.term.head is DERIV and _has(q)
+        }
         self.put.same = {name: derivative for derivative, name in self.aliases.items()}
-        several = {str(flat(e.left.operands[0])) for e in stated.equations if e.left.head is CALL and len(e.left.operands) > 2}
+        several = {
+            str(flat(e.left.operands[0])) for e in stated.equations if e.left.head is CALL and len(e.left.operands) > 2
+        }
         self.style = Style(lambda x: shown(x, digits), self.aliases, set(self.scope.quantities), several)
         self.upstream = [e.left for e in self.problem.equations if e.left.head is DERIV]
         self.computed = list(self.in_order())
@@ -115,8 +135,8 @@ class _Writing:
         return fresh
 
     def line(self, left: Term, *sides: Term) -> Line:
-        """Make a line; products of arrays entry by entry get their sign."""
-        return line(left, [elementwise(side, self.scope) for side in sides], self.digits)
+        """Make a line."""
+        return line(left, sides, self.digits)
 
     # What there is to write.
 
@@ -150,7 +170,9 @@ class _Writing:
         for trajectory in self.solution.trajectories:
             for parameter in trajectory.update.parameters:
                 self.want(want, self.scope.settle(self.loss(trajectory)), self.scope.settle(parameter))
-        groups = {of: [s for s in derive(self.scope, of, by) if s.left not in self.upstream_of(s)] for of, by in want.items()}
+        groups = {
+            of: [s for s in derive(self.scope, of, by) if s.left not in self.upstream_of(s)] for of, by in want.items()
+        }
         return {of: sorted(steps, key=self.place) for of, steps in groups.items() if steps}
 
     def want(self, want: dict[str, dict[str, None]], of: Term, by: Term) -> None:
@@ -162,7 +184,11 @@ class _Writing:
 
     def upstream_of(self, step: Step) -> list[Term]:
         """The derivatives that the problem gives, as a step has them."""
-        return [Term(DERIV, flat(x.operands[0]), flat(x.operands[1])) for x in self.upstream if str(flat(x.operands[0])) == step.of]
+        return [
+            Term(DERIV, flat(x.operands[0]), flat(x.operands[1]))
+            for x in self.upstream
+            if str(flat(x.operands[0])) == step.of
+        ]
 
     def place(self, step: Step) -> tuple[int, int]:
         """Sort what is on the way before what is given, and that by its place in the problem."""
@@ -196,7 +222,7 @@ class _Writing:
             self.kinks()
             self.check()
         self.answers()
-        return Document(self.title(), tuple(self.blocks), self.style, self.solution.values)
+        return Document(self.title(), tuple(self.blocks), self.style)
 
     def title(self) -> Run:
         """Name what is solved: by what is asked, not by a file."""
@@ -215,21 +241,35 @@ class _Writing:
         own = {q.name for q in self.computed}
         if self.computed:
             chained = any(source in own for q in self.computed for source in q.sources)
-            order = ", in this order, because each needs only what stands before it." if chained else ", from what is given."
+            order = (
+                ", in this order, because each needs only what stands before it."
+                if chained
+                else ", from what is given."
+            )
             runs.append(("Forward: ", *listed([Term(q.name) for q in self.computed], MOST_NAMES), order))
         for of, steps in self.groups.items():
             between, given = self.parted(steps)
             if between:
                 arriving = [x for x in self.upstream if str(flat(x.operands[0])) == of]
-                begin = ("with what arrives, ", *listed(arriving, 4)) if arriving else ("at the end, where ", Term(of), " is made")
+                begin = (
+                    ("with what arrives, ", *listed(arriving, 4))
+                    if arriving
+                    else ("at the end, where ", Term(of), " is made")
+                )
                 why = ": each needs only the derivatives by what its quantity enters; what comes back on several ways is added."
-                runs.append(("Backward: begin ", *begin, ". Then ", *listed([s.left for s in between], MOST_NAMES), why))
+                runs.append(
+                    ("Backward: begin ", *begin, ". Then ", *listed([s.left for s in between], MOST_NAMES), why)
+                )
             if given and between:
                 runs.append(("With these, ", *listed([s.left for s in given], MOST_NAMES), ": what arrives at an equation, times its local derivative by the quantity."))  # fmt: skip
             elif given:
                 runs.append(("Differentiate ", Term(of), " by ", *listed([Term(s.by) for s in given], MOST_NAMES), "."))
         if any(t.head is PRIME for a in self.problem.asked for t in a.term.walk()):
-            runs.append(("Differentiate as a formula, by the rules for sums, products, quotients and chains; then put the numbers in.",))
+            runs.append(
+                (
+                    "Differentiate as a formula, by the rules for sums, products, quotients and chains; then put the numbers in.",
+                )
+            )
         for t in self.solution.trajectories:
             again = f", {len(t.steps)} times, each time with the gradient at the new place" * (len(t.steps) > 1)
             runs.append((f"Update by {title_of(t)}: put gradient and parameter into its equations{again}.",))
@@ -240,9 +280,15 @@ class _Writing:
     def given(self) -> None:
         """Write what the problem gives."""
         quantities = [self.scope[name] for name in self.names()]
-        lines = [Line(Term(q.name), (("=", self.put.shown(q.array)),)) for q in quantities if q.is_given and q.is_stated]
+        lines = [
+            Line(Term(q.name), (("=", self.put.shown(q.array)),)) for q in quantities if q.is_given and q.is_stated
+        ]
         for t in self.solution.trajectories[:1]:
-            lines += [Line(Term(name), (("=", Term(x)),)) for name, x in t.constants.items() if name not in self.scope.quantities]
+            lines += [
+                Line(Term(name), (("=", Term(x)),))
+                for name, x in t.constants.items()
+                if name not in self.scope.quantities
+            ]
         arriving = [Line(Term(PLAIN, x), (("=", self.put.shown(self.scope[answer_name(x)].array)),)) for x in self.upstream if answer_name(x) in self.scope.quantities]  # fmt: skip
         if lines or arriving:
             self.section("What is given")
@@ -254,7 +300,9 @@ class _Writing:
     def equations(self) -> None:
         """Write the problem's equations, names for what stands inside of them, and the shapes of what has one."""
         used = {q.equation.name for q in self.computed if q.equation} | {q.equation for q in self.computed}
-        stated = [e for e in self.stated.equations if e.name in used or e in used or (e.left.head is CALL and not e.is_given)]
+        stated = [
+            e for e in self.stated.equations if e.name in used or e in used or (e.left.head is CALL and not e.is_given)
+        ]
         if not stated:
             return
         self.section("The equations")
@@ -262,7 +310,7 @@ class _Writing:
         for each in dict.fromkeys(r for e in stated for r in e.ranges):
             self.say("They hold for each ", Term(each.index), " from ", each.low, " to ", each.high, ".")
         own = {e.name for e in self.stated.equations}
-        inner = [self.line(Term(q.name), q.term) for q in self.computed if q.equation and not q.equation.variables and q.equation.name not in own]  # fmt: skip
+        inner = [self.line(Term(q.name), elementwise(q.term, self.scope)) for q in self.computed if q.equation and not q.equation.variables and q.equation.name not in own]  # fmt: skip
         if inner:
             self.say("To take one step at a time, let what stands inside have a name:")
             self.show(inner)
@@ -290,9 +338,14 @@ class _Writing:
             sign = f" The sign ≈ says that a number on its right is shown with {self.digits} significant digits; all is computed in full."
             self.say("Each line with its numbers put in.", sign * rounded)
         for q in self.computed:
-            stated = q.equation.right if q.equation and not q.equation.variables and q.equation.left.head is not CALL else q.term
-            symbols = [stated] if size_of(q.term) > 1.5 * size_of(stated) else [q.term]
-            self.evaluation(Term(q.name), Term(q.name), symbols, q.term, q.array)
+            stated = (
+                q.equation.right
+                if q.equation and not q.equation.variables and q.equation.left.head is not CALL
+                else q.term
+            )
+            term = elementwise(q.term, self.scope)
+            symbols = [stated] if size_of(term) > 1.5 * size_of(stated) else [term]
+            self.evaluation(Term(q.name), Term(q.name), symbols, term, q.array)
 
     def evaluation(self, name: Term, left: Term, symbols: Sequence[Term], term: Term, array: Array, most: int = MOST_LINES, *, joined: bool = True) -> None:  # fmt: skip
         """Write left = symbols = the term with numbers = its value; of an array, then its entries.
@@ -303,10 +356,17 @@ class _Writing:
         array = self.put.cleaned(name, array, entries)
         simple = bool(array.shape) and self.put.is_simple(term)
         product = any(part.head in (RECORDS["product"], RECORDS["dot"]) for part in term.walk())
-        whole = [self.put.whole(term)] if term.operands and (simple or product) and (not self.brief or not array.shape) else []
+        whole = (
+            [self.put.whole(term)]
+            if term.operands and (simple or product) and (not self.brief or not array.shape)
+            else []
+        )
         numbers = [] if array.shape or not term.operands else _steps(entries[0]) if entries else []
         rows = [] if self.brief or simple or not array.shape else entries
-        self.show([self.line(left, *symbols, *whole, *numbers, self.put.shown(array))], joined=joined and not rows and not array.shape and not self.after_rows())
+        self.show(
+            [self.line(left, *symbols, *whole, *numbers, self.put.shown(array))],
+            joined=joined and not rows and not array.shape and not self.after_rows(),
+        )
         if rows:
             rows = rows[: most if len(rows) <= most + 2 or most < MOST_LINES else 3]
             self.say("Row by row:" if len(array.shape) == 1 else "Entry by entry:")
@@ -332,7 +392,9 @@ class _Writing:
             between, given = self.parted(steps)
             self.section("Backward pass: the derivatives of " if between else "The derivatives of ", Term(of))
             if between and self.once("chain rule"):
-                self.say("By the chain rule, a quantity's derivative is that of whatever it enters, times the local derivative there.")
+                self.say(
+                    "By the chain rule, a quantity's derivative is that of whatever it enters, times the local derivative there."
+                )
             for step in between:
                 self.reason([step])
                 self.derivative(step)
@@ -371,37 +433,77 @@ class _Writing:
         if scalar and self.is_same(tidy := tidied(term), term):
             term = tidy
         symbols += [term] if size_of(term) <= LONGEST else []
-        most = 2 if len(step.array.shape) == 2 else MOST_LINES
+        most = 2 if len(step.array.shape) == 2 and len(step.array.entries) > 4 else MOST_LINES
         self.evaluation(step.left, left, symbols, term, step.array, most, joined=joined)
         found = None if self.brief else fused(self.scope, self.groups[step.of], step)
         if found is not None:
             self.short[step.left] = found.term
             self.say(*found.run, kind="note")
-            self.show([self.line(step.left, found.inserted, found.term, self.put.whole(found.term), self.put.shown(step.array))])
+            self.show(
+                [
+                    self.line(
+                        step.left,
+                        elementwise(found.inserted, self.scope),
+                        found.term,
+                        self.put.whole(found.term),
+                        self.put.shown(step.array),
+                    )
+                ]
+            )
 
     def along_paths(self, found: list[Path]) -> None:
         """Write one derivative once more, along each path from the quantity to the result."""
         if not found:
             return
         left = found[0].derivative
-        self.say("The same number path by path. ", left, " is the sum over all paths of the local derivatives along each:")
-        rows = [(p.stations, (p.product,), (Term(p.value),)) for p in found]
-        self.blocks.append(Table((("path",), ("local derivatives",), ("product",)), tuple(rows)))
+        self.say(
+            "The same number path by path. ", left, " is the sum over all paths of the local derivatives along each:"
+        )
+        table = [[("path",), ("local derivatives",), ("product",)]]
+        table += [[p.stations, (p.product,), (Term(p.value),)] for p in found]
+        if any(size_of(p.product) > 2 * SHORT for p in found):  # the formulas would not fit on a page
+            table = [[first, last] for first, _, last in table]
+        head, *rows = map(tuple, table)
+        self.blocks.append(Table(head, tuple(rows)))
         self.show([self.line(left, _sum([Term(p.value) for p in found]), Term(sum(p.value for p in found)))])
 
     def formulas(self) -> None:
         """Write what is asked as a formula: f', ∇f, the Jacobian, the Hessian."""
-        lines = []
-        for asked in self.problem.asked:
-            if asked.term.is_name or not any(t.head is PRIME for t in asked.term.walk()):
-                continue
-            settled = self.scope.settle(asked.term)
-            term = tidied(self.opened(settled))
-            if term.names and self.is_same(term, settled):
-                lines.append(self.line(asked.term, term, self.put.whole(term), self.put.shown(self.solution.asked[asked.name])))
-        if lines:
+        asked = [a for a in self.problem.asked if not a.term.is_name and any(t.head is PRIME for t in a.term.walk())]
+        ruled = list(itertools.chain.from_iterable(self.by_rules(each) for each in asked))
+        lines = [] if ruled else [x for each in asked for x in self.settled(each)]
+        if ruled or lines:
             self.section("The derivatives as formulas")
-            self.show(lines)
+        if ruled:
+            self.say("By the rules (u + v)′ = u′ + v′, (u v)′ = u′ v + u v′, (u/v)′ = (u′ v − u v′)/v², and by the chain rule, f(u)′ = f′(u) u′:")  # fmt: skip
+        self.show([*dict.fromkeys(ruled), *lines])
+
+    def by_rules(self, asked: Asked) -> Iterator[Line]:
+        """Write the derivative of a function of one variable, rule by rule, and its value."""
+        prime = next(t for t in asked.term.walk() if t.head is PRIME)
+        function = self.scope.functions.get(str(flat(prime.operands[0])))
+        if (
+            function is None
+            or len(function.parameters) != 1
+            or asked.term not in (prime, Term(CALL, prime, *asked.term.operands[1:]))
+        ):
+            return
+        (x,), formula = function.parameters, function.right
+        with contextlib.suppress(TypeError):
+            for order in range(1, int(prime.operands[1].head) + 1):
+                slope = by_rules(formula, x)
+                formula = tidied(slope)
+                yield self.line(Term(CALL, Term(PRIME, prime.operands[0], float(order)), x), slope, formula)
+            self.short[asked.term] = formula
+            at = asked.term.operands[1] if asked.term is not prime else Term(x)
+            yield self.line(Term(CALL, prime, at if at.is_number else self.put.whole(at)), *_steps(formula.put({x: self.put.whole(at)})), self.put.shown(self.solution.asked[asked.name]))  # fmt: skip
+
+    def settled(self, asked: Asked) -> Iterator[Line]:
+        """Write a gradient, a Jacobian or a Hessian, whose entries are formulas."""
+        settled = self.scope.settle(asked.term)
+        term = tidied(self.opened(settled))
+        if term.names and self.is_same(term, settled):
+            yield self.line(asked.term, term, self.put.whole(term), self.put.shown(self.solution.asked[asked.name]))
 
     def opened(self, term: Term) -> Term:
         """Write a formula over what is given alone."""
@@ -422,7 +524,7 @@ class _Writing:
 
     def kinks(self) -> None:
         """Say where a derivative is a convention."""
-        roots = [x for q in self.computed for x in q.array.entries if isinstance(x, Node)]
+        roots = [x for q in self.computed for x in q.array.entries if isinstance(x, Value)]
         found = list(dict.fromkeys(map(str, kinks(*roots)))) if self.groups and roots else []
         if found:
             self.section("Kinks")
@@ -481,10 +583,16 @@ class _Writing:
         spelled = text(term, self.style).translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉′", "0123456789'"))
         own = asked.name == answer_name(term) or asked.name.replace(" ", "") == spelled.replace(" ", "")
         left = Term(PLAIN, term) if term.head is DERIV else term
-        return self.line(*([left] if own else [Term(PLAIN, asked.name), left]), *self.formula(settled), out)
+        return self.line(
+            *([left] if own else [Term(PLAIN, asked.name), left]),
+            *self.formula(term if term in self.short else settled),
+            out,
+        )
 
     def formula(self, settled: Term) -> list[Term]:
         """Return the formula of an asked derivative, where it is short and speaks of what is asked alone."""
+        if settled in self.short and settled.head is not DERIV:  # the derivative of a function
+            return [self.short[settled]]
         step = next((s for steps in self.groups.values() for s in steps if s.left == settled), None)
         if step is None or not self.scope[step.by].is_given:
             return []
