@@ -27,7 +27,7 @@ from scalargrad.sheet.solution import solve
 from scalargrad.sheet.substitution import value
 from scalargrad.sheet.terms import CDOT, JUX, LIST, ROWS, SUB, SUP, Term
 from scalargrad.sheet.tidy import tidied
-from scalargrad.sheet.writers import FORMATS, write
+from scalargrad.sheet.writers import write
 from scalargrad.sheet.writing import written
 from scalargrad.value import Value
 

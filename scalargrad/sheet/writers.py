@@ -453,7 +453,7 @@ def _html_line(line: Line, style: Style) -> str:
 
 
 def _json(document: Document) -> str:
-    blocks = [_json_block(document, block) for block in document.blocks if not isinstance(block, Picture)]
+    blocks = [_json_block(document, block) for block in document.blocks]
     content = {"title": _plain(document, document.title), "values": document.values, "blocks": blocks}
     return to_json(content, indent=1, ensure_ascii=False)
 
@@ -479,6 +479,8 @@ def _json_block(document: Document, block: Block) -> dict[str, Any]:
             ]
             lines.append({"text": " ".join(text), "latex": " ".join(latex)})
         return {"type": kind, "kind": block.kind, "lines": lines}
+    if isinstance(block, Picture):
+        return {"type": kind, "text": block.description}
     return {
         "type": kind,
         "header": list(map(show, block.header)),

@@ -459,9 +459,9 @@ class _Writing:
         self.say(
             "The same number path by path. ", left, " is the sum over all paths of the local derivatives along each:"
         )
-        table = [[("path",), ("local derivatives",), ("product",)]]
+        table: list[list[Run]] = [[("path",), ("local derivatives",), ("product",)]]
         table += [[p.stations, (p.product,), (Term(p.value),)] for p in found]
-        if any(size_of(p.product) > 2 * SHORT for p in found):  # the formulas would not fit on a page
+        if any(size_of(p.product) > SHORT for p in found):  # the formulas would not fit on a page
             table = [[first, last] for first, _, last in table]
         head, *rows = map(tuple, table)
         self.blocks.append(Table(head, tuple(rows)))
