@@ -96,7 +96,8 @@ def terms():
         )
         made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not t.is_number))
         made |= st.builds(lambda body: Term(SUM, body, "i", 1.0, 3.0), inside)
-        made |= st.builds(lambda a, b: Term(LIST, a, b), inside, inside)
+        entries = inside.filter(lambda t: t.head is not LIST)
+        made |= st.builds(lambda a, b: Term(LIST, a, b), entries, entries)
         made |= st.builds(lambda x: Term(CALL, "f", x), inside) | st.builds(
             lambda x: Term(CALL, Term(PRIME, "f", 1.0), x), inside
         )

@@ -45,14 +45,16 @@ class Completion:
         if (
             "softmax" in self.notes
             and "logits" in self.notes
-            and str(flat(self.term(self.notes["softmax"]))) not in names
+            and str(flat(self._term(self.notes["softmax"]))) not in names
         ):
             equations.append(
-                Equation(self.term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self.term(self.notes["logits"])))
+                Equation(
+                    self._term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self._term(self.notes["logits"]))
+                )
             )
         functions = [e for e in equations if e.left.head is CALL]
         if "point" in self.notes and functions and functions[0].parameters[0] not in names:
-            values = self.term(self.notes["point"]).operands
+            values = self._term(self.notes["point"]).operands
             if len(values) == len(functions[0].parameters):
                 equations += [
                     Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)
@@ -64,10 +66,10 @@ class Completion:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
-                name = self.term(self.notes[note])
+                name = self._term(self.notes[note])
                 equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
         if "eigenvalues" in self.notes and "hessian" in self.notes:
-            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self.term(self.notes["hessian"]))))
+            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._term(self.notes["hessian"]))))
         equations += list(self.short_names(equations))
         equations += list(self.points())
         return list(self.lengths(equations))
@@ -192,7 +194,7 @@ class Completion:
                     )
                     break
 
-    def term(self, text: str) -> Term:
+    def _term(self, text: str) -> Term:
         return self.reader.expression(text, list(tokens(text)))
 
     def named_arguments(self, equations: list[Equation]) -> Iterator[Equation]:
@@ -207,12 +209,12 @@ class Completion:
             if part.head is function or (part.head is CALL and FUNCTIONS.get(str(part.operands[0].head)) is function)
         ]
         for name, argument in zip(names, dict.fromkeys(calls), strict=False):
-            yield Equation(self.term(name), argument)
+            yield Equation(self._term(name), argument)
 
     def short_names(self, equations: list[Equation]) -> Iterator[Equation]:
         """Yield dz = ∂L/∂z for each such name that the text uses."""
         for short, long in self.notes.get("short", {}).items():
-            derivative = self.term(long)
+            derivative = self._term(long)
             yield Equation(Term(short), derivative)
             loss = derivative.operands[0]
             for fragment in self.marked.fragments:
@@ -228,7 +230,7 @@ class Completion:
                 if all(re.fullmatch(r"\([^()=]*\)", text) for text in tuples):
                     names, *rows = (text.strip("()").split(",") for text in tuples)
                     for name, column in zip(names, zip(*rows, strict=True), strict=True):
-                        yield Equation(Term(name.strip()), Term(LIST, *map(self.term, column)))
+                        yield Equation(Term(name.strip()), Term(LIST, *map(self._term, column)))
 
     # Updates.
 
@@ -236,7 +238,7 @@ class Completion:
         """Return the updates that the text asks for."""
         rate = self.notes.get("rate")
         given = {e.name: e for e in problem.equations if e.is_given}
-        words = [str(flat(self.term(self.notes["rate name"])))] if "rate name" in self.notes else []
+        words = [str(flat(self._term(self.notes["rate name"])))] if "rate name" in self.notes else []
         name = next((n for n in [*words, *RATES] if n in given), None)
         eta = Term(float(rate)) if rate is not None else Term(name) if name else None
         if self.again:
@@ -326,7 +328,7 @@ class Completion:
     def is_parameter(self, name: str) -> bool:
         """Say whether a given quantity is one that training changes."""
         if names := self.notes.get("updated"):
-            return name in {str(flat(self.term(text))) for text in names}
+            return name in {str(flat(self._term(text))) for text in names}
         base = re.match(r"[A-Za-z]*", name)[0]  # type: ignore[index]
         return base in (*_WEIGHTS, *(() if self.notes.get("biases fixed") else _BIASES))
 

@@ -260,10 +260,10 @@ class Parser:
             self.take("}", needed="a closing } is missing after the exponent")
             return out
         if self.take("-"):
-            return negative(self.exponent_atom())
-        return self.exponent_atom()
+            return negative(self._exponent_atom())
+        return self._exponent_atom()
 
-    def exponent_atom(self) -> Term:
+    def _exponent_atom(self) -> Term:
         bars, self.bars = self.bars, 1
         out = self.scripts(self.atom())
         self.bars = bars
@@ -313,10 +313,10 @@ class Parser:
         """Read subscripts."""
         while self.token.kind == "_":
             self.i += 1
-            base = self.subscript(base)
+            base = self._subscript(base)
         return base
 
-    def subscript(self, base: Term) -> Term:
+    def _subscript(self, base: Term) -> Term:
         if self.take("{"):
             indices = []
             while not self.take("}"):
@@ -510,7 +510,7 @@ class Parser:
         if self.take("^"):
             order = float(self.take("number", needed="∇² is the only power of ∇").text)  # type: ignore[union-attr]
         if self.take("_"):
-            self.subscript(Term("nabla"))
+            self._subscript(Term("nabla"))
         name = self.scripts(Term(self.take("name", needed="∇ stands before a function's name").text))  # type: ignore[union-attr]
         return self.called(Term(PRIME, name, order))
 
@@ -524,7 +524,7 @@ class Parser:
         below = self.differential()
         if above is None or below is None:
             raise self.error("∂ stands in a derivative, as in ∂L/∂w", token)
-        return self.derivative(above, below)
+        return self._derivative(above, below)
 
     def derivative_fraction(self) -> Term | None:
         """Read the two arguments of a fraction that is a derivative; None where it is none."""
@@ -535,9 +535,9 @@ class Parser:
             parts.append(self.differential())
             if parts[-1] is None or not self.take("}"):
                 return None
-        return self.derivative(*parts)  # type: ignore[arg-type]
+        return self._derivative(*parts)  # type: ignore[arg-type]
 
-    def derivative(self, above: tuple[int, Term | None], below: tuple[int, Term | None]) -> Term:
+    def _derivative(self, above: tuple[int, Term | None], below: tuple[int, Term | None]) -> Term:
         order, of = above
         if of is None:
             of = self.power()
@@ -588,7 +588,7 @@ class Parser:
         if self.token.kind == "(" and not self.token.space and of.is_name and of.head in self.functions:
             of = self.called(of)
         more = []
-        while self.token.kind == "∂":
+        while self.token.kind == "∂" and not self.token.space:
             following = self.differential()
             if following is None or following[1] is None:
                 return None
@@ -633,7 +633,7 @@ class Parser:
         if (
             token.text.startswith("d")
             and token.text not in self.known
-            and (derivative := self.d_fraction(token)) is not None
+            and (derivative := self._d_fraction(token)) is not None
         ):
             return derivative
         self.i = place
@@ -660,7 +660,7 @@ class Parser:
                 return self.joined(token._replace(text=name))
         return token
 
-    def d_fraction(self, token: Token) -> Term | None:
+    def _d_fraction(self, token: Token) -> Term | None:
         saved = list(self.tokens)
         self.i -= 1
         try:
@@ -668,7 +668,7 @@ class Parser:
             if above is not None and self.take("/"):
                 below = self.differential()
                 if below is not None and below[1] is not None:
-                    return self.derivative(above, below)
+                    return self._derivative(above, below)
         except LanguageError:
             pass
         self.tokens = saved
@@ -687,7 +687,7 @@ class Parser:
                 )
             elif self.token.kind == "_":
                 self.i += 1
-                base = str(flat(self.subscript(Term("log"))))
+                base = str(flat(self._subscript(Term("log"))))
             else:
                 power = self.exponent()
         if base:
@@ -706,13 +706,13 @@ class Parser:
             bars, self.bars = self.bars, 0
             arguments = self.arguments({"(": ")", "[": "]", "{": "}"}[opening], keywords)
             self.bars = bars
-        elif name.head is PRIME or name.head in self.functions or not self.begins_argument():
+        elif name.head is PRIME or name.head in self.functions or not self._begins_argument():
             return name  # the function itself, as in f'
         else:
             arguments = [self.bare_argument(name)]
         return self.call(name, arguments, keywords)
 
-    def begins_argument(self) -> bool:
+    def _begins_argument(self) -> bool:
         return self.begins() or self.token.kind == "number"
 
     def bare_argument(self, name: Term) -> Term:

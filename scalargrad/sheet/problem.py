@@ -325,9 +325,9 @@ class Reader:
         for item in split(read, ","):
             part, ranges = self.ranges(text, item)
             for bound in _each(ranges):
-                yield from self.asked(text, part, bound)
+                yield from self._asked(text, part, bound)
 
-    def asked(self, text: str, part: list[Token], bound: dict[str, Term]) -> Iterator[Equation | Asked]:
+    def _asked(self, text: str, part: list[Token], bound: dict[str, Term]) -> Iterator[Equation | Asked]:
         if part[0].kind == '"':
             end = next((i for i, token in enumerate(part[1:], 1) if token.kind == '"'), 0)
             name, rest = text_between(text, part[0], part[end]), part[end + 1 :]

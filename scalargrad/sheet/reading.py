@@ -125,7 +125,8 @@ class _Reading:
             yield Equation(equation.left, equation.right, equation.ranges or stated, equation.line)
 
     def mentions(self, problem: Problem) -> Iterator[Asked]:
-        """Yield what the text speaks of beside its equations: derivatives, gradients, values of functions."""
+        """Yield what the text speaks of beside its equations: quantities, derivatives, gradients, values of functions."""
+        computed = {e.name for e in problem.equations if not e.is_given and not e.variables}
         for fragment in self.fragments:
             if fragment.is_number or "ℝ" in fragment.text:
                 continue
@@ -149,6 +150,8 @@ class _Reading:
                         or asked.head in (BARS, NORM)
                     ) or (asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions):
                         yield from self.named(asked)
+                    elif answer_name(asked) in computed:
+                        yield Asked(answer_name(asked), asked)
         for of, bys in self.notes["with respect"]:
             for by in bys:
                 term = self.expression(Fragment(f"({by.text})", by.latex, by.line))

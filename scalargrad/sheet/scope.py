@@ -253,7 +253,7 @@ class Scope:
         """Return an entry of an array, where a name is one with indices."""
         found = self.indexed(name)
         if found is not None and found[0].array.shape and found[1] and all(self.is_number(x) for x in found[1]):
-            return self.picked(key, found[0], [self.number(x) for x in found[1]])
+            return self._picked(key, found[0], [self.number(x) for x in found[1]])
         return None
 
     def indexed(self, name: Term) -> tuple[Quantity, list[Term]] | None:
@@ -267,7 +267,7 @@ class Scope:
                     return quantity, indices[n:]
         return None
 
-    def picked(self, key: str, quantity: Quantity, indices: list[float]) -> Quantity:
+    def _picked(self, key: str, quantity: Quantity, indices: list[float]) -> Quantity:
         shape = quantity.array.shape
         if len(indices) == 1 and len(shape) == 2 and indices[0] >= 10:
             indices = [float(digit) for digit in f"{indices[0]:.0f}"]
@@ -283,11 +283,11 @@ class Scope:
             return None
         self.under_way.append(key)
         try:
-            return self.put_together(key, name)
+            return self._put_together(key, name)
         finally:
             self.under_way.pop()
 
-    def put_together(self, key: str, name: Term) -> Quantity | None:
+    def _put_together(self, key: str, name: Term) -> Quantity | None:
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
             layered = _taken_apart(equation.left, layers=False)
@@ -301,25 +301,25 @@ class Scope:
                         for values in _grid(names)
                     ]
                     parts = [q for q in left if q is not None]
-                    return self.stack(key, parts, tuple(map(len, names)))
+                    return self._stack(key, parts, tuple(map(len, names)))
         named = self.numbered(SUB, name)
         if len({self[str(flat(Term(SUB, name, float(i))))].array.shape for i in named}) > 1:
             return None
         return (
-            self.stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),))
+            self._stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),))
             if named
             else None
         )
 
     def numbered(self, script: Any, base: Term) -> range:
         """Return the numbers for which a name with that index has an equation of its own."""
-        first = next((i for i in (0, 1) if self.has(script, base, i)), 0)
+        first = next((i for i in (0, 1) if self._has(script, base, i)), 0)
         last = first
-        while self.has(script, base, last):
+        while self._has(script, base, last):
             last += 1
         return range(first, last)
 
-    def has(self, script: Any, base: Term, index: int) -> bool:
+    def _has(self, script: Any, base: Term, index: int) -> bool:
         return str(flat(Term(script, base, float(index)))) in self.exact
 
     def unroll(self, equation: Equation) -> None:
@@ -334,7 +334,7 @@ class Scope:
         for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
             self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
 
-    def stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
+    def _stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
         rows = [Term(part.name) for part in parts]
         if len(shape) == 2:
             m, n = shape
@@ -359,7 +359,7 @@ class Scope:
         if isinstance(head, float):
             return term
         if isinstance(head, str) or head is SUB or head is SUP:
-            return self.named(term)
+            return self._named(term)
         reader = (
             getattr(self, f"settle_{head.name.replace(' ', '_')}", None) if not isinstance(head, (Op, Record)) else None
         )
@@ -381,7 +381,7 @@ class Scope:
         name = self.folded.get(_canonical(term)) if self.folded and term.operands else None
         return Term(name) if name and name not in self.under_way else term
 
-    def named(self, term: Term) -> Term:
+    def _named(self, term: Term) -> Term:
         if isinstance(term.head, str) and term in self.worth:
             return term
         quantity = self.find(fixed(term))
