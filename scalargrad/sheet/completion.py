@@ -59,6 +59,12 @@ class Completion:
                 equations += [
                     Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)
                 ]
+        if "pooling" in self.notes and "output" in self.notes:
+            name, size, stride = self.notes["pooling"]
+            inputs = [e.name for e in equations if e.right.head is ROWS and e.left.head is not DERIV]
+            if len(inputs) == 1:
+                pooled = Term(RECORDS[name], inputs[0], size, stride)
+                equations.append(Equation(self._term(self.notes["output"]), pooled))
         equations += list(self.statistics(equations))
         equations += self.network(equations)
         equations += self.losses(equations)
@@ -128,7 +134,7 @@ class Completion:
         if any(part.head in (ops.log, ops.xlogy) for e in equations for part in e.right.walk()):
             self.notes.pop("class", None)  # the loss is written out
             return []
-        used = {name for e in equations for name in plain_names(e.right)}
+        used = {name for e in equations for name in (*plain_names(e.right), *e.right.names)}
         outputs = [
             e.name
             for e in equations
@@ -272,14 +278,18 @@ class Completion:
                     "without momentum",
                 )
             )
-        return tuple(update for update in found if update.parameters)
+        if not all(update.parameters for update in found):
+            raise self.error(1, "what does the update change? Name it, as in: update w and b")
+        return tuple(found)
 
     def parameters(self, problem: Problem, given: dict[str, Equation]) -> tuple[Term, ...]:
         """Return what an update changes: what the text names, or all weights and biases; of a function its argument at the start."""
         for equation in problem.equations:
             if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in given:
                 return (Term(f"{equation.parameters[0]}0"),)
-        return tuple(Term(n) for n in given if self.is_parameter(n))
+        found = tuple(Term(n) for n in given if self.is_parameter(n))
+        functions = [e.parameters for e in problem.equations if e.parameters and set(e.parameters) <= set(given)]
+        return found or (tuple(map(Term, functions[0])) if len(functions) == 1 else ())
 
     def loss(self, problem: Problem) -> Term | None:
         """Return the loss that a function of its start is: L(w_0)."""

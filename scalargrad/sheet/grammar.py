@@ -502,7 +502,20 @@ class Parser:
             if not index.is_name:
                 raise self.error("a sum is over a letter, as in Σ_i", token)
             body = Term(head, body, index, *((low, high) if low is not None and high is not None else ()))
-        return body if indices else Term(RECORDS["sum"] if head is SUM else head, body)
+        if not indices:  # Σ x_i: over the one letter that stands as an index
+            letters = {
+                x.head
+                for part in body.walk()
+                if part.head is SUB
+                for x in part.operands[1:]
+                if x.is_name and len(x.head) == 1
+            }
+            if len(letters) > 1:
+                raise self.error(f"over which index does the sum go: {' or '.join(sorted(letters))}? Write Σ_i", token)
+            if not letters and head is SUM:
+                return Term(RECORDS["sum"], body)
+            body = Term(head, body, letters.pop() if letters else "i")
+        return body
 
     def atom_nabla(self, token: Token) -> Term:
         """Read a gradient, ∇f or ∇f(x): the first derivative of f; ∇²f is the second."""
@@ -644,6 +657,9 @@ class Parser:
         if self.is_function(name):
             return self.called(Term(name))
         base = self.scripts(Term(name))
+        if self.token.kind == "'" and f"{flat(base)}'" in self.known:
+            self.i += 1
+            return Term(f"{flat(base)}'")
         if self.token.kind == "'" and not self.token.space and str(flat(base)) not in self.functions:
             raise self.error(f"{base} is no function: a prime means its derivative; for the transpose write ᵀ or ^T")
         if base.head is SUB and str(flat(base)) in self.functions:

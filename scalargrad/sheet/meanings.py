@@ -153,6 +153,12 @@ def _arguments(notes: Notes, match: re.Match[str], _: int) -> None:
     notes["arguments"] = (match[1], [fragment.text for fragment in notes.pieces(match)])
 
 
+def _pooling(notes: Notes, match: re.Match[str], _: int) -> None:
+    size, stride = (re.match(r"\d+", fragment.text) for fragment in notes.pieces(match))
+    if size and stride:
+        notes["pooling"] = ("avgpool" if "average" in match[0].lower() else "maxpool", float(size[0]), float(stride[0]))
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

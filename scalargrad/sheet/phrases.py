@@ -148,6 +148,16 @@ PHRASES: list[tuple[str, str]] = [
     # Counts, which the equations say too.
     (rf"(?:all |both |these |those |the |exactly )?N {_ADJECTIVES}(?:{_UNITS})\b", ""),
     (r"layer N|question N|task N|part N|problem N|exercise N|step N|case N", ""),
+    (
+        r"(?:homework|exercise|problem|question|sheet|assignment|chapter|lecture|week|quiz|exam|section|example|figure|table) N",
+        "",
+    ),
+    (r"# (max|average)[- ]pooling(?: layer)?(?: with)?(?: a)? stride(?: of)? #", "pooling"),
+    (
+        r"(max|average)[- ]pooling(?: layer)?(?: with)?(?: a)? (?:window|size)(?: of)? #(?: and)?(?: a)? stride(?: of)? #",
+        "pooling",
+    ),
+    (r"output #", "text output"),
     (r"N[- ](?:way|dimensional|layer|step|d)\b", ""),
     (r"not given|not known|not asked|no numbers?|do not simplify|no need", ""),
     (r"number of (?:samples|examples|points|steps|outputs)", ""),

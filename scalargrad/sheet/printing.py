@@ -81,7 +81,7 @@ class _Printer:
     def __call__(self, term: Term) -> Text:
         head, operands = term.head, term.operands
         if isinstance(head, str):
-            return Text(latex_name(head) if self.latex else head.replace("^2", "²"))
+            return Text(latex_name(head) if self.latex else head)
         if isinstance(head, float):
             return printed_number(head, "latex" if self.latex else "text")
         special = (
@@ -105,7 +105,7 @@ class _Printer:
             return Text(self.sub(*operands))
         if head is RECORDS["vector"]:
             return Text(self.entries(operands))
-        if head in (RECORDS["shaped"], RECORDS["row"]):
+        if head in (RECORDS["shaped"], RECORDS["row"], RECORDS["column"]):
             return self.done[operands[0]]
         if isinstance(head, Record) and self.latex and head.latex:
             return Text(head.latex.format(*(self.done[x] for x in operands)))

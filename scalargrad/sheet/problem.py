@@ -214,8 +214,11 @@ class Reader:
                 differential = any(t.kind == "/" for t in left)
                 text = token.text.removeprefix("d") if differential and len(token.text) > 1 else token.text
                 self.known.add(text)
-                if [t.text for t in left[i + 1 :]] == ["^", "2"]:
+                after = [t.text for t in left[i + 1 :]]
+                if after == ["^", "2"]:
                     self.known.add(f"{text}^2")
+                if after == ["'"]:
+                    self.known.add(f"{text}'")
         opening = next((i for i, token in enumerate(left) if token.kind == "("), 0)
         if (
             opening

@@ -273,6 +273,10 @@ class _Check:
             )
         if kind == "loss":
             return bool(self.computed)
+        if re.match(r"l1|l2|regulari|ridge|lasso|penalty|decay|weight", word):
+            return any("lambda" in plain_names(e.right) for e in self.computed)
+        if word in ("pooling", "stride") and "pooling" in self.notes:
+            return True
         if kind == "update":
             return (
                 (

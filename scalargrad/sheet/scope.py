@@ -333,6 +333,7 @@ class Scope:
             return
         for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
             self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
+        self.find(_taken_apart(equation.left)[0])
 
     def _stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
         rows = [Term(part.name) for part in parts]
@@ -368,6 +369,8 @@ class Scope:
         operands = [self.settle(x) for x in term.operands]
         if head is RECORDS["hadamard"]:
             return self.fold(multiplied(head, operands[0], operands[1], self.array))
+        if head is RECORDS["transpose"] and term.operands[0].head is LIST:  # (1, 2)ᵀ is a column
+            return Term(RECORDS["column"], operands[0])
         if head is RECORDS["transpose"] and not self.array(operands[0]).shape:
             return operands[0]
         if head is ops.neg and operands[0].is_number:
@@ -598,9 +601,13 @@ class Scope:
         return self.settle(_put(equation.right, settled))
 
     def quantity_of_function(self, name: str) -> bool:
-        """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values."""
+        """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values of their own."""
+        if name not in self.exact:
+            return False
         try:
-            return name in self.exact and self.find(Term(name)) is not None
+            own = [self.find(Term(parameter)) for parameter in self.functions[name].parameters]
+            assembled = any(q is not None and q.equation is None and q.term.head is RECORDS["vector"] for q in own)
+            return not assembled and self.find(Term(name)) is not None
         except SheetError:
             return False
 
