@@ -72,7 +72,7 @@ class Completion:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
-                name = self._term(self.notes[note])
+                name = self._term("H" if self.notes[note] is True else self.notes[note])
                 equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
         if "eigenvalues" in self.notes and "hessian" in self.notes:
             equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._term(self.notes["hessian"]))))

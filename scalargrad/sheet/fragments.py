@@ -19,6 +19,20 @@ _MATH = re.compile(
     r"```\s*(?P<kind>\w*)[^\S\n]*\n(?P<block>.*?)```|\$`(?P<a>.+?)`\$|\$\$(?P<b>.+?)\$\$|\\\[(?P<c>.+?)\\\]|\$(?P<d>[^$]+?)\$|\\\((?P<e>.+?)\\\)|`(?P<f>[^`\n]+)`",
     re.DOTALL,
 )
+_LATEX = [  # of a document, what is no mathematics
+    (r"(?<!\\)%.*", ""),
+    (r"\\begin\{(equation|align|gather|displaymath|eqnarray|multline)(\*?)\}", r"$$\\begin{aligned}"),
+    (r"\\end\{(equation|align|gather|displaymath|eqnarray|multline)(\*?)\}", r"\\end{aligned}$$"),
+    (r"\\(?:documentclass|usepackage|label|vspace|hspace)\*?(?:\[[^\]]*\])?\{[^}]*\}", ""),
+    (
+        r"\\(?:begin|end)\{(?:document|itemize|enumerate|center|problem|exercise|solution|quote|flushleft)\}(?:\[[^\]]*\])?",
+        "",
+    ),
+    (r"\\(?:sub)*(?:section|paragraph|title|part)\*?\{([^{}]*)\}", r"\1.\n"),
+    (r"\\item(?:\[[^\]]*\])?", "\n"),
+    (r"\\(?:noindent|medskip|bigskip|smallskip|newline|maketitle|newpage|centering)\b", " "),
+    (r"(?<!\$)\\(?:textbf|emph|textit|underline)\{([^{}$]*)\}", r"\1"),
+]
 _WORDS_IN_MATH = re.compile(r"\\(?:text|textrm|mbox)\{([^{}]*\s[^{}]*|and|with|where|for|if|or)\}")
 _SIGNS = "=^_∂∇Σ∑√‖½²³⁴⁵·∘⊙₀₁₂₃₄₅₆₇₈₉ᵀ⁻¹ₜᵢⱼₖ…×→←∈ℝ\u0302\u0303"
 NUMBER = re.compile(r"[-−+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|10[⁻⁺]?[⁰¹²³⁴-⁹]+|½", re.IGNORECASE)
@@ -101,9 +115,11 @@ class Marked:
         self.rows: list[tuple[int, str, bool | None]] = []
         self.asked: list[tuple[Fragment, list[Fragment]]] = []
         text = re.sub(r"<!--.*?-->", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
+        for pattern, replacement in _LATEX if "\\" in text else ():
+            text = re.sub(pattern, replacement, text)
         text = _MARKER.sub(lambda m: " " * len(m[0]), text)
         text = _MATH.sub(self._math, text)
-        text = re.sub(r"\*\*|__(?=\S)|(?<!\w)_(?=\w[^_\n]*\w_(?!\w))", "  ", text)
+        text = re.sub(r"(?<![\w)\]])\*\*(?=\S)|(?<=\S)\*\*(?![\w(])|(?<!\w)_(?=\w[^_\n]*\w_(?!\w))", "  ", text)
         self._find_names(text)
         self.paragraphs = list(self._prose(text))
 

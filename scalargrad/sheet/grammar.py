@@ -650,6 +650,8 @@ class Parser:
         ):
             return derivative
         self.i = place
+        if token.text in ("sum", "prod") and self.token.kind == "_" and token.text not in self.known:
+            return self.atom_sum(token._replace(kind="Σ" if token.text == "sum" else "Π"))
         token = self.joined(self.split_word(token))
         name = token.text
         if name in ("pi", "π") and name not in self.known:

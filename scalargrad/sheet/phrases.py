@@ -107,6 +107,8 @@ PHRASES: list[tuple[str, str]] = [
     (r"numeric(?:al)? gradient by central differences,? #(?: with)? #", "numeric"),
     (r"jacobian(?: matrix)? #", "text jacobian"),
     (r"hessian(?: matrix)? #", "text hessian"),
+    (r"hessian", "flag hessian"),
+    (r"(?:its|the) gradient", "flag gradient"),
     (r"eigenvalues? of #(?:[^.]*? as #)?", "flag eigenvalues"),
     (r"derivatives? of each function", "flag each derivative"),
     (r"central differences?[^.]*?with #", ""),

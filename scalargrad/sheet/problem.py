@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from scalargrad import ops
 from scalargrad.sheet.grammar import Parser, flat, parse
 from scalargrad.sheet.printing import printed
 from scalargrad.sheet.records import DEFINITIONS
@@ -56,9 +57,8 @@ class Equation:
     def variables(self) -> tuple[str, ...]:
         """The indices on the left for which the equation stands again and again."""
         stated = {each.index for each in self.ranges}
-        letters = [
-            x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name
-        ]
+        indices = [x for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:]]
+        letters = [name for x in indices if x.is_name or x.head in (ops.add, ops.sub) for name in x.names]
         used = _index_letters(self.right)
         return tuple(
             letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used)

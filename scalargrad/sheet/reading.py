@@ -127,6 +127,7 @@ class _Reading:
     def mentions(self, problem: Problem) -> Iterator[Asked]:
         """Yield what the text speaks of beside its equations: quantities, derivatives, gradients, values of functions."""
         computed = {e.name for e in problem.equations if not e.is_given and not e.variables}
+        families = {str(flat(e.left.operands[0])) for e in problem.equations if e.variables and e.left.head is SUB}
         for fragment in self.fragments:
             if fragment.is_number or "ℝ" in fragment.text:
                 continue
@@ -150,7 +151,9 @@ class _Reading:
                         or asked.head in (BARS, NORM)
                     ) or (asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions):
                         yield from self.named(asked)
-                    elif answer_name(asked) in computed:
+                    elif answer_name(asked) in computed or (
+                        asked.head is SUB and asked.operands[1].is_number and str(flat(asked.operands[0])) in families
+                    ):
                         yield Asked(answer_name(asked), asked)
         for of, bys in self.notes["with respect"]:
             for by in bys:
@@ -164,14 +167,12 @@ class _Reading:
         if "eigenvalues" in self.notes:
             for i in range(1, len(functions[0].parameters) + 1):
                 yield Asked(f"lambda{i}", Term(SUB, "lambda", float(i)))
-        for note, name in (("analytic", "grad analytic"), ("numeric", "grad numeric")):
-            if note in self.notes and functions:
-                call = (
-                    Term(PRIME, functions[0].left.operands[0], 1.0)
-                    if note == "analytic"
-                    else differences(functions[0], self.notes["numeric"])
-                )
-                yield Asked(name, call)
+        if functions:
+            gradient = Term(PRIME, functions[0].left.operands[0], 1.0)
+            named = {"analytic": "grad analytic", "gradient": f"grad {functions[0].name}"}
+            yield from (Asked(name, gradient) for note, name in named.items() if note in self.notes)
+            if "numeric" in self.notes:
+                yield Asked("grad numeric", differences(functions[0], self.notes["numeric"]))
 
     def named(self, term: Term) -> Iterator[Asked]:
         """Name what is asked as the assignment does."""
@@ -181,6 +182,10 @@ class _Reading:
             yield Asked(answer_name(term), Term(NORM, *term.operands))
         elif self.unknown(term):
             return
+        elif (
+            term.head is DERIV and term.operands[1].head is SUB and term.operands[1].operands[1].head in ("i", "j", "k")
+        ):
+            yield from self.named(Term(DERIV, term.operands[0], term.operands[1].operands[0]))
         elif not any(
             index in ("i", "j", "k", "n")
             for part in term.walk()

@@ -7,6 +7,7 @@ numbers, names of other quantities, and operations; it is worth an Array.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class Scope:
         self._slopes: dict[Any, Mapping[Any, Any]] = {}
         for equation in problem.equations:
             self.define(equation)
+        self.claims = [each for key in list(self.upstream) if key in self.exact for each in self.upstream.pop(key)]
         self.first = 0 if self._counts_from_zero() else 1
         self.index = RECORDS["index" if self.first else "item"]
 
@@ -232,6 +234,9 @@ class Scope:
                 ):
                     return None
                 bound[want.head] = have
+            elif set(want.names) & set(equation.variables) and have.is_number:  # v_{t+1} = ...
+                (letter,) = want.names
+                bound[letter] = Term(have.head - _at(want, letter, 0, {}))
             elif want != have:
                 return None
         return bound
@@ -322,6 +327,14 @@ class Scope:
     def _has(self, script: Any, base: Term, index: int) -> bool:
         return str(flat(Term(script, base, float(index)))) in self.exact
 
+    def check_claims(self) -> None:
+        """Hold derivatives that are stated of a quantity with an equation, such as ∂L/∂s = p - y, against the backward pass."""
+        for claim in self.claims:
+            stated, found = self.array(self.settle(claim.right)), self.array(self.settle(claim.left))
+            values = stated.spread(found.shape).data
+            if any(not math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-9) for x, y in zip(values, found.data, strict=True)):
+                raise SheetError(f"{claim} is {stated.nested}, but the equations give {found.nested}")
+
     def unroll(self, equation: Equation) -> None:
         """Compute an equation for all values of its indices; of an index without a range, as a label."""
         _, indices = _taken_apart(equation.left, layers=False)
@@ -329,7 +342,8 @@ class Scope:
         try:
             ranges = self.ranges(equation, variables)
         except SheetError:
-            self.find(equation.left)
+            with contextlib.suppress(SheetError):
+                self.find(equation.left)
             return
         for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
             self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))

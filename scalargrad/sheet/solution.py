@@ -10,6 +10,7 @@ from typing import Any
 from scalargrad.modes import no_grad
 from scalargrad.node import Node
 from scalargrad.sheet.arrays import Array
+from scalargrad.sheet.derivation import path
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.problem import Asked, Equation, Problem, Update
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
@@ -50,12 +51,14 @@ class Solution:
     scope         the quantities before any update
     asked         what is asked, by its name
     trajectories  one for each update
+    others        the gradients of the last result by everything else, where nothing asks for them
     """
 
     problem: Problem
     scope: Scope
     asked: Mapping[str, Array]
     trajectories: tuple[Trajectory, ...]
+    others: Mapping[str, Array]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -63,7 +66,7 @@ class Solution:
         out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.is_stated}
         for trajectory in self.trajectories:
             out |= {name: array.nested for name, array in _named(trajectory).items()}
-        return out | {name: array.nested for name, array in self.asked.items()}
+        return out | {name: array.nested for name, array in (*self.others.items(), *self.asked.items())}
 
 
 def solve(problem: Problem) -> Solution:
@@ -86,14 +89,16 @@ def solve(problem: Problem) -> Solution:
             scope.quantity_of_function(equation.name)
     for equation in scope.families:
         scope.unroll(equation)
+    scope.check_claims()
     trajectories = tuple(stepped(scope, update) for update in problem.updates)
     for trajectory in trajectories:
         for name, array in _named(trajectory).items():
             scope.quantities.setdefault(name, Quantity(name, Term(name), array))
             scope.worth.setdefault(Term(name), array)
     after = trajectories[-1].after if trajectories else None
-    asked = {each.name: answer(scope, after, each) for each in problem.asked or everything(scope)}
-    return Solution(problem, scope, asked, trajectories)
+    asked = {each.name: answer(scope, after, each) for each in problem.asked}
+    others = {each.name: answer(scope, after, each) for each in everything(scope) if each.name not in asked}
+    return Solution(problem, scope, asked, trajectories, others)
 
 
 def _uses_updates(equation: Equation, problem: Problem) -> bool:
@@ -117,12 +122,8 @@ def everything(scope: Scope) -> list[Asked]:
     last = scope.results()
     if len(last) != 1:
         return []
-    loss = Term(last[0])
-    return [
-        Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name))
-        for q in list(scope.quantities.values())
-        if q.name != loss.head and q.is_stated and (q.equation or not q.is_given)
-    ]
+    names = path(scope, last[0], set(scope.quantities))[1:]
+    return [Asked(f"d{last[0]}/d{name}", Term(DERIV, last[0], name)) for name in names]
 
 
 def rule_of(update: Update) -> Rule:
