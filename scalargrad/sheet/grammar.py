@@ -592,11 +592,11 @@ class Parser:
         if self.token.kind == "^" and self.ahead().kind == "number" and not self.is_squared(of):
             order = int(self.ahead().text)
             self.i += 2
+        elif self.token.kind == "^" and self.is_squared(of):
+            of = Term(f"{of.head}^2")
+            self.i += 2
         elif self.token.kind == "^":
-            of = self.superscript(of) or Term(f"{of.head}^2")
-            of = self.scripts(of)
-            if self.token.kind == "number":
-                self.i += 1
+            of = self.scripts(self.superscript(of) or of)
         of = self.postfix(of) if self.token.kind in ("(", "_") and not self.token.space else of
         if self.token.kind == "(" and not self.token.space and of.is_name and of.head in self.functions:
             of = self.called(of)
@@ -650,7 +650,8 @@ class Parser:
         ):
             return derivative
         self.i = place
-        if token.text in ("sum", "prod") and self.token.kind == "_" and token.text not in self.known:
+        over = self.token.kind == "_" and (self.ahead().kind == "{" or len(self.ahead().text) == 1)
+        if token.text in ("sum", "prod") and over and token.text not in self.known:
             return self.atom_sum(token._replace(kind="Σ" if token.text == "sum" else "Π"))
         token = self.joined(self.split_word(token))
         name = token.text

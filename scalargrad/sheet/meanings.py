@@ -159,6 +159,11 @@ def _pooling(notes: Notes, match: re.Match[str], _: int) -> None:
         notes["pooling"] = ("avgpool" if "average" in match[0].lower() else "maxpool", float(size[0]), float(stride[0]))
 
 
+def _upstream(notes: Notes, match: re.Match[str], line: int) -> None:
+    fragment = notes.pieces(match)[0]
+    notes.marked.rows.append((line, re.sub(r"_\{?[ijk]+\}?", "", fragment.text) + " = g", fragment.latex))
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

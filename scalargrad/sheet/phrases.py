@@ -99,6 +99,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"# and #, an? (?:inner |hidden |intermediate )?node # that (?:multiplies|adds) them", "node"),
     (r"logits #", "logits"),
     (r"softmax(?: probabilities)? #", "text softmax"),
+    (r"(?:derivatives?|gradients?) # (?:is|are) (?:known|given)", "upstream"),
     (r"in which neither # nor # appears?", ""),
     # Functions of several variables.
     (r"(?:derivatives?|gradients?) of # with respect to #(?:(?:,| and|, and) #)*", "with_respect"),
@@ -181,7 +182,7 @@ TECHNICAL = {
     "activation": r"(?:leaky )?re ?lu|rectified|sigmoid|logistic function|tanh|hyperbolic|softmax|softplus|gelu|elu|silu|swish|mish|selu|softsign|hard ?tanh|maxout|step function|sign function",
     "loss": r"half|halves|twice|double|squared?|squares|mean|averaged?|averages?|absolute|huber|hinge|cross-?entropy|entropy|kl divergence|divergence|mse|mae|sse|rmse|sum|summed|sums",
     "update": r"momentum|nesterov|adam\w*|adagrad|rmsprop|adadelta|nadam|lion|decay\w*|regulari[sz]\w*|l1|l2|lasso|ridge|penalty|schedule|clip\w*|steps?|updates?|updated|iterations?|epochs?|learning[ -]rate|velocity|frozen|fixed|trained|untrained|trainable|update",
-    "structure": r"drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed?|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
+    "structure": r"drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
     "negation": r"not|no|never|without|except|instead|neither|nor|don't|doesn't|isn't|none|unless|ignor\w+|omit\w*|minus|only",
     "number": r"N",
 }

@@ -21,6 +21,7 @@ from scalargrad.op import Op
 from scalargrad.order import ordered
 from scalargrad.sheet.arrays import Array, ShapeError, elementwise, product, shown
 from scalargrad.sheet.grammar import flat
+from scalargrad.sheet.indexing import without_indices
 from scalargrad.sheet.problem import Equation, Problem, answer_name, derivative_name, fixed, prelude
 from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
 from scalargrad.sheet.shares import ONE, added, multiplied, pulled_back, whole
@@ -93,6 +94,7 @@ class Scope:
         self.folded: dict[Term, str] = {}
         self.under_way: list[str] = []
         self.worth: dict[Term, Array] = {}
+        self.wholes: dict[Equation, tuple[Quantity, list[range]] | None] = {}
         self._slopes: dict[Any, Mapping[Any, Any]] = {}
         for equation in problem.equations:
             self.define(equation)
@@ -144,10 +146,45 @@ class Scope:
         for equation in self.families:
             bound = self.unified(equation, name)
             if bound is not None:
+                whole = self.whole_family(equation) if all(x.is_number for x in bound.values()) else None
+                if whole is not None:
+                    places = [bound[x].head - each[0] for x, each in zip(equation.variables, whole[1], strict=True)]
+                    term = Term(RECORDS["item"], whole[0].name, *places)
+                    if all(each[0] == self.first for each in whole[1]):
+                        term = Term(self.index, whole[0].name, *bound.values())
+                    return self.note(Quantity(key, term, self.array(term)))
                 return self.computed(key, fixed(equation.right.put(bound)), equation)
         if key in self.upstream:
             return self.continued(key)
         return self.entry(key, name) or self.assembled(key, name)
+
+    def whole_family(self, equation: Equation) -> tuple[Quantity, list[range]] | None:
+        """Compute an equation with indices for the whole array at once, where that gives the same as its entries."""
+        if equation not in self.wholes:
+            self.wholes[equation] = None
+            base, indices = _taken_apart(equation.left)
+            key = str(flat(base))
+            if all(x.is_name and x.head in equation.variables for x in indices) and key not in self.under_way:
+                self.under_way.append(key)
+                try:
+                    ranges = self.ranges(equation, [x.head for x in indices])
+                    term = self.whole(equation.right, indices)
+                    if term is not None and self.array(term).shape == tuple(map(len, ranges)):
+                        bounds = [
+                            dict(zip(equation.variables, values, strict=True))
+                            for values in _grid([[Term(float(i)) for i in each] for each in ranges])
+                        ]
+                        entries = [self.array(self.settle(fixed(equation.right.put(bound)))).data for bound in bounds]
+                        if all(
+                            math.isclose(x, y[0], rel_tol=1e-12, abs_tol=1e-15)
+                            for x, y in zip(self.array(term).data, entries, strict=True)
+                        ):
+                            self.wholes[equation] = self.note(Quantity(key, term, self.array(term), equation)), ranges
+                except (SheetError, ShapeError):
+                    pass
+                finally:
+                    self.under_way.pop()
+        return self.wholes[equation]
 
     def settled(self, key: str, equation: Equation | None) -> Quantity:
         """Compute what is defined by equations of its own; where there are several, they must agree."""
@@ -297,7 +334,9 @@ class Scope:
             pattern, indices = _taken_apart(equation.left)
             layered = _taken_apart(equation.left, layers=False)
             if flat(pattern) == flat(name) or flat(layered[0]) == flat(name):
-                variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+                if flat(pattern) == flat(name) and (whole := self.whole_family(equation)) is not None:
+                    return whole[0]
+                variables = [name for x in indices for name in x.names if name in equation.variables]
                 if variables:
                     ranges = self.ranges(equation, variables)
                     names = [[Term(float(i)) for i in each] for each in ranges]
@@ -337,8 +376,7 @@ class Scope:
 
     def unroll(self, equation: Equation) -> None:
         """Compute an equation for all values of its indices; of an index without a range, as a label."""
-        _, indices = _taken_apart(equation.left, layers=False)
-        variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+        variables = list(equation.variables)
         try:
             ranges = self.ranges(equation, variables)
         except SheetError:
@@ -501,32 +539,21 @@ class Scope:
         while body.head is SUM:
             body, index, *_ = body.operands
             indices.append(index)
-        arrays = self.without_indices(body, indices)
+        arrays = self.whole(body, indices)
         if arrays is not None and self.array(added_up).data == self.array(Term(RECORDS["sum"], arrays)).data:
             return Term(RECORDS["sum"], arrays)
         return added_up
 
-    def without_indices(self, body: Term, indices: list[Term]) -> Term | None:
-        """Say of whole arrays what a body says of their entries: w_i x_i for each i is w ∘ x. None where it cannot be said."""
-        count = len(indices)
-
-        def change(part: Term) -> Term | None:
-            if part.head is SUB and list(part.operands[-count:]) == indices:
-                return Term(SUB, *part.operands[:-count]) if len(part.operands) > count + 1 else part.operands[0]
-            return Term(RECORDS["hadamard"], *part.operands) if part.head in (JUX, CDOT, STAR) else None
-
-        changed = body.replaced(change)
-        if {x.head for x in indices} & set(changed.names) or any(
-            part.head in (SUM, LIST, CALL) for part in body.walk()
-        ):
+    def whole(self, body: Term, indices: list[Term]) -> Term | None:
+        """Settle what a body says of whole arrays; None where it says it of single ones."""
+        changed = without_indices(body, indices)
+        if changed is None:
             return None
         try:
             settled = self.settle(changed)
-            assembled = any(
-                (q := self.quantities.get(name)) and q.equation is None and q.term.head is RECORDS["vector"]
-                for name in settled.names
-            )
-            return settled if len(self.array(settled).shape) == count and not assembled else None
+            made_of = [self.quantities.get(name) for name in settled.names]
+            assembled = any(q and q.equation is None and q.term.head is RECORDS["vector"] for q in made_of)
+            return settled if len(self.array(settled).shape) == len(indices) and not assembled else None
         except (SheetError, ShapeError):
             return None
 
@@ -780,16 +807,20 @@ class Scope:
         )
 
     def axis(self, part: Term, axis: int) -> range | None:
-        """Return the values that an index can have at a name: by the array's length, or by the names that there are."""
-        base = part.operands[0]
+        """Return the values that an index can have at a name: by its own equation, by the names that there are, by the array's length."""
+        base, _ = _taken_apart(part)
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
-            if _taken_apart(part)[0] == pattern and len(indices) > axis:
-                want = indices[axis]
-                stated = next((each for each in equation.ranges if each.index == want.head), None)
-                if stated:
-                    return range(int(self.number(stated.low)), int(self.number(stated.high)) + 1)
-        named = self.numbered(part.head, base)
+            key = f"the range of {flat(base)}"
+            if base == pattern and len(indices) > axis and indices[axis].is_name and key not in self.under_way:
+                self.under_way.append(key)
+                try:
+                    return self.ranges(equation, [indices[axis].head])[0]
+                except SheetError:
+                    continue
+                finally:
+                    self.under_way.pop()
+        named = self.numbered(part.head, part.operands[0])
         if named and len(part.operands) == 2:
             return named
         found = self.indexed(part)

@@ -12,6 +12,7 @@ from scalargrad.node import Node
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.derivation import path
 from scalargrad.sheet.grammar import flat
+from scalargrad.sheet.instance import has_numbers, instance
 from scalargrad.sheet.problem import Asked, Equation, Problem, Update
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
 from scalargrad.sheet.terms import CALL, DERIV, SUP, Term
@@ -51,6 +52,7 @@ class Solution:
     scope         the quantities before any update
     asked         what is asked, by its name
     trajectories  one for each update
+    invented      whether the problem has no numbers: those in `scope` only check the formulas
     others        the gradients of the last result by everything else, where nothing asks for them
     """
 
@@ -59,10 +61,13 @@ class Solution:
     asked: Mapping[str, Array]
     trajectories: tuple[Trajectory, ...]
     others: Mapping[str, Array]
+    invented: bool = False
 
     @property
     def values(self) -> dict[str, Any]:
         """The numbers of all quantities and answers by name, as nested lists."""
+        if self.invented:
+            return {}
         out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.is_stated}
         for trajectory in self.trajectories:
             out |= {name: array.nested for name, array in _named(trajectory).items()}
@@ -77,6 +82,9 @@ def solve(problem: Problem) -> Solution:
 
     Raises SheetError where something has no value, and what operations raise outside their domains.
     """
+    invented = not has_numbers(problem)
+    if invented:
+        problem = instance(problem)
     scope = Scope(problem)
     equations = [
         e for e in problem.equations if e.left.head is not CALL and not e.variables and e.name not in scope.upstream
@@ -98,7 +106,7 @@ def solve(problem: Problem) -> Solution:
     after = trajectories[-1].after if trajectories else None
     asked = {each.name: answer(scope, after, each) for each in problem.asked}
     others = {each.name: answer(scope, after, each) for each in everything(scope) if each.name not in asked}
-    return Solution(problem, scope, asked, trajectories, others)
+    return Solution(problem, scope, asked, trajectories, others, invented)
 
 
 def _uses_updates(equation: Equation, problem: Problem) -> bool:
@@ -254,4 +262,6 @@ def _named(trajectory: Trajectory) -> dict[str, Array]:
                 out[f"gradient {step.number}{tag}"] = states["g"]
             if step.number == len(trajectory.steps):
                 out[f"{name} new{tag}"] = states["w"]
+                if len(states["w"].shape) == 1:
+                    out |= {f"{name}{i} new{tag}": states["w"][i - 1,] for i in range(1, len(states["w"].entries) + 1)}
     return out
