@@ -52,7 +52,7 @@ class Solution:
     scope         the quantities before any update
     asked         what is asked, by its name
     trajectories  one for each update
-    invented      whether the problem has no numbers: those in `scope` only check the formulas
+    invented      the names of a problem without numbers: those in `scope` only check the formulas
     others        the gradients of the last result by everything else, where nothing asks for them
     """
 
@@ -61,17 +61,26 @@ class Solution:
     asked: Mapping[str, Array]
     trajectories: tuple[Trajectory, ...]
     others: Mapping[str, Array]
-    invented: bool = False
+    invented: frozenset[str] = frozenset()
 
     @property
     def values(self) -> dict[str, Any]:
         """The numbers of all quantities and answers by name, as nested lists."""
         if self.invented:
-            return {}
+            certain = {
+                each.name for each in self.problem.asked if not self._rests_on_invented(self.scope.settle(each.term))
+            }
+            return {name: array.nested for name, array in self.asked.items() if name in certain}
         out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.is_stated}
         for trajectory in self.trajectories:
             out |= {name: array.nested for name, array in _named(trajectory).items()}
         return out | {name: array.nested for name, array in (*self.others.items(), *self.asked.items())}
+
+    def _rests_on_invented(self, term: Term) -> bool:
+        names = set(term.names)
+        return bool(names & self.invented) or any(
+            self._rests_on_invented(self.scope[name].term) for name in names if not self.scope[name].is_given
+        )
 
 
 def solve(problem: Problem) -> Solution:
@@ -82,9 +91,10 @@ def solve(problem: Problem) -> Solution:
 
     Raises SheetError where something has no value, and what operations raise outside their domains.
     """
-    invented = not has_numbers(problem)
-    if invented:
+    stated = problem
+    if not has_numbers(problem):
         problem = instance(problem)
+    invented = frozenset(e.name for e in problem.equations[len(stated.equations) :])
     scope = Scope(problem)
     equations = [
         e for e in problem.equations if e.left.head is not CALL and not e.variables and e.name not in scope.upstream
