@@ -192,6 +192,13 @@ class Completion:
                     beside = used & arrays
                     if len(beside) != 1:
                         raise self.error(equation.line, f"{word} of what? Write {word}(x)")
+                    if not self.axis and any(
+                        e.right.head is ROWS and len(e.right.operands) > 1 for e in equations if e.name in beside
+                    ):
+                        raise self.error(
+                            equation.line,
+                            f"{word} over what? Write {word}(x, axis=0) (of each column) or {word}(x, axis=1)",
+                        )
                     yield Equation(
                         Term(word),
                         _along_axis(
@@ -230,13 +237,9 @@ class Completion:
 
     def points(self) -> Iterator[Equation]:
         """Read points in a row, (x, y): (1, 2), (2, 4), as the vectors x and y."""
-        for _, paragraph in self.marked.paragraphs:
-            for found in re.finditer(r"⟦(\d+)⟧ ?: ?((?:⟦\d+⟧[ ,]*)+)", paragraph):
-                tuples = [self.marked.fragments[int(i)].text for i in re.findall(r"⟦(\d+)⟧", found[0])]
-                if all(re.fullmatch(r"\([^()=]*\)", text) for text in tuples):
-                    names, *rows = (text.strip("()").split(",") for text in tuples)
-                    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-                        yield Equation(Term(name.strip()), Term(LIST, *map(self._term, column)))
+        names, *rows = (text.strip("()").split(",") for text in self.notes.get("points", ["()"]))
+        for name, column in zip(names, zip(*rows, strict=True), strict=False):
+            yield Equation(Term(name.strip()), Term(LIST, *map(self._term, column)))
 
     # Updates.
 
@@ -316,6 +319,9 @@ class Completion:
         if starts:
             raise self.error(starts[0].line, f"{starts[0].name} starts at {starts[0].right}: states start at 0")
         given = {e.name: e for e in problem.equations if e.is_given}
+        used = {name for e in problem.equations for name in (*plain_names(e.right), *e.parameters)}
+        if parameter in given and parameter not in used:
+            raise self.error(equations[-1].line, f"{parameter} is updated, but nothing is made of it")
         parameters = (Term(parameter),) if parameter in given else self.parameters(problem, given)
         return Update(
             "as stated",

@@ -193,7 +193,10 @@ class Marked:
                 paragraph = []
             else:
                 start = start if paragraph else i + 1
-                paragraph.append(self._marked(line, i + 1))
+                code = re.match(r"(?: {4}|\t)\s*([^\W\d]\w*(?:\([\w, ]*\))? *[+*/-]?=.*?)(?:\s#.*)?$", line)
+                paragraph.append(
+                    self._mark(code[1], None, i + 1) if code and "⟦" not in line else self._marked(line, i + 1)
+                )
             i += 1
 
     def _marked(self, line: str, number: int) -> str:
@@ -209,7 +212,8 @@ class Marked:
             while run and _OPERATOR.fullmatch(run[-1].strip(_ENDS)):
                 hanging.insert(0, run.pop())
             if run:
-                out.append(self._fragment(" ".join(run), number))
+                before = " ".join(out)
+                out.append(self._fragment(" ".join(run), number, before.count("(") - before.count(")")))
             out.extend(hanging)  # a formula that is cut off here: the check refuses it
             run.clear()
             depth = 0
@@ -220,7 +224,8 @@ class Marked:
             if self._is_math(chunk, before, after, inside=depth > 0):
                 if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
                     end()
-                if not run and chunk.startswith("⟦") and not _OPERATOR.fullmatch(after):
+                alone = not run and re.fullmatch(r"\(?⟦\d+⟧[).,;:!?]*", chunk)
+                if alone and not _OPERATOR.fullmatch(after):
                     out.append(chunk)
                     continue
                 run.append(chunk)
@@ -251,6 +256,8 @@ class Marked:
             return True
         if not core:
             return chunk.strip(_ENDS) in ("[", "(", "{", "|") or (bool(before) and chunk[0] in ")]}|")
+        if re.fullmatch(r"[123]-?[dD]", core):
+            return False
         if core[0] == "d" and core[1:] in self.known:
             return True
         if NUMBER.fullmatch(core) or core == "|":
@@ -283,16 +290,16 @@ class Marked:
             or not core.isascii()
         )
 
-    def _fragment(self, text: str, line: int) -> str:
-        """Make a fragment of mathematics among words; brackets that do not close are the words'."""
-        text, tail = text.rstrip(_ENDS + " "), ""
+    def _fragment(self, text: str, line: int, opened: int) -> str:
+        """Make a fragment of mathematics among words; a bracket that the words opened closes with them."""
+        text, head, tail = text.rstrip(_ENDS + " "), "", ""
         while text.count("(") > text.count(")") and text.startswith("("):
-            text = text[1:]
-        while text.count(")") > text.count("(") and text.endswith(")"):
-            text, tail = text[:-1].rstrip(_ENDS), ")"
+            text, head = text[1:], "("
+        while opened > 0 and text.count(")") > text.count("(") and text.endswith(")"):
+            text, tail, opened = text[:-1].rstrip(_ENDS), ")", opened - 1
         if "⟦" in text:
             text = re.sub(r"⟦(\d+)⟧", lambda m: self.fragments[int(m[1])].text, text)
-        return self._mark(text, None, line) + tail
+        return head + self._mark(text, None, line) + tail
 
     def _table(self, lines: list[str], i: int) -> int:
         """Read a Markdown table: a row for each value of an index, or a quantity in each row; return the line after it."""
@@ -336,6 +343,8 @@ class Marked:
 
     def _cell(self, cell: str) -> str:
         """Return a table cell as mathematics; of words the last one."""
+        if len(cell.split()) > 1 and re.search(r"\d", re.sub(r"⟦\d+⟧", "", cell)):
+            raise self.error(1, f"what is {cell!r} in the table? A cell is one number or one name")
         cell = re.sub(r"⟦(\d+)⟧", lambda m: self.fragments[int(m[1])].text, cell)
         return cell if NUMBER.fullmatch(cell) else cell.split()[-1] if cell.split() else ""
 

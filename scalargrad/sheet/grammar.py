@@ -144,7 +144,8 @@ class Parser:
         """Read a product with a sign, or without."""
         if self.take("-"):
             return negative(self.signed())
-        self.take("+")
+        if self.take("+") and self.token.kind != "number":
+            raise self.error("something is missing before the +")
         return self.product()
 
     # Products.

@@ -164,6 +164,14 @@ def _upstream(notes: Notes, match: re.Match[str], line: int) -> None:
     notes.marked.rows.append((line, re.sub(r"_\{?[ijk]+\}?", "", fragment.text) + " = g", fragment.latex))
 
 
+def _points(notes: Notes, match: re.Match[str], _: int) -> bool:
+    texts = [fragment.text for fragment in notes.pieces(match)]
+    fit = all(re.fullmatch(r"\([^()=]*\)", text) for text in texts)
+    if fit:
+        notes["points"] = texts
+    return fit
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

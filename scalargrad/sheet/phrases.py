@@ -96,6 +96,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"# stands for #(?: ?, ?# for # and so on)?", "stands_for"),
     (r"with # and the # held fixed|with the # held fixed|\(?gates held fixed\)?|held fixed", ""),
     (r"all of its effect[^.)]*", ""),
+    (r"#: #(?:, (?:and )?#)+", "points"),
     (r"# and #, an? (?:inner |hidden |intermediate )?node # that (?:multiplies|adds) them", "node"),
     (r"logits #", "logits"),
     (r"softmax(?: probabilities)? #", "text softmax"),

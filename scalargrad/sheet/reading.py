@@ -146,6 +146,13 @@ class _Reading:
                 for one in term.operands if term.head is LIST else (term,):
                     asked = fixed(one)
                     if (
+                        asked.head not in _MENTIONED
+                        and not asked.is_name
+                        and f"⟦{self.fragments.index(fragment)}⟧" in self.unused
+                        and not self.states(fragment)
+                    ):
+                        raise self.error(fragment.line, f"what is {fragment.text} for? Write it as an equation")
+                    if (
                         asked.head in (DERIV, PRIME)
                         or (asked.head is CALL and asked.operands[0].head is PRIME)
                         or asked.head in (BARS, NORM)
@@ -206,6 +213,10 @@ class _Reading:
         return [token for token in tokens(fragment.text, latex=fragment.latex) if token.kind not in ("$", "`")]
 
 
+# What a text may speak of without stating it: names, derivatives, functions, lengths, vectors of them.
+_MENTIONED = (SUB, SUP, DERIV, PRIME, CALL, BARS, NORM, LIST)
+
+
 class _Check:
     """Refuses technical words and numbers that neither a phrase nor an equation accounts for."""
 
@@ -244,6 +255,10 @@ class _Check:
         """Go over what is left of the text."""
         self.consumed()
         for line, text in self.notes.left:
+            if any(text.count(a) != text.count(b) for a, b in ("[]", "{}")) or re.search(
+                r"⟦\d+⟧\)", re.sub(r"\([^()]*\)", "", text)
+            ):
+                raise self.error(line, "a bracket is open here, or closes too often: put the formula in $...$")
             if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
             for mark in re.findall(r"⟦(\d+)⟧", text):
