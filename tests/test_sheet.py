@@ -96,7 +96,8 @@ def terms():
         )
         made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not t.is_number))
         made |= st.builds(lambda body: Term(SUM, body, "i", 1.0, 3.0), inside)
-        made |= st.builds(lambda a, b: Term(LIST, a, b), inside, inside)
+        entries = inside.filter(lambda t: t.head is not LIST)
+        made |= st.builds(lambda a, b: Term(LIST, a, b), entries, entries)
         made |= st.builds(lambda x: Term(CALL, "f", x), inside) | st.builds(
             lambda x: Term(CALL, Term(PRIME, "f", 1.0), x), inside
         )
@@ -168,7 +169,7 @@ def test_e_is_a_name_where_the_problem_has_one():
 
 ARGUMENTS = {
     "product": [[(2, 3), (3,)], [(2, 3), (3, 2)], [(2,), (2, 3)]], "hadamard": [[(3,), (3,)], [(2, 3), (3,)]], "dot": [[(3,), (3,)]], "norm": [[(3,)]],
-    "transpose": [[(2, 3)]], "concat": [[(2,), (3,)]], "vector": [[(2,), (2,)], [(), ()]], "flatten": [[(2, 3)]], "diag": [[(3,)]], "diagonal": [[(3, 3)]], "row": [[(3,)]],
+    "transpose": [[(2, 3)]], "concat": [[(2,), (3,)]], "vector": [[(2,), (2,)], [(), ()]], "flatten": [[(2, 3)]], "diag": [[(3,)]], "diagonal": [[(3, 3)]], "row": [[(3,)]], "column": [[(3,)]],
     "correlate": [[(4, 4), (2, 2)], [(5,), (3,)]], "spread_back": [[(2, 2), (2, 2)]], "shaped": [[(6,), (2, 3)]],
     **{f"{name}{end}": [[(2, 3)]] for name in ("sum", "mean", "softmax", "logsumexp", "max") for end in ("_rows", "_columns")},
     **{name: [[(4,)]] for name in ("sum", "mean", "softmax", "logsumexp", "max")},

@@ -45,18 +45,26 @@ class Completion:
         if (
             "softmax" in self.notes
             and "logits" in self.notes
-            and str(flat(self.term(self.notes["softmax"]))) not in names
+            and str(flat(self._term(self.notes["softmax"]))) not in names
         ):
             equations.append(
-                Equation(self.term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self.term(self.notes["logits"])))
+                Equation(
+                    self._term(self.notes["softmax"]), Term(FUNCTIONS["softmax"], self._term(self.notes["logits"]))
+                )
             )
         functions = [e for e in equations if e.left.head is CALL]
         if "point" in self.notes and functions and functions[0].parameters[0] not in names:
-            values = self.term(self.notes["point"]).operands
+            values = self._term(self.notes["point"]).operands
             if len(values) == len(functions[0].parameters):
                 equations += [
                     Equation(Term(name), value) for name, value in zip(functions[0].parameters, values, strict=True)
                 ]
+        if "pooling" in self.notes and "output" in self.notes:
+            name, size, stride = self.notes["pooling"]
+            inputs = [e.name for e in equations if e.right.head is ROWS and e.left.head is not DERIV]
+            if len(inputs) == 1:
+                pooled = Term(RECORDS[name], inputs[0], size, stride)
+                equations.append(Equation(self._term(self.notes["output"]), pooled))
         equations += list(self.statistics(equations))
         equations += self.network(equations)
         equations += self.losses(equations)
@@ -64,10 +72,10 @@ class Completion:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
-                name = self.term(self.notes[note])
+                name = self._term("H" if self.notes[note] is True else self.notes[note])
                 equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
         if "eigenvalues" in self.notes and "hessian" in self.notes:
-            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self.term(self.notes["hessian"]))))
+            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._term(self.notes["hessian"]))))
         equations += list(self.short_names(equations))
         equations += list(self.points())
         return list(self.lengths(equations))
@@ -126,7 +134,7 @@ class Completion:
         if any(part.head in (ops.log, ops.xlogy) for e in equations for part in e.right.walk()):
             self.notes.pop("class", None)  # the loss is written out
             return []
-        used = {name for e in equations for name in plain_names(e.right)}
+        used = {name for e in equations for name in (*plain_names(e.right), *e.right.names)}
         outputs = [
             e.name
             for e in equations
@@ -184,6 +192,13 @@ class Completion:
                     beside = used & arrays
                     if len(beside) != 1:
                         raise self.error(equation.line, f"{word} of what? Write {word}(x)")
+                    if not self.axis and any(
+                        e.right.head is ROWS and len(e.right.operands) > 1 for e in equations if e.name in beside
+                    ):
+                        raise self.error(
+                            equation.line,
+                            f"{word} over what? Write {word}(x, axis=0) (of each column) or {word}(x, axis=1)",
+                        )
                     yield Equation(
                         Term(word),
                         _along_axis(
@@ -192,7 +207,7 @@ class Completion:
                     )
                     break
 
-    def term(self, text: str) -> Term:
+    def _term(self, text: str) -> Term:
         return self.reader.expression(text, list(tokens(text)))
 
     def named_arguments(self, equations: list[Equation]) -> Iterator[Equation]:
@@ -207,12 +222,12 @@ class Completion:
             if part.head is function or (part.head is CALL and FUNCTIONS.get(str(part.operands[0].head)) is function)
         ]
         for name, argument in zip(names, dict.fromkeys(calls), strict=False):
-            yield Equation(self.term(name), argument)
+            yield Equation(self._term(name), argument)
 
     def short_names(self, equations: list[Equation]) -> Iterator[Equation]:
         """Yield dz = ∂L/∂z for each such name that the text uses."""
         for short, long in self.notes.get("short", {}).items():
-            derivative = self.term(long)
+            derivative = self._term(long)
             yield Equation(Term(short), derivative)
             loss = derivative.operands[0]
             for fragment in self.marked.fragments:
@@ -222,13 +237,9 @@ class Completion:
 
     def points(self) -> Iterator[Equation]:
         """Read points in a row, (x, y): (1, 2), (2, 4), as the vectors x and y."""
-        for _, paragraph in self.marked.paragraphs:
-            for found in re.finditer(r"⟦(\d+)⟧ ?: ?((?:⟦\d+⟧[ ,]*)+)", paragraph):
-                tuples = [self.marked.fragments[int(i)].text for i in re.findall(r"⟦(\d+)⟧", found[0])]
-                if all(re.fullmatch(r"\([^()=]*\)", text) for text in tuples):
-                    names, *rows = (text.strip("()").split(",") for text in tuples)
-                    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-                        yield Equation(Term(name.strip()), Term(LIST, *map(self.term, column)))
+        names, *rows = (text.strip("()").split(",") for text in self.notes.get("points", ["()"]))
+        for name, column in zip(names, zip(*rows, strict=True), strict=False):
+            yield Equation(Term(name.strip()), Term(LIST, *map(self._term, column)))
 
     # Updates.
 
@@ -236,7 +247,7 @@ class Completion:
         """Return the updates that the text asks for."""
         rate = self.notes.get("rate")
         given = {e.name: e for e in problem.equations if e.is_given}
-        words = [str(flat(self.term(self.notes["rate name"])))] if "rate name" in self.notes else []
+        words = [str(flat(self._term(self.notes["rate name"])))] if "rate name" in self.notes else []
         name = next((n for n in [*words, *RATES] if n in given), None)
         eta = Term(float(rate)) if rate is not None else Term(name) if name else None
         if self.again:
@@ -270,14 +281,18 @@ class Completion:
                     "without momentum",
                 )
             )
-        return tuple(update for update in found if update.parameters)
+        if not all(update.parameters for update in found):
+            raise self.error(1, "what does the update change? Name it, as in: update w and b")
+        return tuple(found)
 
     def parameters(self, problem: Problem, given: dict[str, Equation]) -> tuple[Term, ...]:
         """Return what an update changes: what the text names, or all weights and biases; of a function its argument at the start."""
         for equation in problem.equations:
             if len(equation.parameters) == 1 and f"{equation.parameters[0]}0" in given:
                 return (Term(f"{equation.parameters[0]}0"),)
-        return tuple(Term(n) for n in given if self.is_parameter(n))
+        found = tuple(Term(n) for n in given if self.is_parameter(n))
+        functions = [e.parameters for e in problem.equations if e.parameters and set(e.parameters) <= set(given)]
+        return found or (tuple(map(Term, functions[0])) if len(functions) == 1 else ())
 
     def loss(self, problem: Problem) -> Term | None:
         """Return the loss that a function of its start is: L(w_0)."""
@@ -304,6 +319,9 @@ class Completion:
         if starts:
             raise self.error(starts[0].line, f"{starts[0].name} starts at {starts[0].right}: states start at 0")
         given = {e.name: e for e in problem.equations if e.is_given}
+        used = {name for e in problem.equations for name in (*plain_names(e.right), *e.parameters)}
+        if parameter in given and parameter not in used:
+            raise self.error(equations[-1].line, f"{parameter} is updated, but nothing is made of it")
         parameters = (Term(parameter),) if parameter in given else self.parameters(problem, given)
         return Update(
             "as stated",
@@ -326,7 +344,7 @@ class Completion:
     def is_parameter(self, name: str) -> bool:
         """Say whether a given quantity is one that training changes."""
         if names := self.notes.get("updated"):
-            return name in {str(flat(self.term(text))) for text in names}
+            return name in {str(flat(self._term(text))) for text in names}
         base = re.match(r"[A-Za-z]*", name)[0]  # type: ignore[index]
         return base in (*_WEIGHTS, *(() if self.notes.get("biases fixed") else _BIASES))
 

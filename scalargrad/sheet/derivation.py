@@ -1,10 +1,11 @@
 """Derivations: the chain rule written out in the language, quantity by quantity, and held against the backward pass.
 
+>>> from scalargrad.sheet.problem import Problem
 >>> problem = Problem.read("x = (1, 2); W = [[3, 4]]; z = W x; L = z^2")
 >>> for step in derive(Scope(problem), "L", ["W"]):
 ...     print(step)
 ∂L/∂z = 2 z
-∂L/∂W = (∂L/∂z) xᵀ
+∂L/∂W = ∂L/∂z xᵀ
 """
 
 from __future__ import annotations

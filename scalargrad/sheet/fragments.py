@@ -19,6 +19,20 @@ _MATH = re.compile(
     r"```\s*(?P<kind>\w*)[^\S\n]*\n(?P<block>.*?)```|\$`(?P<a>.+?)`\$|\$\$(?P<b>.+?)\$\$|\\\[(?P<c>.+?)\\\]|\$(?P<d>[^$]+?)\$|\\\((?P<e>.+?)\\\)|`(?P<f>[^`\n]+)`",
     re.DOTALL,
 )
+_LATEX = [  # of a document, what is no mathematics
+    (r"(?<!\\)%.*", ""),
+    (r"\\begin\{(equation|align|gather|displaymath|eqnarray|multline)(\*?)\}", r"$$\\begin{aligned}"),
+    (r"\\end\{(equation|align|gather|displaymath|eqnarray|multline)(\*?)\}", r"\\end{aligned}$$"),
+    (r"\\(?:documentclass|usepackage|label|vspace|hspace)\*?(?:\[[^\]]*\])?\{[^}]*\}", ""),
+    (
+        r"\\(?:begin|end)\{(?:document|itemize|enumerate|center|problem|exercise|solution|quote|flushleft)\}(?:\[[^\]]*\])?",
+        "",
+    ),
+    (r"\\(?:sub)*(?:section|paragraph|title|part)\*?\{([^{}]*)\}", r"\1.\n"),
+    (r"\\item(?:\[[^\]]*\])?", "\n"),
+    (r"\\(?:noindent|medskip|bigskip|smallskip|newline|maketitle|newpage|centering)\b", " "),
+    (r"(?<!\$)\\(?:textbf|emph|textit|underline)\{([^{}$]*)\}", r"\1"),
+]
 _WORDS_IN_MATH = re.compile(r"\\(?:text|textrm|mbox)\{([^{}]*\s[^{}]*|and|with|where|for|if|or)\}")
 _SIGNS = "=^_∂∇Σ∑√‖½²³⁴⁵·∘⊙₀₁₂₃₄₅₆₇₈₉ᵀ⁻¹ₜᵢⱼₖ…×→←∈ℝ\u0302\u0303"
 NUMBER = re.compile(r"[-−+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|10[⁻⁺]?[⁰¹²³⁴-⁹]+|½", re.IGNORECASE)
@@ -101,9 +115,11 @@ class Marked:
         self.rows: list[tuple[int, str, bool | None]] = []
         self.asked: list[tuple[Fragment, list[Fragment]]] = []
         text = re.sub(r"<!--.*?-->", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
+        for pattern, replacement in _LATEX if "\\" in text else ():
+            text = re.sub(pattern, replacement, text)
         text = _MARKER.sub(lambda m: " " * len(m[0]), text)
         text = _MATH.sub(self._math, text)
-        text = re.sub(r"\*\*|__(?=\S)|(?<!\w)_(?=\w[^_\n]*\w_(?!\w))", "  ", text)
+        text = re.sub(r"(?<![\w)\]])\*\*(?=\S)|(?<=\S)\*\*(?![\w(])|(?<!\w)_(?=\w[^_\n]*\w_(?!\w))", "  ", text)
         self._find_names(text)
         self.paragraphs = list(self._prose(text))
 
@@ -177,7 +193,10 @@ class Marked:
                 paragraph = []
             else:
                 start = start if paragraph else i + 1
-                paragraph.append(self._marked(line, i + 1))
+                code = re.match(r"(?: {4}|\t)\s*([^\W\d]\w*(?:\([\w, ]*\))? *[+*/-]?=.*?)(?:\s#.*)?$", line)
+                paragraph.append(
+                    self._mark(code[1], None, i + 1) if code and "⟦" not in line else self._marked(line, i + 1)
+                )
             i += 1
 
     def _marked(self, line: str, number: int) -> str:
@@ -193,7 +212,8 @@ class Marked:
             while run and _OPERATOR.fullmatch(run[-1].strip(_ENDS)):
                 hanging.insert(0, run.pop())
             if run:
-                out.append(self._fragment(" ".join(run), number))
+                before = " ".join(out)
+                out.append(self._fragment(" ".join(run), number, before.count("(") - before.count(")")))
             out.extend(hanging)  # a formula that is cut off here: the check refuses it
             run.clear()
             depth = 0
@@ -204,7 +224,8 @@ class Marked:
             if self._is_math(chunk, before, after, inside=depth > 0):
                 if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
                     end()
-                if not run and chunk.startswith("⟦") and not _OPERATOR.fullmatch(after):
+                alone = not run and re.fullmatch(r"\(?⟦\d+⟧[).,;:!?]*", chunk)
+                if alone and not _OPERATOR.fullmatch(after):
                     out.append(chunk)
                     continue
                 run.append(chunk)
@@ -235,6 +256,8 @@ class Marked:
             return True
         if not core:
             return chunk.strip(_ENDS) in ("[", "(", "{", "|") or (bool(before) and chunk[0] in ")]}|")
+        if re.fullmatch(r"[123]-?[dD]", core):
+            return False
         if core[0] == "d" and core[1:] in self.known:
             return True
         if NUMBER.fullmatch(core) or core == "|":
@@ -267,16 +290,16 @@ class Marked:
             or not core.isascii()
         )
 
-    def _fragment(self, text: str, line: int) -> str:
-        """Make a fragment of mathematics among words; brackets that do not close are the words'."""
-        text, tail = text.rstrip(_ENDS + " "), ""
+    def _fragment(self, text: str, line: int, opened: int) -> str:
+        """Make a fragment of mathematics among words; a bracket that the words opened closes with them."""
+        text, head, tail = text.rstrip(_ENDS + " "), "", ""
         while text.count("(") > text.count(")") and text.startswith("("):
-            text = text[1:]
-        while text.count(")") > text.count("(") and text.endswith(")"):
-            text, tail = text[:-1].rstrip(_ENDS), ")"
+            text, head = text[1:], "("
+        while opened > 0 and text.count(")") > text.count("(") and text.endswith(")"):
+            text, tail, opened = text[:-1].rstrip(_ENDS), ")", opened - 1
         if "⟦" in text:
             text = re.sub(r"⟦(\d+)⟧", lambda m: self.fragments[int(m[1])].text, text)
-        return self._mark(text, None, line) + tail
+        return head + self._mark(text, None, line) + tail
 
     def _table(self, lines: list[str], i: int) -> int:
         """Read a Markdown table: a row for each value of an index, or a quantity in each row; return the line after it."""
@@ -320,6 +343,8 @@ class Marked:
 
     def _cell(self, cell: str) -> str:
         """Return a table cell as mathematics; of words the last one."""
+        if len(cell.split()) > 1 and re.search(r"\d", re.sub(r"⟦\d+⟧", "", cell)):
+            raise self.error(1, f"what is {cell!r} in the table? A cell is one number or one name")
         cell = re.sub(r"⟦(\d+)⟧", lambda m: self.fragments[int(m[1])].text, cell)
         return cell if NUMBER.fullmatch(cell) else cell.split()[-1] if cell.split() else ""
 

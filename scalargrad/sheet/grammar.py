@@ -144,7 +144,8 @@ class Parser:
         """Read a product with a sign, or without."""
         if self.take("-"):
             return negative(self.signed())
-        self.take("+")
+        if self.take("+") and self.token.kind != "number":
+            raise self.error("something is missing before the +")
         return self.product()
 
     # Products.
@@ -260,10 +261,10 @@ class Parser:
             self.take("}", needed="a closing } is missing after the exponent")
             return out
         if self.take("-"):
-            return negative(self.exponent_atom())
-        return self.exponent_atom()
+            return negative(self._exponent_atom())
+        return self._exponent_atom()
 
-    def exponent_atom(self) -> Term:
+    def _exponent_atom(self) -> Term:
         bars, self.bars = self.bars, 1
         out = self.scripts(self.atom())
         self.bars = bars
@@ -313,10 +314,10 @@ class Parser:
         """Read subscripts."""
         while self.token.kind == "_":
             self.i += 1
-            base = self.subscript(base)
+            base = self._subscript(base)
         return base
 
-    def subscript(self, base: Term) -> Term:
+    def _subscript(self, base: Term) -> Term:
         if self.take("{"):
             indices = []
             while not self.take("}"):
@@ -502,7 +503,20 @@ class Parser:
             if not index.is_name:
                 raise self.error("a sum is over a letter, as in Σ_i", token)
             body = Term(head, body, index, *((low, high) if low is not None and high is not None else ()))
-        return body if indices else Term(RECORDS["sum"] if head is SUM else head, body)
+        if not indices:  # Σ x_i: over the one letter that stands as an index
+            letters = {
+                x.head
+                for part in body.walk()
+                if part.head is SUB
+                for x in part.operands[1:]
+                if x.is_name and len(x.head) == 1
+            }
+            if len(letters) > 1:
+                raise self.error(f"over which index does the sum go: {' or '.join(sorted(letters))}? Write Σ_i", token)
+            if not letters and head is SUM:
+                return Term(RECORDS["sum"], body)
+            body = Term(head, body, letters.pop() if letters else "i")
+        return body
 
     def atom_nabla(self, token: Token) -> Term:
         """Read a gradient, ∇f or ∇f(x): the first derivative of f; ∇²f is the second."""
@@ -510,7 +524,7 @@ class Parser:
         if self.take("^"):
             order = float(self.take("number", needed="∇² is the only power of ∇").text)  # type: ignore[union-attr]
         if self.take("_"):
-            self.subscript(Term("nabla"))
+            self._subscript(Term("nabla"))
         name = self.scripts(Term(self.take("name", needed="∇ stands before a function's name").text))  # type: ignore[union-attr]
         return self.called(Term(PRIME, name, order))
 
@@ -524,7 +538,7 @@ class Parser:
         below = self.differential()
         if above is None or below is None:
             raise self.error("∂ stands in a derivative, as in ∂L/∂w", token)
-        return self.derivative(above, below)
+        return self._derivative(above, below)
 
     def derivative_fraction(self) -> Term | None:
         """Read the two arguments of a fraction that is a derivative; None where it is none."""
@@ -535,9 +549,9 @@ class Parser:
             parts.append(self.differential())
             if parts[-1] is None or not self.take("}"):
                 return None
-        return self.derivative(*parts)  # type: ignore[arg-type]
+        return self._derivative(*parts)  # type: ignore[arg-type]
 
-    def derivative(self, above: tuple[int, Term | None], below: tuple[int, Term | None]) -> Term:
+    def _derivative(self, above: tuple[int, Term | None], below: tuple[int, Term | None]) -> Term:
         order, of = above
         if of is None:
             of = self.power()
@@ -579,16 +593,16 @@ class Parser:
         if self.token.kind == "^" and self.ahead().kind == "number" and not self.is_squared(of):
             order = int(self.ahead().text)
             self.i += 2
+        elif self.token.kind == "^" and self.is_squared(of):
+            of = Term(f"{of.head}^2")
+            self.i += 2
         elif self.token.kind == "^":
-            of = self.superscript(of) or Term(f"{of.head}^2")
-            of = self.scripts(of)
-            if self.token.kind == "number":
-                self.i += 1
+            of = self.scripts(self.superscript(of) or of)
         of = self.postfix(of) if self.token.kind in ("(", "_") and not self.token.space else of
         if self.token.kind == "(" and not self.token.space and of.is_name and of.head in self.functions:
             of = self.called(of)
         more = []
-        while self.token.kind == "∂":
+        while self.token.kind == "∂" and not self.token.space:
             following = self.differential()
             if following is None or following[1] is None:
                 return None
@@ -633,10 +647,13 @@ class Parser:
         if (
             token.text.startswith("d")
             and token.text not in self.known
-            and (derivative := self.d_fraction(token)) is not None
+            and (derivative := self._d_fraction(token)) is not None
         ):
             return derivative
         self.i = place
+        over = self.token.kind == "_" and (self.ahead().kind == "{" or len(self.ahead().text) == 1)
+        if token.text in ("sum", "prod") and over and token.text not in self.known:
+            return self.atom_sum(token._replace(kind="Σ" if token.text == "sum" else "Π"))
         token = self.joined(self.split_word(token))
         name = token.text
         if name in ("pi", "π") and name not in self.known:
@@ -644,6 +661,9 @@ class Parser:
         if self.is_function(name):
             return self.called(Term(name))
         base = self.scripts(Term(name))
+        if self.token.kind == "'" and f"{flat(base)}'" in self.known:
+            self.i += 1
+            return Term(f"{flat(base)}'")
         if self.token.kind == "'" and not self.token.space and str(flat(base)) not in self.functions:
             raise self.error(f"{base} is no function: a prime means its derivative; for the transpose write ᵀ or ^T")
         if base.head is SUB and str(flat(base)) in self.functions:
@@ -660,7 +680,7 @@ class Parser:
                 return self.joined(token._replace(text=name))
         return token
 
-    def d_fraction(self, token: Token) -> Term | None:
+    def _d_fraction(self, token: Token) -> Term | None:
         saved = list(self.tokens)
         self.i -= 1
         try:
@@ -668,7 +688,7 @@ class Parser:
             if above is not None and self.take("/"):
                 below = self.differential()
                 if below is not None and below[1] is not None:
-                    return self.derivative(above, below)
+                    return self._derivative(above, below)
         except LanguageError:
             pass
         self.tokens = saved
@@ -687,7 +707,7 @@ class Parser:
                 )
             elif self.token.kind == "_":
                 self.i += 1
-                base = str(flat(self.subscript(Term("log"))))
+                base = str(flat(self._subscript(Term("log"))))
             else:
                 power = self.exponent()
         if base:
@@ -706,13 +726,13 @@ class Parser:
             bars, self.bars = self.bars, 0
             arguments = self.arguments({"(": ")", "[": "]", "{": "}"}[opening], keywords)
             self.bars = bars
-        elif name.head is PRIME or name.head in self.functions or not self.begins_argument():
+        elif name.head is PRIME or name.head in self.functions or not self._begins_argument():
             return name  # the function itself, as in f'
         else:
             arguments = [self.bare_argument(name)]
         return self.call(name, arguments, keywords)
 
-    def begins_argument(self) -> bool:
+    def _begins_argument(self) -> bool:
         return self.begins() or self.token.kind == "number"
 
     def bare_argument(self, name: Term) -> Term:

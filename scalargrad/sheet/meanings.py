@@ -153,6 +153,25 @@ def _arguments(notes: Notes, match: re.Match[str], _: int) -> None:
     notes["arguments"] = (match[1], [fragment.text for fragment in notes.pieces(match)])
 
 
+def _pooling(notes: Notes, match: re.Match[str], _: int) -> None:
+    size, stride = (re.match(r"\d+", fragment.text) for fragment in notes.pieces(match))
+    if size and stride:
+        notes["pooling"] = ("avgpool" if "average" in match[0].lower() else "maxpool", float(size[0]), float(stride[0]))
+
+
+def _upstream(notes: Notes, match: re.Match[str], line: int) -> None:
+    fragment = notes.pieces(match)[0]
+    notes.marked.rows.append((line, re.sub(r"_\{?[ijk]+\}?", "", fragment.text) + " = g", fragment.latex))
+
+
+def _points(notes: Notes, match: re.Match[str], _: int) -> bool:
+    texts = [fragment.text for fragment in notes.pieces(match)]
+    fit = all(re.fullmatch(r"\([^()=]*\)", text) for text in texts)
+    if fit:
+        notes["points"] = texts
+    return fit
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

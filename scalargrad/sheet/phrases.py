@@ -96,9 +96,11 @@ PHRASES: list[tuple[str, str]] = [
     (r"# stands for #(?: ?, ?# for # and so on)?", "stands_for"),
     (r"with # and the # held fixed|with the # held fixed|\(?gates held fixed\)?|held fixed", ""),
     (r"all of its effect[^.)]*", ""),
+    (r"#: #(?:, (?:and )?#)+", "points"),
     (r"# and #, an? (?:inner |hidden |intermediate )?node # that (?:multiplies|adds) them", "node"),
     (r"logits #", "logits"),
     (r"softmax(?: probabilities)? #", "text softmax"),
+    (r"(?:derivatives?|gradients?) # (?:is|are) (?:known|given)", "upstream"),
     (r"in which neither # nor # appears?", ""),
     # Functions of several variables.
     (r"(?:derivatives?|gradients?) of # with respect to #(?:(?:,| and|, and) #)*", "with_respect"),
@@ -107,6 +109,8 @@ PHRASES: list[tuple[str, str]] = [
     (r"numeric(?:al)? gradient by central differences,? #(?: with)? #", "numeric"),
     (r"jacobian(?: matrix)? #", "text jacobian"),
     (r"hessian(?: matrix)? #", "text hessian"),
+    (r"hessian", "flag hessian"),
+    (r"(?:its|the) gradient", "flag gradient"),
     (r"eigenvalues? of #(?:[^.]*? as #)?", "flag eigenvalues"),
     (r"derivatives? of each function", "flag each derivative"),
     (r"central differences?[^.]*?with #", ""),
@@ -148,6 +152,16 @@ PHRASES: list[tuple[str, str]] = [
     # Counts, which the equations say too.
     (rf"(?:all |both |these |those |the |exactly )?N {_ADJECTIVES}(?:{_UNITS})\b", ""),
     (r"layer N|question N|task N|part N|problem N|exercise N|step N|case N", ""),
+    (
+        r"(?:homework|exercise|problem|question|sheet|assignment|chapter|lecture|week|quiz|exam|section|example|figure|table) N",
+        "",
+    ),
+    (r"# (max|average)[- ]pooling(?: layer)?(?: with)?(?: a)? stride(?: of)? #", "pooling"),
+    (
+        r"(max|average)[- ]pooling(?: layer)?(?: with)?(?: a)? (?:window|size)(?: of)? #(?: and)?(?: a)? stride(?: of)? #",
+        "pooling",
+    ),
+    (r"output #", "text output"),
     (r"N[- ](?:way|dimensional|layer|step|d)\b", ""),
     (r"not given|not known|not asked|no numbers?|do not simplify|no need", ""),
     (r"number of (?:samples|examples|points|steps|outputs)", ""),
@@ -169,7 +183,7 @@ TECHNICAL = {
     "activation": r"(?:leaky )?re ?lu|rectified|sigmoid|logistic function|tanh|hyperbolic|softmax|softplus|gelu|elu|silu|swish|mish|selu|softsign|hard ?tanh|maxout|step function|sign function",
     "loss": r"half|halves|twice|double|squared?|squares|mean|averaged?|averages?|absolute|huber|hinge|cross-?entropy|entropy|kl divergence|divergence|mse|mae|sse|rmse|sum|summed|sums",
     "update": r"momentum|nesterov|adam\w*|adagrad|rmsprop|adadelta|nadam|lion|decay\w*|regulari[sz]\w*|l1|l2|lasso|ridge|penalty|schedule|clip\w*|steps?|updates?|updated|iterations?|epochs?|learning[ -]rate|velocity|frozen|fixed|trained|untrained|trainable|update",
-    "structure": r"drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed?|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
+    "structure": r"drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
     "negation": r"not|no|never|without|except|instead|neither|nor|don't|doesn't|isn't|none|unless|ignor\w+|omit\w*|minus|only",
     "number": r"N",
 }

@@ -65,6 +65,9 @@ def printed(term: Term, style: str = "text", leaf: Callable[[Term], Text | None]
     return done[term]
 
 
+terms.show = lambda term: str(printed(term))
+
+
 class _Printer:
     def __init__(self, style: str, done: dict[Term, Text]) -> None:
         self.latex, self.done = style == "latex", done
@@ -78,7 +81,7 @@ class _Printer:
     def __call__(self, term: Term) -> Text:
         head, operands = term.head, term.operands
         if isinstance(head, str):
-            return Text(latex_name(head) if self.latex else head.replace("^2", "²"))
+            return Text(latex_name(head) if self.latex else head)
         if isinstance(head, float):
             return printed_number(head, "latex" if self.latex else "text")
         special = (
@@ -102,7 +105,7 @@ class _Printer:
             return Text(self.sub(*operands))
         if head is RECORDS["vector"]:
             return Text(self.entries(operands))
-        if head in (RECORDS["shaped"], RECORDS["row"]):
+        if head in (RECORDS["shaped"], RECORDS["row"], RECORDS["column"]):
             return self.done[operands[0]]
         if isinstance(head, Record) and self.latex and head.latex:
             return Text(head.latex.format(*(self.done[x] for x in operands)))
@@ -112,12 +115,12 @@ class _Printer:
     def filled(self, template: str, precedence: int, term: Term) -> Text:
         """Fill a template. In a product a fraction gets parentheses in text, and a sum over an index unless it comes last."""
         product = precedence == PRODUCT and term.head is not ops.div
-        parts, last = [], len(term.operands) - 1
-        for i, (before, _, minimum, _) in enumerate(Formatter().parse(template)):
+        parts, last, operands = [], len(term.operands) - 1, enumerate(term.operands)
+        for before, _, minimum, _ in Formatter().parse(template):
             parts.append(before)
-            if minimum is None:
+            if minimum is None:  # no field comes after this piece
                 continue
-            operand = term.operands[i]
+            i, operand = next(operands)
             over = operand.head in _OVER and product
             numbers = all(x.is_number for x in operand.operands) and i == 0
             fraction = operand.head is ops.div and product and not self.latex and not numbers
@@ -175,7 +178,7 @@ class _Printer:
     def prime(self, name: Term, order: Term) -> str:
         return f"{self.done[name]}{chr(39) * int(order.head)}"
 
-    def derivative(self, of: Term, by: Term) -> str:
+    def derivative(self, of: Term, by: Term) -> Text:
         bys = [by]
         while of.head is terms.DERIV:
             of, by = of.operands
@@ -184,7 +187,9 @@ class _Printer:
         raised = "" if order == 1 else f"^{{{order}}}" if self.latex else f"^{order}"
         sign = r"\partial " if self.latex else "∂"
         bottom = sign + below[0] + raised if len(set(below)) == 1 else "".join(sign + x for x in below)
-        return rf"\frac{{\partial{raised} {above}}}{{{bottom}}}" if self.latex else f"∂{raised}{above}/{bottom}"
+        if self.latex:
+            return Text(rf"\frac{{\partial{raised} {above}}}{{{bottom}}}", POWER)
+        return Text(f"∂{raised}{above}/{bottom}", PRODUCT)
 
     def entries(self, operands: tuple[Term, ...]) -> str:
         rows = [x.operands if x.head is RECORDS["vector"] else (x,) for x in operands]

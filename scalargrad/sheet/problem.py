@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from scalargrad import ops
 from scalargrad.sheet.grammar import Parser, flat, parse
 from scalargrad.sheet.printing import printed
 from scalargrad.sheet.records import DEFINITIONS
@@ -56,9 +57,8 @@ class Equation:
     def variables(self) -> tuple[str, ...]:
         """The indices on the left for which the equation stands again and again."""
         stated = {each.index for each in self.ranges}
-        letters = [
-            x.head for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:] if x.is_name
-        ]
+        indices = [x for part in self.left.walk() if part.head in (SUB, SUP) for x in part.operands[1:]]
+        letters = [name for x in indices if x.is_name or x.head in (ops.add, ops.sub) for name in x.names]
         used = _index_letters(self.right)
         return tuple(
             letter for letter in dict.fromkeys(letters) if letter in stated or (len(letter) == 1 and letter in used)
@@ -214,8 +214,11 @@ class Reader:
                 differential = any(t.kind == "/" for t in left)
                 text = token.text.removeprefix("d") if differential and len(token.text) > 1 else token.text
                 self.known.add(text)
-                if [t.text for t in left[i + 1 :]] == ["^", "2"]:
+                after = [t.text for t in left[i + 1 :]]
+                if after == ["^", "2"]:
                     self.known.add(f"{text}^2")
+                if after == ["'"]:
+                    self.known.add(f"{text}'")
         opening = next((i for i, token in enumerate(left) if token.kind == "("), 0)
         if (
             opening
@@ -325,9 +328,9 @@ class Reader:
         for item in split(read, ","):
             part, ranges = self.ranges(text, item)
             for bound in _each(ranges):
-                yield from self.asked(text, part, bound)
+                yield from self._asked(text, part, bound)
 
-    def asked(self, text: str, part: list[Token], bound: dict[str, Term]) -> Iterator[Equation | Asked]:
+    def _asked(self, text: str, part: list[Token], bound: dict[str, Term]) -> Iterator[Equation | Asked]:
         if part[0].kind == '"':
             end = next((i for i, token in enumerate(part[1:], 1) if token.kind == '"'), 0)
             name, rest = text_between(text, part[0], part[end]), part[end + 1 :]

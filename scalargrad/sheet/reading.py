@@ -125,7 +125,9 @@ class _Reading:
             yield Equation(equation.left, equation.right, equation.ranges or stated, equation.line)
 
     def mentions(self, problem: Problem) -> Iterator[Asked]:
-        """Yield what the text speaks of beside its equations: derivatives, gradients, values of functions."""
+        """Yield what the text speaks of beside its equations: quantities, derivatives, gradients, values of functions."""
+        computed = {e.name for e in problem.equations if not e.is_given and not e.variables}
+        families = {str(flat(e.left.operands[0])) for e in problem.equations if e.variables and e.left.head is SUB}
         for fragment in self.fragments:
             if fragment.is_number or "ℝ" in fragment.text:
                 continue
@@ -144,11 +146,22 @@ class _Reading:
                 for one in term.operands if term.head is LIST else (term,):
                     asked = fixed(one)
                     if (
+                        asked.head not in _MENTIONED
+                        and not asked.is_name
+                        and f"⟦{self.fragments.index(fragment)}⟧" in self.unused
+                        and not self.states(fragment)
+                    ):
+                        raise self.error(fragment.line, f"what is {fragment.text} for? Write it as an equation")
+                    if (
                         asked.head in (DERIV, PRIME)
                         or (asked.head is CALL and asked.operands[0].head is PRIME)
                         or asked.head in (BARS, NORM)
                     ) or (asked.head is CALL and str(flat(asked.operands[0])) in self.reader.functions):
                         yield from self.named(asked)
+                    elif answer_name(asked) in computed or (
+                        asked.head is SUB and asked.operands[1].is_number and str(flat(asked.operands[0])) in families
+                    ):
+                        yield Asked(answer_name(asked), asked)
         for of, bys in self.notes["with respect"]:
             for by in bys:
                 term = self.expression(Fragment(f"({by.text})", by.latex, by.line))
@@ -161,14 +174,12 @@ class _Reading:
         if "eigenvalues" in self.notes:
             for i in range(1, len(functions[0].parameters) + 1):
                 yield Asked(f"lambda{i}", Term(SUB, "lambda", float(i)))
-        for note, name in (("analytic", "grad analytic"), ("numeric", "grad numeric")):
-            if note in self.notes and functions:
-                call = (
-                    Term(PRIME, functions[0].left.operands[0], 1.0)
-                    if note == "analytic"
-                    else differences(functions[0], self.notes["numeric"])
-                )
-                yield Asked(name, call)
+        if functions:
+            gradient = Term(PRIME, functions[0].left.operands[0], 1.0)
+            named = {"analytic": "grad analytic", "gradient": f"grad {functions[0].name}"}
+            yield from (Asked(name, gradient) for note, name in named.items() if note in self.notes)
+            if "numeric" in self.notes:
+                yield Asked("grad numeric", differences(functions[0], self.notes["numeric"]))
 
     def named(self, term: Term) -> Iterator[Asked]:
         """Name what is asked as the assignment does."""
@@ -178,6 +189,10 @@ class _Reading:
             yield Asked(answer_name(term), Term(NORM, *term.operands))
         elif self.unknown(term):
             return
+        elif (
+            term.head is DERIV and term.operands[1].head is SUB and term.operands[1].operands[1].head in ("i", "j", "k")
+        ):
+            yield from self.named(Term(DERIV, term.operands[0], term.operands[1].operands[0]))
         elif not any(
             index in ("i", "j", "k", "n")
             for part in term.walk()
@@ -196,6 +211,10 @@ class _Reading:
 
     def reader_tokens(self, fragment: Fragment) -> list[Any]:
         return [token for token in tokens(fragment.text, latex=fragment.latex) if token.kind not in ("$", "`")]
+
+
+# What a text may speak of without stating it: names, derivatives, functions, lengths, vectors of them.
+_MENTIONED = (SUB, SUP, DERIV, PRIME, CALL, BARS, NORM, LIST)
 
 
 class _Check:
@@ -236,6 +255,10 @@ class _Check:
         """Go over what is left of the text."""
         self.consumed()
         for line, text in self.notes.left:
+            if any(text.count(a) != text.count(b) for a, b in ("[]", "{}")) or re.search(
+                r"⟦\d+⟧\)", re.sub(r"\([^()]*\)", "", text)
+            ):
+                raise self.error(line, "a bracket is open here, or closes too often: put the formula in $...$")
             if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
             for mark in re.findall(r"⟦(\d+)⟧", text):
@@ -270,6 +293,10 @@ class _Check:
             )
         if kind == "loss":
             return bool(self.computed)
+        if re.match(r"l1|l2|regulari|ridge|lasso|penalty|decay|weight", word):
+            return any("lambda" in plain_names(e.right) for e in self.computed)
+        if word in ("pooling", "stride") and "pooling" in self.notes:
+            return True
         if kind == "update":
             return (
                 (

@@ -171,7 +171,8 @@ Record("product", arrays.product, "g bᵀ", "aᵀ g",
 Record("hadamard", lambda a, b: arrays.elementwise(ops.mul, a, b), "g ∘ b", "g ∘ a", spreads=True,
        why="Entry by entry, each factor gets the gradient times the other factor.")  # fmt: skip
 Record("transpose", lambda a: a.transposed, "gᵀ", why="A transpose turns the gradient back.")
-Record("row", lambda a: Array(a.shape, a.entries, "row"), "shaped(g, a)", why="")
+for _way in ("row", "column"):  # a vector that lies, or stands
+    Record(_way, lambda a, way=_way: Array(a.shape, a.entries, way), "shaped(g, a)", why="")
 Record("dot", lambda a, b: Array((), [total(x * y for x, y in zip(a.entries, b.entries, strict=True))]), "g b", "g a",
        why="In a dot product each vector gets the gradient times the other vector.")  # fmt: skip
 Record("spread", lambda g, a: g.spread(a.shape, a.orientation), "", "", why="")

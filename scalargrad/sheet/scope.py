@@ -7,6 +7,7 @@ numbers, names of other quantities, and operations; it is worth an Array.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from scalargrad.op import Op
 from scalargrad.order import ordered
 from scalargrad.sheet.arrays import Array, ShapeError, elementwise, product, shown
 from scalargrad.sheet.grammar import flat
+from scalargrad.sheet.indexing import without_indices
 from scalargrad.sheet.problem import Equation, Problem, answer_name, derivative_name, fixed, prelude
 from scalargrad.sheet.records import FUNCTIONS, RECORDS, Record
 from scalargrad.sheet.shares import ONE, added, multiplied, pulled_back, whole
@@ -92,9 +94,11 @@ class Scope:
         self.folded: dict[Term, str] = {}
         self.under_way: list[str] = []
         self.worth: dict[Term, Array] = {}
+        self.wholes: dict[Equation, tuple[Quantity, list[range]] | None] = {}
         self._slopes: dict[Any, Mapping[Any, Any]] = {}
         for equation in problem.equations:
             self.define(equation)
+        self.claims = [each for key in list(self.upstream) if key in self.exact for each in self.upstream.pop(key)]
         self.first = 0 if self._counts_from_zero() else 1
         self.index = RECORDS["index" if self.first else "item"]
 
@@ -142,10 +146,45 @@ class Scope:
         for equation in self.families:
             bound = self.unified(equation, name)
             if bound is not None:
+                whole = self.whole_family(equation) if all(x.is_number for x in bound.values()) else None
+                if whole is not None:
+                    places = [bound[x].head - each[0] for x, each in zip(equation.variables, whole[1], strict=True)]
+                    term = Term(RECORDS["item"], whole[0].name, *places)
+                    if all(each[0] == self.first for each in whole[1]):
+                        term = Term(self.index, whole[0].name, *bound.values())
+                    return self.note(Quantity(key, term, self.array(term)))
                 return self.computed(key, fixed(equation.right.put(bound)), equation)
         if key in self.upstream:
             return self.continued(key)
         return self.entry(key, name) or self.assembled(key, name)
+
+    def whole_family(self, equation: Equation) -> tuple[Quantity, list[range]] | None:
+        """Compute an equation with indices for the whole array at once, where that gives the same as its entries."""
+        if equation not in self.wholes:
+            self.wholes[equation] = None
+            base, indices = _taken_apart(equation.left)
+            key = str(flat(base))
+            if all(x.is_name and x.head in equation.variables for x in indices) and key not in self.under_way:
+                self.under_way.append(key)
+                try:
+                    ranges = self.ranges(equation, [x.head for x in indices])
+                    term = self.whole(equation.right, indices)
+                    if term is not None and self.array(term).shape == tuple(map(len, ranges)):
+                        bounds = [
+                            dict(zip(equation.variables, values, strict=True))
+                            for values in _grid([[Term(float(i)) for i in each] for each in ranges])
+                        ]
+                        entries = [self.array(self.settle(fixed(equation.right.put(bound)))).data for bound in bounds]
+                        if all(
+                            math.isclose(x, y[0], rel_tol=1e-12, abs_tol=1e-15)
+                            for x, y in zip(self.array(term).data, entries, strict=True)
+                        ):
+                            self.wholes[equation] = self.note(Quantity(key, term, self.array(term), equation)), ranges
+                except (SheetError, ShapeError):
+                    pass
+                finally:
+                    self.under_way.pop()
+        return self.wholes[equation]
 
     def settled(self, key: str, equation: Equation | None) -> Quantity:
         """Compute what is defined by equations of its own; where there are several, they must agree."""
@@ -232,6 +271,9 @@ class Scope:
                 ):
                     return None
                 bound[want.head] = have
+            elif set(want.names) & set(equation.variables) and have.is_number:  # v_{t+1} = ...
+                (letter,) = want.names
+                bound[letter] = Term(have.head - _at(want, letter, 0, {}))
             elif want != have:
                 return None
         return bound
@@ -253,7 +295,7 @@ class Scope:
         """Return an entry of an array, where a name is one with indices."""
         found = self.indexed(name)
         if found is not None and found[0].array.shape and found[1] and all(self.is_number(x) for x in found[1]):
-            return self.picked(key, found[0], [self.number(x) for x in found[1]])
+            return self._picked(key, found[0], [self.number(x) for x in found[1]])
         return None
 
     def indexed(self, name: Term) -> tuple[Quantity, list[Term]] | None:
@@ -267,7 +309,7 @@ class Scope:
                     return quantity, indices[n:]
         return None
 
-    def picked(self, key: str, quantity: Quantity, indices: list[float]) -> Quantity:
+    def _picked(self, key: str, quantity: Quantity, indices: list[float]) -> Quantity:
         shape = quantity.array.shape
         if len(indices) == 1 and len(shape) == 2 and indices[0] >= 10:
             indices = [float(digit) for digit in f"{indices[0]:.0f}"]
@@ -283,16 +325,18 @@ class Scope:
             return None
         self.under_way.append(key)
         try:
-            return self.put_together(key, name)
+            return self._put_together(key, name)
         finally:
             self.under_way.pop()
 
-    def put_together(self, key: str, name: Term) -> Quantity | None:
+    def _put_together(self, key: str, name: Term) -> Quantity | None:
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
             layered = _taken_apart(equation.left, layers=False)
             if flat(pattern) == flat(name) or flat(layered[0]) == flat(name):
-                variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+                if flat(pattern) == flat(name) and (whole := self.whole_family(equation)) is not None:
+                    return whole[0]
+                variables = [name for x in indices for name in x.names if name in equation.variables]
                 if variables:
                     ranges = self.ranges(equation, variables)
                     names = [[Term(float(i)) for i in each] for each in ranges]
@@ -301,40 +345,49 @@ class Scope:
                         for values in _grid(names)
                     ]
                     parts = [q for q in left if q is not None]
-                    return self.stack(key, parts, tuple(map(len, names)))
+                    return self._stack(key, parts, tuple(map(len, names)))
         named = self.numbered(SUB, name)
         if len({self[str(flat(Term(SUB, name, float(i))))].array.shape for i in named}) > 1:
             return None
         return (
-            self.stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),))
+            self._stack(key, [self[str(flat(Term(SUB, name, float(i))))] for i in named], (len(named),))
             if named
             else None
         )
 
     def numbered(self, script: Any, base: Term) -> range:
         """Return the numbers for which a name with that index has an equation of its own."""
-        first = next((i for i in (0, 1) if self.has(script, base, i)), 0)
+        first = next((i for i in (0, 1) if self._has(script, base, i)), 0)
         last = first
-        while self.has(script, base, last):
+        while self._has(script, base, last):
             last += 1
         return range(first, last)
 
-    def has(self, script: Any, base: Term, index: int) -> bool:
+    def _has(self, script: Any, base: Term, index: int) -> bool:
         return str(flat(Term(script, base, float(index)))) in self.exact
+
+    def check_claims(self) -> None:
+        """Hold derivatives that are stated of a quantity with an equation, such as ∂L/∂s = p - y, against the backward pass."""
+        for claim in self.claims:
+            stated, found = self.array(self.settle(claim.right)), self.array(self.settle(claim.left))
+            values = stated.spread(found.shape).data
+            if any(not math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-9) for x, y in zip(values, found.data, strict=True)):
+                raise SheetError(f"{claim} is {stated.nested}, but the equations give {found.nested}")
 
     def unroll(self, equation: Equation) -> None:
         """Compute an equation for all values of its indices; of an index without a range, as a label."""
-        _, indices = _taken_apart(equation.left, layers=False)
-        variables = [x.head for x in indices if x.is_name and x.head in equation.variables]
+        variables = list(equation.variables)
         try:
             ranges = self.ranges(equation, variables)
         except SheetError:
-            self.find(equation.left)
+            with contextlib.suppress(SheetError):
+                self.find(equation.left)
             return
         for values in _grid([[Term(float(i)) for i in each] for each in ranges]):
             self.find(fixed(equation.left.put(dict(zip(variables, values, strict=True)))))
+        self.find(_taken_apart(equation.left)[0])
 
-    def stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
+    def _stack(self, key: str, parts: list[Quantity], shape: tuple[int, ...]) -> Quantity:
         rows = [Term(part.name) for part in parts]
         if len(shape) == 2:
             m, n = shape
@@ -359,7 +412,7 @@ class Scope:
         if isinstance(head, float):
             return term
         if isinstance(head, str) or head is SUB or head is SUP:
-            return self.named(term)
+            return self._named(term)
         reader = (
             getattr(self, f"settle_{head.name.replace(' ', '_')}", None) if not isinstance(head, (Op, Record)) else None
         )
@@ -368,6 +421,8 @@ class Scope:
         operands = [self.settle(x) for x in term.operands]
         if head is RECORDS["hadamard"]:
             return self.fold(multiplied(head, operands[0], operands[1], self.array))
+        if head is RECORDS["transpose"] and term.operands[0].head is LIST:  # (1, 2)ᵀ is a column
+            return Term(RECORDS["column"], operands[0])
         if head is RECORDS["transpose"] and not self.array(operands[0]).shape:
             return operands[0]
         if head is ops.neg and operands[0].is_number:
@@ -381,7 +436,7 @@ class Scope:
         name = self.folded.get(_canonical(term)) if self.folded and term.operands else None
         return Term(name) if name and name not in self.under_way else term
 
-    def named(self, term: Term) -> Term:
+    def _named(self, term: Term) -> Term:
         if isinstance(term.head, str) and term in self.worth:
             return term
         quantity = self.find(fixed(term))
@@ -484,32 +539,21 @@ class Scope:
         while body.head is SUM:
             body, index, *_ = body.operands
             indices.append(index)
-        arrays = self.without_indices(body, indices)
+        arrays = self.whole(body, indices)
         if arrays is not None and self.array(added_up).data == self.array(Term(RECORDS["sum"], arrays)).data:
             return Term(RECORDS["sum"], arrays)
         return added_up
 
-    def without_indices(self, body: Term, indices: list[Term]) -> Term | None:
-        """Say of whole arrays what a body says of their entries: w_i x_i for each i is w ∘ x. None where it cannot be said."""
-        count = len(indices)
-
-        def change(part: Term) -> Term | None:
-            if part.head is SUB and list(part.operands[-count:]) == indices:
-                return Term(SUB, *part.operands[:-count]) if len(part.operands) > count + 1 else part.operands[0]
-            return Term(RECORDS["hadamard"], *part.operands) if part.head in (JUX, CDOT, STAR) else None
-
-        changed = body.replaced(change)
-        if {x.head for x in indices} & set(changed.names) or any(
-            part.head in (SUM, LIST, CALL) for part in body.walk()
-        ):
+    def whole(self, body: Term, indices: list[Term]) -> Term | None:
+        """Settle what a body says of whole arrays; None where it says it of single ones."""
+        changed = without_indices(body, indices)
+        if changed is None:
             return None
         try:
             settled = self.settle(changed)
-            assembled = any(
-                (q := self.quantities.get(name)) and q.equation is None and q.term.head is RECORDS["vector"]
-                for name in settled.names
-            )
-            return settled if len(self.array(settled).shape) == count and not assembled else None
+            made_of = [self.quantities.get(name) for name in settled.names]
+            assembled = any(q and q.equation is None and q.term.head is RECORDS["vector"] for q in made_of)
+            return settled if len(self.array(settled).shape) == len(indices) and not assembled else None
         except (SheetError, ShapeError):
             return None
 
@@ -598,9 +642,13 @@ class Scope:
         return self.settle(_put(equation.right, settled))
 
     def quantity_of_function(self, name: str) -> bool:
-        """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values."""
+        """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values of their own."""
+        if name not in self.exact:
+            return False
         try:
-            return name in self.exact and self.find(Term(name)) is not None
+            own = [self.find(Term(parameter)) for parameter in self.functions[name].parameters]
+            assembled = any(q is not None and q.equation is None and q.term.head is RECORDS["vector"] for q in own)
+            return not assembled and self.find(Term(name)) is not None
         except SheetError:
             return False
 
@@ -759,16 +807,20 @@ class Scope:
         )
 
     def axis(self, part: Term, axis: int) -> range | None:
-        """Return the values that an index can have at a name: by the array's length, or by the names that there are."""
-        base = part.operands[0]
+        """Return the values that an index can have at a name: by its own equation, by the names that there are, by the array's length."""
+        base, _ = _taken_apart(part)
         for equation in self.families:
             pattern, indices = _taken_apart(equation.left)
-            if _taken_apart(part)[0] == pattern and len(indices) > axis:
-                want = indices[axis]
-                stated = next((each for each in equation.ranges if each.index == want.head), None)
-                if stated:
-                    return range(int(self.number(stated.low)), int(self.number(stated.high)) + 1)
-        named = self.numbered(part.head, base)
+            key = f"the range of {flat(base)}"
+            if base == pattern and len(indices) > axis and indices[axis].is_name and key not in self.under_way:
+                self.under_way.append(key)
+                try:
+                    return self.ranges(equation, [indices[axis].head])[0]
+                except SheetError:
+                    continue
+                finally:
+                    self.under_way.pop()
+        named = self.numbered(part.head, part.operands[0])
         if named and len(part.operands) == 2:
             return named
         found = self.indexed(part)

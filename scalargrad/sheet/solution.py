@@ -10,7 +10,9 @@ from typing import Any
 from scalargrad.modes import no_grad
 from scalargrad.node import Node
 from scalargrad.sheet.arrays import Array
+from scalargrad.sheet.derivation import path
 from scalargrad.sheet.grammar import flat
+from scalargrad.sheet.instance import has_numbers, instance
 from scalargrad.sheet.problem import Asked, Equation, Problem, Update
 from scalargrad.sheet.scope import Quantity, Scope, SheetError
 from scalargrad.sheet.terms import CALL, DERIV, SUP, Term
@@ -50,20 +52,35 @@ class Solution:
     scope         the quantities before any update
     asked         what is asked, by its name
     trajectories  one for each update
+    invented      the names of a problem without numbers: those in `scope` only check the formulas
+    others        the gradients of the last result by everything else, where nothing asks for them
     """
 
     problem: Problem
     scope: Scope
     asked: Mapping[str, Array]
     trajectories: tuple[Trajectory, ...]
+    others: Mapping[str, Array]
+    invented: frozenset[str] = frozenset()
 
     @property
     def values(self) -> dict[str, Any]:
         """The numbers of all quantities and answers by name, as nested lists."""
+        if self.invented:
+            certain = {
+                each.name for each in self.problem.asked if not self._rests_on_invented(self.scope.settle(each.term))
+            }
+            return {name: array.nested for name, array in self.asked.items() if name in certain}
         out = {name: quantity.array.nested for name, quantity in self.scope.quantities.items() if quantity.is_stated}
         for trajectory in self.trajectories:
             out |= {name: array.nested for name, array in _named(trajectory).items()}
-        return out | {name: array.nested for name, array in self.asked.items()}
+        return out | {name: array.nested for name, array in (*self.others.items(), *self.asked.items())}
+
+    def _rests_on_invented(self, term: Term) -> bool:
+        names = set(term.names)
+        return bool(names & self.invented) or any(
+            self._rests_on_invented(self.scope[name].term) for name in names if not self.scope[name].is_given
+        )
 
 
 def solve(problem: Problem) -> Solution:
@@ -74,6 +91,10 @@ def solve(problem: Problem) -> Solution:
 
     Raises SheetError where something has no value, and what operations raise outside their domains.
     """
+    stated = problem
+    if not has_numbers(problem):
+        problem = instance(problem)
+    invented = frozenset(e.name for e in problem.equations[len(stated.equations) :])
     scope = Scope(problem)
     equations = [
         e for e in problem.equations if e.left.head is not CALL and not e.variables and e.name not in scope.upstream
@@ -86,14 +107,16 @@ def solve(problem: Problem) -> Solution:
             scope.quantity_of_function(equation.name)
     for equation in scope.families:
         scope.unroll(equation)
+    scope.check_claims()
     trajectories = tuple(stepped(scope, update) for update in problem.updates)
     for trajectory in trajectories:
         for name, array in _named(trajectory).items():
             scope.quantities.setdefault(name, Quantity(name, Term(name), array))
             scope.worth.setdefault(Term(name), array)
     after = trajectories[-1].after if trajectories else None
-    asked = {each.name: answer(scope, after, each) for each in problem.asked or everything(scope)}
-    return Solution(problem, scope, asked, trajectories)
+    asked = {each.name: answer(scope, after, each) for each in problem.asked}
+    others = {each.name: answer(scope, after, each) for each in everything(scope) if each.name not in asked}
+    return Solution(problem, scope, asked, trajectories, others, invented)
 
 
 def _uses_updates(equation: Equation, problem: Problem) -> bool:
@@ -117,12 +140,8 @@ def everything(scope: Scope) -> list[Asked]:
     last = scope.results()
     if len(last) != 1:
         return []
-    loss = Term(last[0])
-    return [
-        Asked(f"d{loss}/d{q.name}", Term(DERIV, loss, q.name))
-        for q in list(scope.quantities.values())
-        if q.name != loss.head and q.is_stated and (q.equation or not q.is_given)
-    ]
+    names = path(scope, last[0], set(scope.quantities))[1:]
+    return [Asked(f"d{last[0]}/d{name}", Term(DERIV, last[0], name)) for name in names]
 
 
 def rule_of(update: Update) -> Rule:
@@ -253,4 +272,6 @@ def _named(trajectory: Trajectory) -> dict[str, Array]:
                 out[f"gradient {step.number}{tag}"] = states["g"]
             if step.number == len(trajectory.steps):
                 out[f"{name} new{tag}"] = states["w"]
+                if len(states["w"].shape) == 1:
+                    out |= {f"{name}{i} new{tag}": states["w"][i - 1,] for i in range(1, len(states["w"].entries) + 1)}
     return out

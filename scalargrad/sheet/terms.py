@@ -121,9 +121,10 @@ class Term(Operand):
         return simplified(ordered([self]), Term)
 
     def __repr__(self) -> str:
-        from scalargrad.sheet.printing import printed
+        return show(self)
 
-        return str(printed(self))
+
+show: Callable[[Term], str] = object.__repr__  # set by printing.py
 
 
 def _same(a: Term, b: Term) -> bool:

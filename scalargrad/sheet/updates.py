@@ -1,6 +1,6 @@
 r"""Optimisers as equations of the language: what one step makes of a parameter w and its gradient g, state by state.
 
-    >>> print(*RULES["adam"].equations, sep="\\n")
+    >>> print(*RULES["adam"].equations, sep="\n")
     m = beta_1 m + (1 - beta_1) g
     v = beta_2 v + (1 - beta_2) g^2
     m_hat = m/(1 - beta_1^t)
