@@ -52,7 +52,7 @@ def plain(term):
         if part.head is ops.pow and numbers[0] == 10 and (numbers[1] or 0) < 0:
             return Term(float(f"1e{numbers[1]:.0f}"))
         if part.head in (CDOT, JUX):
-            power_of_ten = None not in numbers and numbers[1] < 1e-5
+            power_of_ten = None not in numbers and 1 <= numbers[0] < 10 and 0 < numbers[1] < 1e-5
             return Term(
                 float(f"{numbers[0]}e{math.log10(numbers[1]):.0f}") if power_of_ten else CDOT,
                 *([] if power_of_ten else part.operands),
@@ -241,8 +241,8 @@ def test_pages_are_whole(documents, number):
     assert not page.stack
     headings = [block for block in documents[number].blocks if isinstance(block, Heading)]
     assert len(set(page.ids)) == len(page.ids) == len(headings)
-    for math in re.findall(r"<math.*?</math>", html):
-        ET.fromstring(math)
+    for formula in re.findall(r"<math.*?</math>", html):
+        ET.fromstring(formula)
 
 
 def test_markdown_has_no_bars_in_cells(documents):

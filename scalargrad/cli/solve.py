@@ -47,13 +47,13 @@ def run(options: argparse.Namespace) -> Answer:
 def solved(options: argparse.Namespace) -> Answer:
     """Solve a list of equations, or an assignment in prose, and write it out."""
     from scalargrad import files
-    from scalargrad.value import Value
     from scalargrad.sheet import reading
     from scalargrad.sheet.problem import Problem
     from scalargrad.sheet.solution import solve
     from scalargrad.sheet.tokens import LanguageError
     from scalargrad.sheet.writers import write
     from scalargrad.sheet.writing import written
+    from scalargrad.value import Value
 
     name, text = Path(options.problem).name, files.read(options.problem)
     if options.target is not None or options.steps is not None:

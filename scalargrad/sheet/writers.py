@@ -77,8 +77,9 @@ def _loosened(node: Node, room: float) -> list[Node]:
             parts += [Node("sign", part.text[0]), *inside, Node("sign", part.text[1])]
         else:
             parts.append(part)
-    cut = _cut(row(*parts), "+−")
-    return [small for piece in cut for small in (_cut(piece, "·∘ ") if _width(piece) > room else [piece])]
+    if row(*parts) != node:
+        return pieces(row(*parts), room)
+    return _cut(node, "·∘ ")
 
 
 def _cut(node: Node, signs: str) -> list[Node]:

@@ -163,16 +163,16 @@ class _Writing:
     def derived(self) -> dict[str, list[Step]]:
         """The derivations that are asked for or needed, by what is differentiated."""
         want: dict[str, dict[str, None]] = {}
-        terms = [q.term for q in self.scope.quantities.values()] + [asked.term for asked in self.problem.asked]
+        terms = [q.term for q in self.scope.quantities.values() if q.equation is not None] + [
+            asked.term for asked in self.problem.asked
+        ]
         for term in itertools.chain.from_iterable(term.walk() for term in terms):
             if term.head is DERIV and not _is_new(term):
                 self.want(want, *(self.scope.settle(term).operands or (term, term)))
         for trajectory in self.solution.trajectories:
             for parameter in trajectory.update.parameters:
                 self.want(want, self.scope.settle(self.loss(trajectory)), self.scope.settle(parameter))
-        groups = {
-            of: [s for s in derive(self.scope, of, by) if s.left not in self.upstream_of(s)] for of, by in want.items()
-        }
+        groups = {of: list(derive(self.scope, of, by)) for of, by in want.items()}
         return {of: sorted(steps, key=self.place) for of, steps in groups.items() if steps}
 
     def want(self, want: dict[str, dict[str, None]], of: Term, by: Term) -> None:
