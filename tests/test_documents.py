@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_sheet import EXPECTED, PROBLEMS, terms
 
@@ -22,6 +22,7 @@ from scalargrad.sheet.explanation import recorded
 from scalargrad.sheet.grammar import flat, parse
 from scalargrad.sheet.notation import Style
 from scalargrad.sheet.problem import Problem
+from scalargrad.sheet.records import RECORDS
 from scalargrad.sheet.rules import by_rules
 from scalargrad.sheet.solution import solve
 from scalargrad.sheet.substitution import value
@@ -43,7 +44,7 @@ def documents():
 
 
 def plain(term):
-    """A term as print has it: names with fixed indices as plain names, a dot in products, powers of ten as numbers."""
+    """A term as print has it: plain names, a dot in products, powers of ten as numbers, rows of factors from the left."""
 
     def change(part):
         if part.head in (SUB, SUP) and not any(x.operands for x in part.operands[1:]):
@@ -51,6 +52,9 @@ def plain(term):
         numbers = [x.head if x.is_number else None for x in part.operands]
         if part.head is ops.pow and numbers[0] == 10 and (numbers[1] or 0) < 0:
             return Term(float(f"1e{numbers[1]:.0f}"))
+        if part.head is RECORDS["hadamard"] and part.operands[1].head is part.head:
+            a, (b, c) = part.operands[0], part.operands[1].operands
+            return Term(part.head, change(Term(part.head, a, b)) or Term(part.head, a, b), c)
         if part.head in (CDOT, JUX):
             power_of_ten = None not in numbers and 1 <= numbers[0] < 10 and 0 < numbers[1] < 1e-5
             return Term(
@@ -170,18 +174,18 @@ def formulas():
 def test_rules_and_tidying_keep_the_value(formula):
     at = {"x": Term(0.3)}
     x = Value(0.3)
-    done = {}
-    for part in formula.walk():
-        done[part] = None
 
     def computed(term):
         return x if term.is_name else term.head if term.is_number else term.head(*map(computed, term.operands))
 
-    out = computed(formula)
-    slope = by_rules(formula, "x")
+    try:
+        out = computed(formula)
+    except OverflowError:
+        assume(False)
     if isinstance(out, Value):
         out.backward()
     truth = x.grad if isinstance(out, Value) else 0.0
+    slope = by_rules(formula, "x")
     assert value(slope.put(at)) == pytest.approx(truth, rel=1e-9, abs=1e-12)
     assert value(tidied(slope).put(at)) == pytest.approx(truth, rel=1e-9, abs=1e-12)
     assert value(tidied(formula).put(at)) == pytest.approx(value(formula.put(at)), rel=1e-9, abs=1e-12)

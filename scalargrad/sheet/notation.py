@@ -161,7 +161,7 @@ class _Layout:
 
     def product(self, head: Any, a: Term, b: Term) -> Laid:
         sign = _PRODUCTS[head]
-        left = self.factor(a, PRODUCT, first=True)
+        left = self.factor(a, POWER if a.is_number and a.head > 0 else PRODUCT, first=True)
         loose = b.head in (terms.SUM, terms.PRODUCT_OVER)
         same = (
             b.head in _PRODUCTS
@@ -186,7 +186,7 @@ class _Layout:
         plain = first and shown.head is ops.div and all(x.is_number for x in shown.operands)
         if (fraction and not plain) or (first and shown.head in (terms.SUM, terms.PRODUCT_OVER)):
             return fence(self.node(shown))
-        return self.at(shown, minimum)
+        return self.at(shown, POWER if shown.is_number and not first else minimum)
 
     def of_div(self, a: Term, b: Term) -> Laid:
         if self.linear:
@@ -240,11 +240,12 @@ class _Layout:
     def of_abs(self, x: Term) -> Laid:
         return self.function(ops.abs, x) if self.linear else (fence(self.node(x), "||"), ATOM)
 
-    def of_bars(self, x: Term) -> Laid:
-        return fence(self.node(x), "||"), ATOM
+    def of_bars(self, x: Term, sides: str = "||") -> Laid:
+        barred = self.linear and any(part.head in (terms.BARS, terms.NORM) for part in x.walk())
+        return fence(fence(self.node(x)) if barred else self.node(x), sides), ATOM
 
     def of_norm(self, x: Term) -> Laid:
-        return fence(self.node(x), "‖‖"), ATOM
+        return self.of_bars(x, "‖‖")
 
     def of_where(self, condition: Term, a: Term, b: Term) -> Laid:
         if self.linear:
