@@ -11,7 +11,7 @@ from scalargrad.sheet.derivation import Step
 from scalargrad.sheet.records import RECORDS, Record
 from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import DERIV, Term
-from scalargrad.sheet.tidy import elementwise
+from scalargrad.sheet.tidy import elementwise, tidied
 
 
 class Fused(NamedTuple):
@@ -43,16 +43,12 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step) -> Fused | None:
         pairs = zip(scope.array(short).data, step.array.data, strict=True)
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in pairs):
             by_output = Term(DERIV, step.of, user)
+            inner = elementwise(inner, scope) if is_softmax else tidied(inner)
             inserted = step.term.replaced({by_output: inner}.get)
-            run: tuple[Any, ...] = ("Put in ", by_output, " = ", elementwise(inner, scope), ": ")
+            run: tuple[Any, ...] = ("Put in ", by_output, " = ", inner, ": ")
             if is_softmax:
-                run += (
-                    "the products with ",
-                    p,
-                    " cancel its denominator, and what the sum gives is 1, for the entries of ",
-                    y,
-                    " add up to 1.",
-                )
+                cancel = " cancel its denominator, and what the sum gives is 1, for the entries of "
+                run += ("the products with ", p, cancel, y, " add up to 1.")
             else:
                 run += (p, " and ", 1 - p, " cancel the denominators, and what is left is ", short, ".")
             return Fused(run, inserted, short)

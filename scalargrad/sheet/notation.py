@@ -238,10 +238,10 @@ class _Layout:
         return row(word, fence(self.node(x))), ATOM
 
     def of_abs(self, x: Term) -> Laid:
-        return self.function(ops.abs, x) if self.linear else (fence(self.node(x), "||"), ATOM)
+        return self.of_bars(x)
 
     def of_bars(self, x: Term, sides: str = "||") -> Laid:
-        barred = self.linear and any(part.head in (terms.BARS, terms.NORM) for part in x.walk())
+        barred = self.linear and any(part.head in (terms.BARS, terms.NORM, ops.abs) for part in x.walk())
         return fence(fence(self.node(x)) if barred else self.node(x), sides), ATOM
 
     def of_norm(self, x: Term) -> Laid:

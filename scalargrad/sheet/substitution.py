@@ -74,9 +74,8 @@ class Substitution:
         if len(arrays) == 1 and term.head in (*ARITHMETIC, RECORDS["transpose"]) and term.head is not ops.pow:
             return self.is_simple(arrays[0])
         turned = [x.operands[0] if x.head is RECORDS["transpose"] else x for x in term.operands]
-        outer = (term.head is RECORDS["product"] and self.scope.array(term.operands[1]).shape[:1] in ((1,), ())) or (
-            term.head is RECORDS["product"] and all(len(self.scope.array(x).shape) == 1 for x in term.operands)
-        )
+        shapes = [self.scope.array(x).shape for x in term.operands]
+        outer = term.head is RECORDS["product"] and (() in shapes or shapes[1][0] == 1 or all(len(x) == 1 for x in shapes))
         single = term.head in (ops.add, ops.sub, ops.mul, ops.div, RECORDS["hadamard"]) or outer
         return single and all(self.is_leaf(x) or x.is_number for x in turned)
 

@@ -15,6 +15,7 @@ from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import CDOT, DERIV, JUX, STAR, Term
 
 JOINED = (JUX, CDOT, STAR)  # products as they are written
+TRIVIAL = {RECORDS["pad"]: Term(0.0), RECORDS["crop"]: Term(0.0), RECORDS["every"]: Term(1.0), RECORDS["apart"]: Term(1.0)}
 Factors = tuple[float, float, dict[Term, float]]  # a number above, one below, and the powers of terms
 
 
@@ -22,10 +23,38 @@ def tidied(term: Term) -> Term:
     """Return a term of numbers in the form in which people write it."""
     if term.head in (ops.mul, ops.div, ops.neg, *JOINED) or (term.head is ops.pow and term.operands[1].is_number):
         return _built(*_factors(term))
-    operands = [tidied(x) for x in term.operands]
-    if term.head is ops.add and operands[0].is_number and not operands[1].is_number:
-        operands.reverse()
-    return Term(term.head, *operands) if operands else term
+    if term.head is ops.add or term.head is ops.sub:
+        return _summed(term)
+    return Term(term.head, *map(tidied, term.operands)) if term.operands else term
+
+
+def _summed(term: Term) -> Term:
+    """Collect like terms of a sum: the constant goes to its end."""
+    found: dict[tuple[tuple[Term, float], ...], tuple[float, float]] = {}
+
+    def collect(part: Term, sign: float) -> None:
+        if part.head is ops.add or part.head is ops.sub:
+            collect(part.operands[0], sign)
+            collect(part.operands[1], sign if part.head is ops.add else -sign)
+            return
+        above, below, powers = _factors(part)
+        key = tuple(sorted(((base, power) for base, power in powers.items() if power), key=lambda x: hash(x[0])))
+        before, under = found.get(key, (0.0, 1.0))
+        found[key] = before * below + sign * above * under, below * under
+
+    collect(term, 1.0)
+    parts = [_built(above, below, dict(key)) for key, (above, below) in found.items() if above]
+    parts = [x for x in parts if not x.is_number] + [x for x in parts if x.is_number]
+    first = next((i for i, x in enumerate(parts) if not _is_negative(x)), 0)
+    parts.insert(0, parts.pop(first)) if parts else None
+    out, *others = parts or [Term(0.0)]
+    for part in others:
+        out = Term(ops.sub, out, _built(*_factors(-part))) if _is_negative(part) else Term(ops.add, out, part)
+    return out
+
+
+def _is_negative(term: Term) -> bool:
+    return term.head is ops.neg or (term.is_number and term.head < 0)
 
 
 def elementwise(term: Term, scope: Scope) -> Term:
@@ -48,6 +77,8 @@ def elementwise(term: Term, scope: Scope) -> Term:
             a, b = part.operands
             if b.head is ops.div and b.operands[0] == Term(1.0) and scope.array(a).shape == scope.array(b).shape:
                 return change(Term(ops.div, a, b.operands[1])) or Term(ops.div, a, b.operands[1])
+        if part.head in TRIVIAL and part.operands[1] == TRIVIAL[part.head]:
+            return part.operands[0]
         if part.head is ops.div and part.operands[0].head is ops.neg:
             return Term(ops.neg, Term(ops.div, part.operands[0].operands[0], part.operands[1]))
         return None

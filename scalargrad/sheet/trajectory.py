@@ -108,10 +108,10 @@ class Walk:
         if self.single:
             yield Term(PLAIN, Term(DERIV, self.loss, here))
         steps = self.sheet.groups.get(str(flat(self.loss)), [])
-        slope = next((s.term for s in steps if s.by == name and set(s.term.names) <= {name}), None)
+        slope = next((s.term for s in steps if s.by == name and set(s.term.names) <= {*self.names}), None)
         if slope is not None and self.rule.at == "w":
-            yield slope.put({name: here})
-            yield slope.put({name: self.sheet.put.shown(step.before[name].array)})
+            yield slope.put({name: here}) if self.single else slope
+            yield slope.put({x: self.sheet.put.shown(step.before[x].array) for x in self.names})
 
     def table(self) -> None:
         """Write a table of all steps, of numbers."""

@@ -59,7 +59,7 @@ from scalargrad.sheet.scope import Quantity, Scope
 from scalargrad.sheet.solution import Solution
 from scalargrad.sheet.styles import text
 from scalargrad.sheet.substitution import PARTS, PLACED, Substitution, evaluated, shortened, size_of
-from scalargrad.sheet.terms import CALL, DERIV, PRIME, SUP, Term
+from scalargrad.sheet.terms import CALL, DERIV, PRIME, SUB, SUP, Term
 from scalargrad.sheet.tidy import elementwise, tidied
 from scalargrad.sheet.trajectory import Walk, title_of
 from scalargrad.sheet.unfolding import unfolded
@@ -70,6 +70,7 @@ LONGEST = 90  # parts of a term that is shown in symbols
 SHORT = 12  # of one that stands beside an answer
 MOST_NAMES = 10  # in a row
 MOST_LINES = 8  # entries of an array that are written one by one; of a matrix in the backward pass, two
+MOST_ROWS = 4  # of a Jacobian that is derived row by row
 CHECKED = 12  # derivatives in the table of central differences
 NUDGE = 1e-5  # of central differences, times the number's size
 
@@ -178,6 +179,12 @@ class _Writing:
     def want(self, want: dict[str, dict[str, None]], of: Term, by: Term) -> None:
         """Note a derivative that is to be derived: one of a number by a quantity."""
         by = by.operands[0] if by.head in PARTS else by
+        shape = self.scope[of.head].array.shape if of.is_name else ()
+        if by.is_name and len(shape) == 1 and shape[0] <= MOST_ROWS:  # a Jacobian: row by row
+            entries = [self.scope.find(Term(SUB, of, float(i + self.scope.first))) for i in range(shape[0])]
+            for entry in entries:
+                self.want(want, Term(entry.name if entry else of.head), by)
+            return
         scalar = of.is_name and by.is_name and of != by and not self.scope[of.head].array.shape
         if scalar and self.scope[by.head].equation is not None:
             want.setdefault(of.head, {})[by.head] = None
@@ -526,6 +533,7 @@ class _Writing:
         """Say where a derivative is a convention."""
         roots = [x for q in self.computed for x in q.array.entries if isinstance(x, Value)]
         found = list(dict.fromkeys(map(str, kinks(*roots)))) if self.groups and roots else []
+        self.kinked = bool(found)
         if found:
             self.section("Kinks")
             self.say("At its kink a function has no derivative. Any number between the slopes on both sides is defensible; these were used:")  # fmt: skip
@@ -545,6 +553,8 @@ class _Writing:
             self.say("Each number is moved up and down by ", Term("h"), f" = {NUDGE:g} times its size, and everything computed again: the slope between the two results must be the derivative.")  # fmt: skip
             head = ("derivative",), ("by the chain rule",), ("by differences",), ("relative difference",)
             self.blocks.append(Table(head, tuple(rows[:CHECKED])))
+            if self.kinked:
+                self.say("Where the two differ, a kink lies between the results.")
 
     def differences(self, of: str, step: Step, i: int) -> tuple[Run, ...]:
         """Write one row of the table."""
