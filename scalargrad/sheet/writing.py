@@ -558,14 +558,16 @@ class _Writing:
 
     def differences(self, of: str, step: Step, i: int) -> tuple[Run, ...]:
         """Write one row of the table."""
-        array = self.scope[step.by].array
+        array, result = self.scope[step.by].array, Term(of)
+        result = self.scope[of].term if self.scope[of].term.head in PARTS else result
         h = NUDGE * max(1.0, abs(array.data[i]))
         ends = []
         for sign in (1, -1):
             moved = [y + sign * h * (j == i) for j, y in enumerate(array.data)]
             overrides = {**self.scope.overrides, step.by: Array(array.shape, moved, array.orientation)}
             with no_grad():
-                ends.append(Scope(self.problem, overrides)[of].array.data[0])
+                moved_scope = Scope(self.problem, overrides)
+                ends.append(moved_scope.array(moved_scope.settle(result)).data[0])
         slope, truth = (ends[0] - ends[1]) / (2 * h), self.put.clean.get(step.left, step.array).data[i]
         slope = 0.0 if truth == 0 and abs(slope) < 1e-9 else slope
         off = f"{abs(slope - truth) / max(abs(slope), abs(truth)):.0e}" if slope != truth else "0"
