@@ -72,13 +72,17 @@ class Completion:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
-                name = self._term("H" if self.notes[note] is True else self.notes[note])
+                name = self._matrix(note)
                 equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
         if "eigenvalues" in self.notes and "hessian" in self.notes:
-            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._term(self.notes["hessian"]))))
+            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._matrix("hessian"))))
         equations += list(self.short_names(equations))
         equations += list(self.points())
         return list(self.lengths(equations))
+
+    def _matrix(self, note: str) -> Term:
+        """Return the name that the text gives to the Hessian or the Jacobian."""
+        return Term("H") if self.notes[note] is True else self._term(self.notes[note])
 
     # Networks and losses in words.
 

@@ -637,9 +637,17 @@ class Scope:
         ):
             return Term(name)
         settled = {key: self.settle(value) for key, value in terms.items()}
-        if order:
-            return self.derivative_of_function(equation, settled, order)
-        return self.settle(_put(equation.right, settled))
+        if f"{name}()" in self.under_way:
+            raise SheetError(f"{name} is defined by itself")
+        self.under_way.append(f"{name}()")
+        try:
+            return (
+                self.derivative_of_function(equation, settled, order)
+                if order
+                else self.settle(_put(equation.right, settled))
+            )
+        finally:
+            self.under_way.pop()
 
     def quantity_of_function(self, name: str) -> bool:
         """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values of their own."""
