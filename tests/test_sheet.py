@@ -94,7 +94,7 @@ def terms():
             inside.filter(lambda t: t.head != "e"),
             st.sampled_from([2.0, 3.0]).map(Term) | NAMES.map(Term),
         )
-        made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not t.is_number))
+        made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not str(t)[0].isdigit()))
         made |= st.builds(lambda body: Term(SUM, body, "i", 1.0, 3.0), inside)
         entries = inside.filter(lambda t: t.head is not LIST)
         made |= st.builds(lambda a, b: Term(LIST, a, b), entries, entries)

@@ -232,6 +232,8 @@ class Completion:
         """Yield dz = ∂L/∂z for each such name that the text uses."""
         for short, long in self.notes.get("short", {}).items():
             derivative = self._term(long)
+            if derivative.head is not DERIV:
+                raise self.error(1, f"{short} stands for {long}: a derivative, such as ∂L/∂z, is needed")
             yield Equation(Term(short), derivative)
             loss = derivative.operands[0]
             for fragment in self.marked.fragments:

@@ -18,9 +18,9 @@ from scalargrad import ops
 from scalargrad.op import Op
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.printing import printed
-from scalargrad.sheet.records import Record
+from scalargrad.sheet.records import RECORDS, Record
 from scalargrad.sheet.scope import Quantity, Scope
-from scalargrad.sheet.shares import ONE, added, pulled_back, whole
+from scalargrad.sheet.shares import ONE, added, pulled_back, times, whole
 from scalargrad.sheet.terms import DERIV, Term
 
 # Why an operation of the table passes a gradient on as it does.
@@ -121,10 +121,22 @@ def share(scope: Scope, quantity: Quantity, g: Term, name: str) -> Term:
     """Return what one quantity, of whose gradient g is the name, passes on to another in its term."""
     if g.head is DERIV and g not in scope.worth:
         scope.worth[g] = scope.gradient(*g.operands)
-    found = pulled_back(quantity.term, g, scope.array, lambda part: part == Term(name))
-    out = added(found[Term(name)])
-    own = {quantity.term: Term(quantity.name)}
-    return whole(out.replaced(own.get), Term(name), scope.array)
+    by, own = Term(name), {quantity.term: Term(quantity.name)}
+    if _works_entry_by_entry(scope, quantity.term, by):  # δ ∘ f'(z): the slopes are added up before they meet δ
+        slopes = pulled_back(quantity.term, ONE, scope.array, lambda part: part == by)[by]
+        out = times(g, added(slopes).simplified(), scope.array) or Term(0.0)
+    else:
+        out = added(pulled_back(quantity.term, g, scope.array, lambda part: part == by)[by])
+    return whole(out.replaced(own.get), by, scope.array)
+
+
+def _works_entry_by_entry(scope: Scope, term: Term, by: Term) -> bool:
+    shape = scope.array(by).shape
+    between = [part for part in term.walk() if part.operands and by.head in part.names]
+    return all(
+        (isinstance(part.head, Op) or part.head is RECORDS["hadamard"]) and scope.array(part).shape == shape
+        for part in between
+    )
 
 
 def _summed(scope: Scope, shares: list[tuple[str, Term]], name: str) -> Term:
