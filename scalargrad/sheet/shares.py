@@ -130,6 +130,8 @@ def times(g: Term, slope: Term, size: Size) -> Term | None:
         return slope
     if slope.head == -1:
         return Term(ops.neg, g)
+    if slope.head is ops.div and slope.operands[0] == ONE:
+        return Term(ops.div, g, slope.operands[1])
     return multiplied(RECORDS["hadamard"], g, slope, size)
 
 
