@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,7 +118,8 @@ class Completion:
             bias = f" + b_{k}" if f"b{k}" in names else ""
             if not bias and "no bias" not in self.notes:
                 raise self.error(1, f"is there a bias in layer {k}? Write b_{k} = ..., or say that there is none")
-            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k} {source}"
+            flat_weights = any(e.name == f"W{k}" and e.right.head is LIST for e in equations)
+            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k}{' ·' * flat_weights} {source}"
             out += [
                 f"z_{k} = {product}{bias}",
                 f"{target} = {function}(z_{k}{', ' + slope if slope else ''})"
@@ -255,6 +257,16 @@ class Completion:
         given = {e.name: e for e in problem.equations if e.is_given}
         words = [str(flat(self._term(self.notes["rate name"])))] if "rate name" in self.notes else []
         name = next((n for n in [*words, *RATES] if n in given), None)
+        for parameter in (
+            e.parameters[0] for e in problem.equations if len(e.parameters) == 1 and f"{e.parameters[0]}0" in given
+        ):
+            asked = [
+                int(k[1])
+                for f in self.marked.fragments
+                if (k := re.fullmatch(r"(?:\w*[A-Za-zα-ω])_?\{?(\d)\}?", unicodedata.normalize("NFKC", f.text)))
+                and f.text.startswith(parameter[0])
+            ]
+            self.notes["steps"] = max([self.notes.get("steps", 1), *asked])
         eta = Term(float(rate)) if rate is not None else Term(name) if name else None
         if self.again:
             return (self.stated_update(problem),)

@@ -525,9 +525,10 @@ class Parser:
         order = 1.0
         if self.take("^"):
             order = float(self.take("number", needed="∇² is the only power of ∇").text)  # type: ignore[union-attr]
-        if self.take("_"):
-            self._subscript(Term("nabla"))
+        by = self._subscript(Term("nabla")).operands[1] if self.take("_") else None
         name = self.scripts(Term(self.take("name", needed="∇ stands before a function's name").text))  # type: ignore[union-attr]
+        if by is not None and str(flat(name)) not in self.functions:
+            return Term(DERIV, name, by)
         return self.called(Term(PRIME, name, order))
 
     # Derivatives.

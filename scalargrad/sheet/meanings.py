@@ -47,7 +47,7 @@ class Notes(dict[str, Any]):
         elif kind == "loss":
             self.setdefault("losses", []).append((line, rest))
         elif kind == "layer":
-            self._layer(rest, match)
+            self._layer(rest, match, line)
         elif kind:
             return MEANINGS[kind](self, match, line) is not False
         return True
@@ -65,11 +65,16 @@ class Notes(dict[str, Any]):
         marks = [self.marked.fragments[int(mark)] for mark in re.findall(MARK, text)]
         return max([1, *found, *(int(float(f.text)) for f in marks if re.fullmatch(r"\d+", f.text))])
 
-    def _layer(self, where: str, match: re.Match[str]) -> None:
+    def _layer(self, where: str, match: re.Match[str], line: int) -> None:
         word = next(x for x in match.groups() if x and not x.isdigit())
         slope = re.search(MARK, word)
         name = ACTIVATIONS[" ".join(re.sub(MARK_ONLY, "#", word.lower()).split())]
-        self.setdefault("layers", {})[where] = (name, self.marked.fragments[int(slope[1])].text if slope else "")
+        layers = self.setdefault("layers", {})
+        if layers.get(where, (name,))[0] != name:
+            raise self.marked.error(
+                line, f"the {where} layers are {layers[where][0]} and {name}: write the equations of each layer"
+            )
+        layers[where] = (name, self.marked.fragments[int(slope[1])].text if slope else "")
 
 
 def _rate(notes: Notes, match: re.Match[str], _: int) -> bool:
@@ -175,6 +180,10 @@ def _points(notes: Notes, match: re.Match[str], _: int) -> bool:
     if fit:
         notes["points"] = texts
     return fit
+
+
+def _asked(notes: Notes, match: re.Match[str], _: int) -> None:
+    notes.setdefault("asked", []).append(("numerical derivative", notes.pieces(match)[-1]))
 
 
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:

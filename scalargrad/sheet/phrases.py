@@ -105,6 +105,7 @@ PHRASES: list[tuple[str, str]] = [
     # Functions of several variables.
     (r"(?:derivatives?|gradients?) of # with respect to #(?:(?:,| and|, and) #)*", "with_respect"),
     (r"at (?:the point )?#", "point"),
+    (r"(?:numeric(?:al)?|approximate) (?:derivative|gradient|slope) #", "asked"),
     (r"analytic(?:al)? gradient", "flag analytic"),
     (r"numeric(?:al)? gradient by central differences,? #(?: with)? #", "numeric"),
     (r"jacobian(?: matrix)? #", "text jacobian"),
@@ -120,6 +121,8 @@ PHRASES: list[tuple[str, str]] = [
     # Layers in words.
     (r"# (?:is|are) (?:the )?(?:weights?|bias(?:es)?|inputs?|targets?|labels?|parameters?)(?: \w+)?", ""),
     (r"(?:weights?|matri(?:x|ces)) (?:are )?(?:given )?(?:as )?inputs? (?:×|x|by|times) outputs?", "flag rows"),
+    (r"hidden(?: layers?| units?)? activations?(?: function)?(?: is| are|:)?(?: the)? (ACT)", "layer hidden"),
+    (r"output(?: layer| unit)? activation(?: function)?(?: is|:)?(?: the)? (ACT)", "layer output"),
     (
         r"(?:both|all)(?: (?:N|two|three))? (?:layers|neurons|units)(?: \w+)*? (?:use |are |with )?(?:the |a )?(ACT)\b(?: activation| function| units)*",
         "layer all",

@@ -170,6 +170,8 @@ class _Reading:
                         f"d{answer_name(self.expression(of))}/d{answer_name(one)}",
                         Term(DERIV, self.expression(of), one),
                     )
+        for name, fragment in self.notes.get("asked", []):
+            yield Asked(name, self.expression(fragment))
         functions = [e for e in problem.equations if e.left.head is CALL]
         if "eigenvalues" in self.notes:
             for i in range(1, len(functions[0].parameters) + 1):
@@ -259,6 +261,10 @@ class _Check:
                 r"⟦\d+·?⟧\)", re.sub(r"\([^()]*\)", "", text)
             ):
                 raise self.error(line, "a bracket is open here, or closes too often: put the formula in $...$")
+            if after := re.search(rf"⟦\d+·?⟧ ({'|'.join(map(re.escape, FUNCTIONS))}) ⟦", text):
+                raise self.error(
+                    line, f"is {after[1]} part of the formula before it? Write {after[1]}(...), or put it in $...$"
+                )
             if cut := re.search(r"⟦\d+·?⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+·?⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
             for mark in re.findall(MARK, text):
