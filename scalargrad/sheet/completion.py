@@ -15,7 +15,7 @@ from scalargrad.sheet.phrases import ACTIVATIONS
 from scalargrad.sheet.problem import Equation, Problem, Reader, Update, plain_names
 from scalargrad.sheet.records import FUNCTIONS, RECORDS
 from scalargrad.sheet.scope import Scope
-from scalargrad.sheet.terms import CALL, DERIV, LIST, PRIME, ROWS, SUB, Term
+from scalargrad.sheet.terms import CALL, DERIV, JUX, LIST, PRIME, ROWS, SUB, Term
 from scalargrad.sheet.tokens import LanguageError, tokens
 
 RATES = ("eta", "alpha", "lr", "learning_rate", "rate", "gamma")
@@ -67,6 +67,9 @@ class Completion:
                 pooled = Term(RECORDS[name], inputs[0], size, stride)
                 equations.append(Equation(self._term(self.notes["output"]), pooled))
         equations += list(self.statistics(equations))
+        if "edges" in self.notes:  # out = 1/(1 + e^(-net)) says what the activation is, of no unit in particular
+            equations = [e for e in equations if not (e.right.head is ops.div and "exp(-net)" in str(e.right))]
+        equations += self.edges()
         equations += self.network(equations)
         equations += self.losses(equations)
         if "arguments" in self.notes:
@@ -86,6 +89,52 @@ class Completion:
         return Term("H") if self.notes[note] is True else self._term(self.notes[note])
 
     # Networks and losses in words.
+
+    def edges(self) -> Iterator[Equation]:
+        """Yield the equations of a network of which the text lists the connections: w1 from i1 to h1."""
+        edges = [tuple(map(self._term, edge)) for edge in self.notes.get("edges", [])]
+        layers, biases = self.notes.get("layers", {}), self.notes.get("shared biases", {})
+        spoken = {name for fragment in self.marked.fragments for name in re.findall(r"\w+", fragment.text)}
+        if biases.keys() & {"hidden", "output"} == set() and edges and "no bias" not in self.notes:
+            raise self.error(
+                1, "has the network biases? Say that there are none, or write z = w1 x1 + ... + b for each unit"
+            )
+        nodes = list(dict.fromkeys(target for _, _, target in edges))
+
+        def named(prefix: str, node: Term) -> Term:
+            return (
+                Term(SUB, prefix, node)
+                if f"{prefix}_{flat(node)}" in spoken
+                else node
+                if prefix == "out"
+                else Term(SUB, "z", node)
+            )
+
+        for node in nodes:
+            where = "hidden" if any(source == node for _, source, _ in edges) else "output"
+            if where not in layers and "all" not in layers:
+                raise self.error(1, f"what is the activation of {node}? Say it, or write the equations")
+            function, slope = layers.get(where, layers.get("all"))
+            net = named("net", node)
+            terms = [
+                Term(JUX, w, named("out", source) if source in nodes else source)
+                for w, source, target in edges
+                if target == node
+            ]
+            terms += [self._term(biases[where])] if where in biases else []
+            total = terms[0]
+            for term in terms[1:]:
+                total = Term(ops.add, total, term)
+            yield Equation(net, total)
+            arguments = (net, Term(float(slope))) if slope else (net,)
+            applied = (
+                Term(FUNCTIONS[function], net)
+                if function in FUNCTIONS
+                else net
+                if function == "linear"
+                else Term(CALL, function, *arguments)
+            )
+            yield Equation(named("out", node), applied)
 
     def network(self, equations: list[Equation]) -> list[Equation]:
         """Return the equations of a network of which words alone say what its layers do."""

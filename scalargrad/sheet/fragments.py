@@ -220,7 +220,7 @@ class Marked:
             depth = 0
 
         for i, chunk in enumerate(chunks):
-            before = run[-1] if run else ""
+            before = run[-1] if run and not (len(run) == 1 and _OPERATOR.fullmatch(run[0])) else ""
             after = chunks[i + 1] if i + 1 < len(chunks) else ""
             if self._is_math(chunk, before, after, inside=depth > 0):
                 if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
@@ -268,6 +268,8 @@ class Marked:
         if core[0] == "⟦":
             return True
         if re.fullmatch(r"[A-Za-z]+(?:['’-][A-Za-z]+)*", core):
+            if after in ("=", "←", ":=") and core.lower() not in _JOINING:
+                return True
             if len(core) == 1:
                 return core not in "aAI" or (
                     core in self.known

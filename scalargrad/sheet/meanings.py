@@ -186,6 +186,31 @@ def _asked(notes: Notes, match: re.Match[str], _: int) -> None:
     notes.setdefault("asked", []).append(("numerical derivative", notes.pieces(match)[-1]))
 
 
+def _edge(notes: Notes, match: re.Match[str], _: int) -> bool:
+    texts = [fragment.text for fragment in notes.pieces(match)]
+    if len(texts) == 2:
+        ends = re.split(r"→|->|\\to|\\rightarrow", texts[1])
+        texts = [texts[0].partition("=")[0], *ends]
+    if len(texts) == 3 and all(re.fullmatch(r"\s*\\?\w+\s*", text.replace("{", "").replace("}", "")) for text in texts):
+        notes.setdefault("edges", []).append(tuple(text.strip() for text in texts))
+        return True
+    return False
+
+
+def _shared_bias(notes: Notes, match: re.Match[str], _: int) -> None:
+    notes.setdefault("shared biases", {})[match[2].lower()] = notes.pieces(match)[0].text
+
+
+def _wanted_at(notes: Notes, match: re.Match[str], line: int) -> bool:
+    value1, node1, value2, node2 = notes.pieces(match)
+    if value1.is_number and value2.is_number:
+        notes.marked.rows += [
+            (line, f"target_{node.text} = {value.text}", None) for value, node in ((value1, node1), (value2, node2))
+        ]
+        notes.marked.known.add("target")
+    return value1.is_number and value2.is_number
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

@@ -97,6 +97,10 @@ PHRASES: list[tuple[str, str]] = [
     (r"with # and the # held fixed|with the # held fixed|\(?gates held fixed\)?|held fixed", ""),
     (r"all of its effect[^.)]*", ""),
     (r"#: #(?:, (?:and )?#)+", "points"),
+    (r"# from # to #", "edge"),
+    (r"# \(#\)(?=[,.; ]|$)", "edge"),
+    (r"(?:the )?bias # enters (?:both|all|the) (hidden|output) (?:neurons?|units?)", "shared_bias"),
+    (r"(?:answer|output|give|produce) # at # and # at #", "wanted_at"),
     (r"# and #, an? (?:inner |hidden |intermediate )?node # that (?:multiplies|adds) them", "node"),
     (r"logits #", "logits"),
     (r"softmax(?: probabilities)? #", "text softmax"),
@@ -121,6 +125,7 @@ PHRASES: list[tuple[str, str]] = [
     # Layers in words.
     (r"# (?:is|are) (?:the )?(?:weights?|bias(?:es)?|inputs?|targets?|labels?|parameters?)(?: \w+)?", ""),
     (r"(?:weights?|matri(?:x|ces)) (?:are )?(?:given )?(?:as )?inputs? (?:×|x|by|times) outputs?", "flag rows"),
+    (r"hidden layers? with (?:N )?(ACT) (?:neurons|units)", "layer hidden"),
     (r"hidden(?: layers?| units?)? activations?(?: function)?(?: is| are|:)?(?: the)? (ACT)", "layer hidden"),
     (r"output(?: layer| unit)? activation(?: function)?(?: is|:)?(?: the)? (ACT)", "layer output"),
     (

@@ -261,7 +261,7 @@ class _Check:
                 r"⟦\d+·?⟧\)", re.sub(r"\([^()]*\)", "", text)
             ):
                 raise self.error(line, "a bracket is open here, or closes too often: put the formula in $...$")
-            if after := re.search(rf"⟦\d+·?⟧ ({'|'.join(map(re.escape, FUNCTIONS))}) ⟦", text):
+            if after := re.search(rf"⟦\d+·?⟧ ({'|'.join(sorted({*map(re.escape, FUNCTIONS)} - {'where'}))}) ⟦", text):
                 raise self.error(
                     line, f"is {after[1]} part of the formula before it? Write {after[1]}(...), or put it in $...$"
                 )
