@@ -81,6 +81,7 @@ class Completion:
         if "eigenvalues" in self.notes and "hessian" in self.notes:
             equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._matrix("hessian"))))
         equations += list(self.short_names(equations))
+        equations += list(self.deltas(equations))
         equations += list(self.points())
         return list(self.lengths(equations))
 
@@ -291,6 +292,24 @@ class Completion:
                 for name in re.findall(r"\bd[A-Za-z]\w*\b", fragment.text):
                     if name not in self.notes["short"] and name[1:] in {e.name for e in equations}:
                         yield Equation(Term(name), Term(DERIV, loss, Term(name[1:])))
+
+    def deltas(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield delta_h1 = ∂E/∂net_h1 for each delta that the text speaks of."""
+        names = {e.name for e in equations}
+        if "deltas" in self.notes:
+            loss = self._term(self.notes["deltas"])
+            for text in dict.fromkeys(fragment.text for fragment in self.marked.fragments):
+                if found := re.fullmatch(r"\\?(?:delta|δ)_?\{?(\w+?)\}?", text):
+                    net = next(
+                        (
+                            f"{base}{found[1]}"
+                            for base in ("net_", "z_", "z", "a_", "a")
+                            if f"{base}{found[1]}" in names
+                        ),
+                        None,
+                    )
+                    if net and f"delta_{found[1]}" not in names:
+                        yield Equation(self._term(text), Term(DERIV, loss, net))
 
     def points(self) -> Iterator[Equation]:
         """Read points in a row, (x, y): (1, 2), (2, 4), as the vectors x and y."""

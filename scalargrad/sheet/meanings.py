@@ -211,6 +211,13 @@ def _wanted_at(notes: Notes, match: re.Match[str], line: int) -> bool:
     return value1.is_number and value2.is_number
 
 
+def _after(notes: Notes, match: re.Match[str], _: int) -> None:
+    (fragment,) = notes.pieces(match)
+    notes.setdefault("asked", []).append(
+        (f"{fragment.text} after the step", Fragment(f"({fragment.text})^new", fragment.latex, fragment.line))
+    )
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))

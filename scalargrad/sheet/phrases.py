@@ -37,6 +37,10 @@ _ADJECTIVES = r"(?:(?:hidden|output|input|different|separate|first|second|partia
 
 # Patterns are tried in this order, each wherever it stands.
 PHRASES: list[tuple[str, str]] = [
+    (
+        r"# (?:for the same (?:example|sample|input) )?with the (?:new|updated) (?:weights|parameters)|# after the (?:step|update)",
+        "after",
+    ),
     # Rates, steps, and what is updated.
     (r"(?:learning[ -]rate|step[ -]size|rate) (?:of |is |= ?|: ?)?(?:the )?#(?= |$|[,.;)])", "rate"),
     (r"with (?:the )?(?:same )?(?:learning[ -]rate|rate|step size|#)(?: from the same start)", ""),
@@ -98,6 +102,10 @@ PHRASES: list[tuple[str, str]] = [
     (r"all of its effect[^.)]*", ""),
     (r"#: #(?:, (?:and )?#)+", "points"),
     (r"# from # to #", "edge"),
+    (
+        r"deltas?,? (?:that is|i\.e\.|meaning)?,? ?(?:the )?derivatives of # with respect to (?:the )?(?:net inputs|pre-?activations|weighted sums)",
+        "text deltas",
+    ),
     (r"# \(#\)(?=[,.; ]|$)", "edge"),
     (r"(?:the )?bias # enters (?:both|all|the) (hidden|output) (?:neurons?|units?)", "shared_bias"),
     (r"(?:answer|output|give|produce) # at # and # at #", "wanted_at"),
