@@ -35,7 +35,7 @@ ORDER = """
     compiler.target compiler.emitting compiler.vectormath compiler.operations compiler.schedule compiler.chunk compiler.loops
     compiler.results compiler.llvm compiler.source compiler.program compiler.machine compiler.entrance compiler.calls
     tracing jit vmap __init__
-    sheet.terms sheet.arrays sheet.records sheet.printing sheet.tokens sheet.grammar sheet.shares sheet.indexing sheet.problem sheet.scope
+    sheet.tokens sheet.terms sheet.arrays sheet.records sheet.printing sheet.grammar sheet.shares sheet.indexing sheet.problem sheet.scope
     sheet.derivation sheet.instance sheet.updates sheet.solution sheet.fragments sheet.phrases sheet.meanings sheet.completion sheet.reading sheet.layers sheet
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked

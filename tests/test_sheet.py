@@ -14,6 +14,7 @@ from scalargrad.optim import SGD, Adam, AdamW
 from scalargrad.sheet.arrays import Array, ShapeError
 from scalargrad.sheet.derivation import derive
 from scalargrad.sheet.grammar import parse
+from scalargrad.sheet.layers import expanded
 from scalargrad.sheet.printing import printed
 from scalargrad.sheet.problem import Problem
 from scalargrad.sheet.reading import read
@@ -94,7 +95,7 @@ def terms():
             inside.filter(lambda t: t.head != "e"),
             st.sampled_from([2.0, 3.0]).map(Term) | NAMES.map(Term),
         )
-        made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not t.is_number))
+        made |= st.builds(Term, st.just(JUX), inside, inside.filter(lambda t: not str(t)[0].isdigit()))
         made |= st.builds(lambda body: Term(SUM, body, "i", 1.0, 3.0), inside)
         entries = inside.filter(lambda t: t.head is not LIST)
         made |= st.builds(lambda a, b: Term(LIST, a, b), entries, entries)
@@ -317,6 +318,40 @@ def test_other_rules_follow_their_formulas():
         assert close(adagrad[f"w{i}"], a)
         assert close(rmsprop[f"w{i}"], b)
     assert all(rule.source for rule in RULES.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "fused"),
+    [
+        ("z = (1, 2, -1); y = (0, 0, 1); p = softmax(z); L = crossentropy(y, p)", "p - y"),
+        ("z = (1, 2, -1); p = softmax(z); L = -ln p_3", "p - onehot(3, 3)"),
+        ("z = 0.3; y = 1; p = σ(z); L = -(y ln(p) + (1 - y) ln(1 - p))", "p - y"),
+        ("z = (1, 2); y = (0, 1); p = σ(z); L = bce(y, p)/2", "(p - y)/2"),
+        ("z = (1, 2); y = (0, 1); p = σ(z); L = sse(y, p)", "None"),
+    ],
+)
+def test_what_textbooks_write_at_once_is_known(text, fused):
+    assert str(derive(solve(Problem.read(text)).scope, "L", ["z"])[-1].fused) == fused
+
+
+def test_layers_are_the_same_as_equations():
+    layers = [
+        {"weights": [[0.1, 0.4], [-0.3, 0.2]], "bias": [0.1, -0.2], "activation": "relu(z) + sin(z)"},
+        {"weights": [[0.7, -0.5], [0.3, 0.2]], "activation": "softmax"},
+    ]
+    found = solve(expanded({"input": [0.5, -1], "target": 2, "layer": layers, "learning_rate": 0.1})).values
+    by_hand = values(
+        "x = (0.5, -1); W_1 = [[0.1, 0.4], [-0.3, 0.2]]; b_1 = (0.1, -0.2); W_2 = [[0.7, -0.5], [0.3, 0.2]]; z_1 = W_1 x + b_1; "
+        "h = relu(z_1) + sin(z_1); p = softmax(W_2 h); L = -ln p_2; find dL/dW_1; update W_1, b_1, W_2 by gradient descent, eta = 0.1"
+    )
+    assert close(found["dL/dW1"], by_hand["dL/dW1"])
+    assert close(found["W1 new"], by_hand["W1 new"])
+    batch = solve(expanded({"input": [[0.5, -1], [1, 2]], "target": [2, 1], "layer": layers})).values
+    single = [
+        solve(expanded({"input": x, "target": t, "layer": layers})).values["dL/dW1"]
+        for x, t in (([0.5, -1], 2), ([1, 2], 1))
+    ]
+    assert close(batch["dL/dW1"], [[(a + b) / 2 for a, b in zip(p, q)] for p, q in zip(*single)])
 
 
 # The reader of assignments.

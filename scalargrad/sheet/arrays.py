@@ -12,9 +12,10 @@ from typing import Any
 
 from scalargrad.node import Node
 from scalargrad.op import Op
+from scalargrad.sheet.tokens import LanguageError
 
 
-class ShapeError(ValueError):
+class ShapeError(LanguageError):
     """Shapes that do not fit together."""
 
 

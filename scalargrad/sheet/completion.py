@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from scalargrad.sheet.phrases import ACTIVATIONS
 from scalargrad.sheet.problem import Equation, Problem, Reader, Update, plain_names
 from scalargrad.sheet.records import FUNCTIONS, RECORDS
 from scalargrad.sheet.scope import Scope
-from scalargrad.sheet.terms import CALL, DERIV, LIST, PRIME, ROWS, SUB, Term
+from scalargrad.sheet.terms import CALL, DERIV, JUX, LIST, PRIME, ROWS, SUB, Term
 from scalargrad.sheet.tokens import LanguageError, tokens
 
 RATES = ("eta", "alpha", "lr", "learning_rate", "rate", "gamma")
@@ -66,21 +67,75 @@ class Completion:
                 pooled = Term(RECORDS[name], inputs[0], size, stride)
                 equations.append(Equation(self._term(self.notes["output"]), pooled))
         equations += list(self.statistics(equations))
+        if "edges" in self.notes:  # out = 1/(1 + e^(-net)) says what the activation is, of no unit in particular
+            equations = [e for e in equations if not (e.right.head is ops.div and "exp(-net)" in str(e.right))]
+        equations += self.edges()
         equations += self.network(equations)
         equations += self.losses(equations)
         if "arguments" in self.notes:
             equations += self.named_arguments(equations)
         for note, order in (("jacobian", 1.0), ("hessian", 2.0)):
             if note in self.notes and functions:
-                name = self._term("H" if self.notes[note] is True else self.notes[note])
+                name = self._matrix(note)
                 equations.append(Equation(Term(str(flat(name))), Term(PRIME, functions[0].left.operands[0], order)))
         if "eigenvalues" in self.notes and "hessian" in self.notes:
-            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._term(self.notes["hessian"]))))
+            equations.append(Equation(Term("lambda"), Term(RECORDS["eigenvalues"], self._matrix("hessian"))))
         equations += list(self.short_names(equations))
+        equations += list(self.deltas(equations))
         equations += list(self.points())
         return list(self.lengths(equations))
 
+    def _matrix(self, note: str) -> Term:
+        """Return the name that the text gives to the Hessian or the Jacobian."""
+        return Term("H") if self.notes[note] is True else self._term(self.notes[note])
+
     # Networks and losses in words.
+
+    def edges(self) -> Iterator[Equation]:
+        """Yield the equations of a network of which the text lists the connections: w1 from i1 to h1."""
+        edges = [tuple(map(self._term, edge)) for edge in self.notes.get("edges", [])]
+        layers, biases = self.notes.get("layers", {}), self.notes.get("shared biases", {})
+        spoken = {name for fragment in self.marked.fragments for name in re.findall(r"\w+", fragment.text)}
+        if biases.keys() & {"hidden", "output"} == set() and edges and "no bias" not in self.notes:
+            raise self.error(
+                1, "has the network biases? Say that there are none, or write z = w1 x1 + ... + b for each unit"
+            )
+        nodes = list(dict.fromkeys(target for _, _, target in edges))
+
+        def named(prefix: str, node: Term) -> Term:
+            return (
+                Term(SUB, prefix, node)
+                if f"{prefix}_{flat(node)}" in spoken
+                else node
+                if prefix == "out"
+                else Term(SUB, "z", node)
+            )
+
+        for node in nodes:
+            where = "hidden" if any(source == node for _, source, _ in edges) else "output"
+            if where not in layers and "all" not in layers:
+                raise self.error(1, f"what is the activation of {node}? Say it, or write the equations")
+            function, slope = layers.get(where, layers.get("all"))
+            net = named("net", node)
+            terms = [
+                Term(JUX, w, named("out", source) if source in nodes else source)
+                for w, source, target in edges
+                if target == node
+            ]
+            terms += [self._term(biases[where])] if where in biases else []
+            total = terms[0]
+            for term in terms[1:]:
+                total = Term(ops.add, total, term)
+            yield Equation(net, total)
+            arguments = (net, Term(float(slope))) if slope else (net,)
+            applied = (
+                Term(FUNCTIONS[function], net)
+                if function in FUNCTIONS
+                else net
+                if function == "linear"
+                else Term(CALL, function, *arguments)
+            )
+            yield Equation(named("out", node), applied)
 
     def network(self, equations: list[Equation]) -> list[Equation]:
         """Return the equations of a network of which words alone say what its layers do."""
@@ -113,7 +168,8 @@ class Completion:
             bias = f" + b_{k}" if f"b{k}" in names else ""
             if not bias and "no bias" not in self.notes:
                 raise self.error(1, f"is there a bias in layer {k}? Write b_{k} = ..., or say that there is none")
-            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k} {source}"
+            flat_weights = any(e.name == f"W{k}" and e.right.head is LIST for e in equations)
+            product = f"{source} W_{k}" if self.notes.get("rows") else f"W_{k}{' ·' * flat_weights} {source}"
             out += [
                 f"z_{k} = {product}{bias}",
                 f"{target} = {function}(z_{k}{', ' + slope if slope else ''})"
@@ -228,12 +284,32 @@ class Completion:
         """Yield dz = ∂L/∂z for each such name that the text uses."""
         for short, long in self.notes.get("short", {}).items():
             derivative = self._term(long)
+            if derivative.head is not DERIV:
+                raise self.error(1, f"{short} stands for {long}: a derivative, such as ∂L/∂z, is needed")
             yield Equation(Term(short), derivative)
             loss = derivative.operands[0]
             for fragment in self.marked.fragments:
                 for name in re.findall(r"\bd[A-Za-z]\w*\b", fragment.text):
                     if name not in self.notes["short"] and name[1:] in {e.name for e in equations}:
                         yield Equation(Term(name), Term(DERIV, loss, Term(name[1:])))
+
+    def deltas(self, equations: list[Equation]) -> Iterator[Equation]:
+        """Yield delta_h1 = ∂E/∂net_h1 for each delta that the text speaks of."""
+        names = {e.name for e in equations}
+        if "deltas" in self.notes:
+            loss = self._term(self.notes["deltas"])
+            for text in dict.fromkeys(fragment.text for fragment in self.marked.fragments):
+                if found := re.fullmatch(r"\\?(?:delta|δ)_?\{?(\w+?)\}?", text):
+                    net = next(
+                        (
+                            f"{base}{found[1]}"
+                            for base in ("net_", "z_", "z", "a_", "a")
+                            if f"{base}{found[1]}" in names
+                        ),
+                        None,
+                    )
+                    if net and f"delta_{found[1]}" not in names:
+                        yield Equation(self._term(text), Term(DERIV, loss, net))
 
     def points(self) -> Iterator[Equation]:
         """Read points in a row, (x, y): (1, 2), (2, 4), as the vectors x and y."""
@@ -249,6 +325,16 @@ class Completion:
         given = {e.name: e for e in problem.equations if e.is_given}
         words = [str(flat(self._term(self.notes["rate name"])))] if "rate name" in self.notes else []
         name = next((n for n in [*words, *RATES] if n in given), None)
+        for parameter in (
+            e.parameters[0] for e in problem.equations if len(e.parameters) == 1 and f"{e.parameters[0]}0" in given
+        ):
+            asked = [
+                int(k[1])
+                for f in self.marked.fragments
+                if (k := re.fullmatch(r"(?:\w*[A-Za-zα-ω])_?\{?(\d)\}?", unicodedata.normalize("NFKC", f.text)))
+                and f.text.startswith(parameter[0])
+            ]
+            self.notes["steps"] = max([self.notes.get("steps", 1), *asked])
         eta = Term(float(rate)) if rate is not None else Term(name) if name else None
         if self.again:
             return (self.stated_update(problem),)

@@ -18,9 +18,9 @@ from scalargrad import ops
 from scalargrad.op import Op
 from scalargrad.sheet.arrays import Array
 from scalargrad.sheet.printing import printed
-from scalargrad.sheet.records import Record
+from scalargrad.sheet.records import RECORDS, Record
 from scalargrad.sheet.scope import Quantity, Scope
-from scalargrad.sheet.shares import ONE, added, pulled_back, whole
+from scalargrad.sheet.shares import ONE, added, pulled_back, times, whole
 from scalargrad.sheet.terms import DERIV, Term
 
 # Why an operation of the table passes a gradient on as it does.
@@ -40,6 +40,9 @@ _WHY = {
 }
 
 
+_HEADS = (ops.sigmoid, *(RECORDS[f"softmax{end}"] for end in ("", "_rows", "_columns")))
+
+
 class Contradiction(AssertionError):
     """A derivation whose numbers are not those of the backward pass: it is never printed."""
 
@@ -53,6 +56,7 @@ class Step:
     term    their sum, simplified
     why     the rules that were used, from the outside in
     array   its numbers
+    fused   what textbooks write for it at once, such as ŷ - y for a softmax and its cross-entropy; None elsewhere
     """
 
     of: str
@@ -61,6 +65,7 @@ class Step:
     term: Term
     why: tuple[str, ...]
     array: Array
+    fused: Term | None = None
 
     @property
     def left(self) -> Term:
@@ -121,10 +126,22 @@ def share(scope: Scope, quantity: Quantity, g: Term, name: str) -> Term:
     """Return what one quantity, of whose gradient g is the name, passes on to another in its term."""
     if g.head is DERIV and g not in scope.worth:
         scope.worth[g] = scope.gradient(*g.operands)
-    found = pulled_back(quantity.term, g, scope.array, lambda part: part == Term(name))
-    out = added(found[Term(name)])
-    own = {quantity.term: Term(quantity.name)}
-    return whole(out.replaced(own.get), Term(name), scope.array)
+    by, own = Term(name), {quantity.term: Term(quantity.name)}
+    if _works_entry_by_entry(scope, quantity.term, by):  # δ ∘ f'(z): the slopes are added up before they meet δ
+        slopes = pulled_back(quantity.term, ONE, scope.array, lambda part: part == by)[by]
+        out = times(g, added(slopes).simplified(), scope.array) or Term(0.0)
+    else:
+        out = added(pulled_back(quantity.term, g, scope.array, lambda part: part == by)[by])
+    return whole(out.replaced(own.get), by, scope.array)
+
+
+def _works_entry_by_entry(scope: Scope, term: Term, by: Term) -> bool:
+    shape = scope.array(by).shape
+    between = [part for part in term.walk() if part.operands and by.head in part.names]
+    return all(
+        (isinstance(part.head, Op) or part.head is RECORDS["hadamard"]) and scope.array(part).shape == shape
+        for part in between
+    )
 
 
 def _summed(scope: Scope, shares: list[tuple[str, Term]], name: str) -> Term:
@@ -161,4 +178,35 @@ def _checked(scope: Scope, step: Step) -> Step:
             math.isnan(x) and math.isnan(y)
         ):
             raise Contradiction(f"{step} gives {array.nested}, but the backward pass {truth.nested}")
-    return Step(step.of, step.by, step.shares, step.term, step.why, truth)
+    return Step(step.of, step.by, step.shares, step.term, step.why, truth, fused(scope, step, truth))
+
+
+def fused(scope: Scope, step: Step, truth: Array) -> Term | None:
+    """Return c (p - y) where a softmax or a sigmoid p meets the logarithm of its loss, and the numbers bear it out."""
+    if len(step.shares) != 1:
+        return None
+    p, loss = scope.quantities[step.shares[0][0]], scope.quantities[step.of].term
+    logs = [part for part in loss.walk() if part.head in (ops.log, ops.xlogy)]
+    if (
+        p.term.operands != (Term(step.by),)
+        or p.term.head not in _HEADS
+        or not any(p.name in part.names for part in logs)
+    ):
+        return None
+    targets = [Term(name) for name in loss.names if name != p.name and scope[name].array.shape == p.array.shape]
+    indexed = [part.operands[0] for part in logs if part.operands[0].head is RECORDS["index"]]
+    targets += [Term(RECORDS["onehot"], x.operands[1], float(len(p.array.entries))) for x in indexed]
+    for y in targets:
+        difference = Term(ops.sub, p.name, y)
+        pairs = [(a, b) for a, b in zip(truth.data, scope.array(difference).data, strict=True) if abs(b) > 1e-12]
+        factor = pairs[0][0] / pairs[0][1] if pairs else 0.0
+        if pairs and all(math.isclose(a, factor * b, rel_tol=1e-9) for a, b in pairs) and factor:
+            n = round(1 / factor)
+            return (
+                difference
+                if n == 1
+                else Term(ops.div, difference, float(n))
+                if n and math.isclose(n * factor, 1)
+                else None
+            )
+    return None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scalargrad.sheet.problem import Reader
+from scalargrad.sheet.problem import Reader, prelude
 from scalargrad.sheet.records import FUNCTIONS
 from scalargrad.sheet.tokens import GREEK, LanguageError
 
@@ -41,6 +41,7 @@ _ENDS = ",.;:?!"
 _MARKER = re.compile(
     r"(?m)^\s*(?:[-*+]|#{1,6}|>|\d{1,2}[.)]|[a-h][.)])\s+|(?:(?<=\s)|(?<=^))\((?:[a-h]|i{1,3}|iv|vi?|\d)\)(?=\s)"
 )
+_CALLED = {*FUNCTIONS, *prelude()} - {"where"}
 _JOINING = {
     "at",
     "for",
@@ -219,7 +220,7 @@ class Marked:
             depth = 0
 
         for i, chunk in enumerate(chunks):
-            before = run[-1] if run else ""
+            before = run[-1] if run and not (len(run) == 1 and _OPERATOR.fullmatch(run[0])) else ""
             after = chunks[i + 1] if i + 1 < len(chunks) else ""
             if self._is_math(chunk, before, after, inside=depth > 0):
                 if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
@@ -256,8 +257,10 @@ class Marked:
             return True
         if not core:
             return chunk.strip(_ENDS) in ("[", "(", "{", "|") or (bool(before) and chunk[0] in ")]}|")
-        if re.fullmatch(r"[123]-?[dD]", core):
+        if re.fullmatch(r"[123]-?[dD]|\d+(-\d+)+", core):
             return False
+        if re.fullmatch(r"d\(\w+\)/d\w+", chunk.strip(_ENDS)):
+            return True
         if core[0] == "d" and core[1:] in self.known:
             return True
         if NUMBER.fullmatch(core) or core == "|":
@@ -265,6 +268,8 @@ class Marked:
         if core[0] == "⟦":
             return True
         if re.fullmatch(r"[A-Za-z]+(?:['’-][A-Za-z]+)*", core):
+            if after in ("=", "←", ":=") and core.lower() not in _JOINING:
+                return True
             if len(core) == 1:
                 return core not in "aAI" or (
                     core in self.known
@@ -276,12 +281,19 @@ class Marked:
                 )
             if core in self.known:
                 return core not in _COMMON or operator_before or operator_after
+            if (
+                core in _CALLED
+                and core not in _JOINING
+                and before
+                and re.match(r"[(⟦\d]|\w(?!\w)|\w+_|[^\x00-\x7f]", after)
+            ):
+                return True  # Y_ik ln P_ik
             return (operator_before and core.lower() not in _JOINING) or (
                 len(core) <= 3 and (operator_before or inside) and set(core) <= self.known
             )
         if re.fullmatch(r"[A-Za-z]+(?:-[A-Za-z]+)*\([^)]*\)?|[A-Za-z]+/[A-Za-z]+", core + (")" if "(" in core else "")):
             head = re.split(r"[(/]", core)[0]
-            return head in FUNCTIONS or head in self.known or len(head) == 1 or bool(re.fullmatch(r"d\w+/d\w+", core))
+            return head in _CALLED or head in self.known or len(head) == 1 or bool(re.fullmatch(r"d\w+/d\w+", core))
         if re.fullmatch(r"\w+-\w+(?:-\w+)*", core) and not any(c in _SIGNS for c in core) and not core[0].isdigit():
             return False
         return (

@@ -429,11 +429,13 @@ class Parser:
         if token.text not in ("pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "smallmatrix", "array"):
             raise self.error(f"the environment {token.text} is not known here", token)
         rows: list[list[Term]] = [[]]
-        while not self.take("end"):
+        while self.token.kind not in ("end", "\\\\") or rows[-1]:
+            rows[-1].append(self.relation())
             if self.take("\\\\"):
                 rows.append([])
             elif not self.take("&"):
-                rows[-1].append(self.relation())
+                break
+        self.take("end", needed="an entry of a matrix is missing, or its end")
         return Term(ROWS, *(Term(LIST, *row) for row in rows if row))
 
     def atom_bars(self, token: Token) -> Term:
@@ -523,9 +525,10 @@ class Parser:
         order = 1.0
         if self.take("^"):
             order = float(self.take("number", needed="∇² is the only power of ∇").text)  # type: ignore[union-attr]
-        if self.take("_"):
-            self._subscript(Term("nabla"))
+        by = self._subscript(Term("nabla")).operands[1] if self.take("_") else None
         name = self.scripts(Term(self.take("name", needed="∇ stands before a function's name").text))  # type: ignore[union-attr]
+        if by is not None and str(flat(name)) not in self.functions:
+            return Term(DERIV, name, by)
         return self.called(Term(PRIME, name, order))
 
     # Derivatives.
@@ -821,6 +824,8 @@ def flat(term: Term) -> Term:
             joined = ",".join(indices) if any(len(x) > 1 for x in indices) and len(indices) > 1 else "".join(indices)
             digits.append(joined if joined.isdigit() else f"_{joined}")
         term = term.operands[0]
+    if not term.is_name:
+        raise LanguageError(f"{term} is no name")
     return Term(term.head + "".join(reversed(digits)) + "".join(reversed(layers)))
 
 

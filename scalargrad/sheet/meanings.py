@@ -14,6 +14,8 @@ from scalargrad.sheet.fragments import Fragment, Marked
 from scalargrad.sheet.phrases import ACTIVATIONS, NUMBERS, PHRASES
 from scalargrad.sheet.tokens import GREEK
 
+MARK = r"⟦(\d+)·?⟧"  # of a piece of mathematics; with the dot, of a number
+MARK_ONLY = r"⟦\d+·?⟧"
 USED = "\u2007"  # what is put in the place of a phrase that was understood
 
 
@@ -27,6 +29,7 @@ class Notes(dict[str, Any]):
         self["with respect"] = list(marked.asked)
         for line, paragraph in marked.paragraphs:
             text = re.sub(r" (?=[,.;:)])", "", " ".join(paragraph.split()))
+            text = re.sub(r"⟦(\d+)⟧", lambda m: f"⟦{m[1]}·⟧" if marked.fragments[int(m[1])].is_number else m[0], text)
             for pattern, meaning in _PATTERNS:
                 for match in list(pattern.finditer(text)):
                     if self._understood(meaning, match, line):
@@ -44,28 +47,34 @@ class Notes(dict[str, Any]):
         elif kind == "loss":
             self.setdefault("losses", []).append((line, rest))
         elif kind == "layer":
-            self._layer(rest, match)
+            self._layer(rest, match, line)
         elif kind:
             return MEANINGS[kind](self, match, line) is not False
         return True
 
     def pieces(self, match: re.Match[str]) -> list[Fragment]:
         """Return the mathematics in a phrase."""
-        return [self.marked.fragments[int(mark)] for mark in re.findall(r"⟦(\d+)⟧", match[0])]
+        return [self.marked.fragments[int(mark)] for mark in re.findall(MARK, match[0])]
 
     def count(self, text: str) -> int:
         """Return the largest number in a phrase, 1 where it has none."""
         found = [
-            NUMBERS.get(word, int(word) if word.isdigit() else 0) for word in re.sub(r"⟦\d+⟧", "", text.lower()).split()
+            NUMBERS.get(word, int(word) if word.isdigit() else 0)
+            for word in re.sub(MARK_ONLY, "", text.lower()).split()
         ]
-        marks = [self.marked.fragments[int(mark)] for mark in re.findall(r"⟦(\d+)⟧", text)]
+        marks = [self.marked.fragments[int(mark)] for mark in re.findall(MARK, text)]
         return max([1, *found, *(int(float(f.text)) for f in marks if re.fullmatch(r"\d+", f.text))])
 
-    def _layer(self, where: str, match: re.Match[str]) -> None:
+    def _layer(self, where: str, match: re.Match[str], line: int) -> None:
         word = next(x for x in match.groups() if x and not x.isdigit())
-        slope = re.search(r"⟦(\d+)⟧", word)
-        name = ACTIVATIONS[" ".join(re.sub(r"⟦\d+⟧", "#", word.lower()).split())]
-        self.setdefault("layers", {})[where] = (name, self.marked.fragments[int(slope[1])].text if slope else "")
+        slope = re.search(MARK, word)
+        name = ACTIVATIONS[" ".join(re.sub(MARK_ONLY, "#", word.lower()).split())]
+        layers = self.setdefault("layers", {})
+        if layers.get(where, (name,))[0] != name:
+            raise self.marked.error(
+                line, f"the {where} layers are {layers[where][0]} and {name}: write the equations of each layer"
+            )
+        layers[where] = (name, self.marked.fragments[int(slope[1])].text if slope else "")
 
 
 def _rate(notes: Notes, match: re.Match[str], _: int) -> bool:
@@ -141,12 +150,13 @@ def _zero_bias(notes: Notes, match: re.Match[str], line: int) -> bool:
 
 def _true_class(notes: Notes, match: re.Match[str], _: int) -> bool:
     (fragment,) = notes.pieces(match)
-    notes["class"] = fragment.text
+    if fragment.is_number:
+        notes["class"] = fragment.text
     return fragment.is_number
 
 
 def _stride(notes: Notes, match: re.Match[str], _: int) -> bool:
-    return notes.count(match[0]) == 1
+    return notes.count(match[0]) == 1 and all(fragment.is_number for fragment in notes.pieces(match))
 
 
 def _arguments(notes: Notes, match: re.Match[str], _: int) -> None:
@@ -172,6 +182,42 @@ def _points(notes: Notes, match: re.Match[str], _: int) -> bool:
     return fit
 
 
+def _asked(notes: Notes, match: re.Match[str], _: int) -> None:
+    notes.setdefault("asked", []).append(("numerical derivative", notes.pieces(match)[-1]))
+
+
+def _edge(notes: Notes, match: re.Match[str], _: int) -> bool:
+    texts = [fragment.text for fragment in notes.pieces(match)]
+    if len(texts) == 2:
+        ends = re.split(r"→|->|\\to|\\rightarrow", texts[1])
+        texts = [texts[0].partition("=")[0], *ends]
+    if len(texts) == 3 and all(re.fullmatch(r"\s*\\?\w+\s*", text.replace("{", "").replace("}", "")) for text in texts):
+        notes.setdefault("edges", []).append(tuple(text.strip() for text in texts))
+        return True
+    return False
+
+
+def _shared_bias(notes: Notes, match: re.Match[str], _: int) -> None:
+    notes.setdefault("shared biases", {})[match[2].lower()] = notes.pieces(match)[0].text
+
+
+def _wanted_at(notes: Notes, match: re.Match[str], line: int) -> bool:
+    value1, node1, value2, node2 = notes.pieces(match)
+    if value1.is_number and value2.is_number:
+        notes.marked.rows += [
+            (line, f"target_{node.text} = {value.text}", None) for value, node in ((value1, node1), (value2, node2))
+        ]
+        notes.marked.known.add("target")
+    return value1.is_number and value2.is_number
+
+
+def _after(notes: Notes, match: re.Match[str], _: int) -> None:
+    (fragment,) = notes.pieces(match)
+    notes.setdefault("asked", []).append(
+        (f"{fragment.text} after the step", Fragment(f"({fragment.text})^new", fragment.latex, fragment.line))
+    )
+
+
 def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
     pieces = [fragment.text for fragment in notes.pieces(match)]
     notes.setdefault("short", {}).update(zip(pieces[::2], pieces[1::2], strict=False))
@@ -194,11 +240,11 @@ MEANINGS: dict[str, Callable[[Notes, re.Match[str], int], bool | None]] = {
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     words = "|".join(NUMBERS)
-    pattern = re.sub(r"(?<![A-Za-z\\])N(?![A-Za-z])", rf"(?:\\b(?:{words})\\b|⟦\\d+⟧|\\b\\d+\\b)", pattern)
+    pattern = re.sub(r"(?<![A-Za-z\\])N(?![A-Za-z])", rf"(?:\\b(?:{words})\\b|⟦\\d+·⟧|\\b\\d+\\b)", pattern)
     names = sorted(
-        (re.escape(a).replace(r"\#", r"⟦\d+⟧").replace(r"\ ", " ") for a in ACTIVATIONS), key=len, reverse=True
+        (re.escape(a).replace(r"\#", r"⟦\d+·⟧").replace(r"\ ", " ") for a in ACTIVATIONS), key=len, reverse=True
     )
-    pattern = pattern.replace("#", r"⟦(\d+)⟧").replace("ACT", "|".join(names))
+    pattern = pattern.replace("#", MARK).replace("ACT", "|".join(names))
     return re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", re.IGNORECASE)
 
 

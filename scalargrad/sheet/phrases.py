@@ -37,6 +37,10 @@ _ADJECTIVES = r"(?:(?:hidden|output|input|different|separate|first|second|partia
 
 # Patterns are tried in this order, each wherever it stands.
 PHRASES: list[tuple[str, str]] = [
+    (
+        r"# (?:for the same (?:example|sample|input) )?with the (?:new|updated) (?:weights|parameters)|# after the (?:step|update)",
+        "after",
+    ),
     # Rates, steps, and what is updated.
     (r"(?:learning[ -]rate|step[ -]size|rate) (?:of |is |= ?|: ?)?(?:the )?#(?= |$|[,.;)])", "rate"),
     (r"with (?:the )?(?:same )?(?:learning[ -]rate|rate|step size|#)(?: from the same start)", ""),
@@ -97,6 +101,14 @@ PHRASES: list[tuple[str, str]] = [
     (r"with # and the # held fixed|with the # held fixed|\(?gates held fixed\)?|held fixed", ""),
     (r"all of its effect[^.)]*", ""),
     (r"#: #(?:, (?:and )?#)+", "points"),
+    (r"# from # to #", "edge"),
+    (
+        r"deltas?,? (?:that is|i\.e\.|meaning)?,? ?(?:the )?derivatives of # with respect to (?:the )?(?:net inputs|pre-?activations|weighted sums)",
+        "text deltas",
+    ),
+    (r"# \(#\)(?=[,.; ]|$)", "edge"),
+    (r"(?:the )?bias # enters (?:both|all|the) (hidden|output) (?:neurons?|units?)", "shared_bias"),
+    (r"(?:answer|output|give|produce) # at # and # at #", "wanted_at"),
     (r"# and #, an? (?:inner |hidden |intermediate )?node # that (?:multiplies|adds) them", "node"),
     (r"logits #", "logits"),
     (r"softmax(?: probabilities)? #", "text softmax"),
@@ -105,6 +117,7 @@ PHRASES: list[tuple[str, str]] = [
     # Functions of several variables.
     (r"(?:derivatives?|gradients?) of # with respect to #(?:(?:,| and|, and) #)*", "with_respect"),
     (r"at (?:the point )?#", "point"),
+    (r"(?:numeric(?:al)?|approximate) (?:derivative|gradient|slope) #", "asked"),
     (r"analytic(?:al)? gradient", "flag analytic"),
     (r"numeric(?:al)? gradient by central differences,? #(?: with)? #", "numeric"),
     (r"jacobian(?: matrix)? #", "text jacobian"),
@@ -120,6 +133,9 @@ PHRASES: list[tuple[str, str]] = [
     # Layers in words.
     (r"# (?:is|are) (?:the )?(?:weights?|bias(?:es)?|inputs?|targets?|labels?|parameters?)(?: \w+)?", ""),
     (r"(?:weights?|matri(?:x|ces)) (?:are )?(?:given )?(?:as )?inputs? (?:×|x|by|times) outputs?", "flag rows"),
+    (r"hidden layers? with (?:N )?(ACT) (?:neurons|units)", "layer hidden"),
+    (r"hidden(?: layers?| units?)? activations?(?: function)?(?: is| are|:)?(?: the)? (ACT)", "layer hidden"),
+    (r"output(?: layer| unit)? activation(?: function)?(?: is|:)?(?: the)? (ACT)", "layer output"),
     (
         r"(?:both|all)(?: (?:N|two|three))? (?:layers|neurons|units)(?: \w+)*? (?:use |are |with )?(?:the |a )?(ACT)\b(?: activation| function| units)*",
         "layer all",

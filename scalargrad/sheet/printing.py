@@ -50,7 +50,6 @@ _TEMPLATES: dict[Any, tuple[str, str, int]] = {
     ops.greater: ("{:1} > {:1}", "[{:1} > {:1}]", LOOSE),
     RECORDS["transpose"]: ("{:4}ᵀ", r"{:4}^{{\top}}", ATOM),
     RECORDS["norm"]: ("norm({})", r"\left\lVert {} \right\rVert", ATOM),
-    terms.BARS: ("|{:1}|", r"\left|{}\right|", ATOM),
     terms.NORM: ("‖{:1}‖", r"\left\lVert {} \right\rVert", ATOM),
     terms.FILL: (r"\mathbf{{{}}}", r"\mathbf{{{}}}", ATOM),
 }  # fmt: skip
@@ -197,6 +196,12 @@ class _Printer:
             body = r" \\ ".join(" & ".join(self.done[x] for x in row) for row in rows)
             return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
         return f"[{', '.join(self.done[x] for x in operands)}]"
+
+    def bars(self, inside: Term) -> str:
+        text = str(self.done[inside])
+        if self.latex:
+            return rf"\left|{text}\right|"
+        return f"|({text})|" if "|" in (text[0], text[-1]) else f"|{text}|"
 
     def list(self, *items: Term) -> str:
         inside = ", ".join(self.done[x] for x in items)

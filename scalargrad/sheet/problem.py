@@ -527,4 +527,5 @@ def plain_names(term: Term) -> set[str]:
     """
     if term.is_name or term.head in (SUB, SUP):
         return {str(flat(term))}
-    return {name for operand in term.operands for name in plain_names(operand)}
+    known = term.head is CALL and term.operands[0].head in prelude()
+    return {name for operand in term.operands[known:] for name in plain_names(operand)}

@@ -22,7 +22,7 @@ from scalargrad import ops
 from scalargrad.sheet.completion import Completion, differences
 from scalargrad.sheet.fragments import Fragment, Marked
 from scalargrad.sheet.grammar import flat
-from scalargrad.sheet.meanings import Notes
+from scalargrad.sheet.meanings import MARK, Notes
 from scalargrad.sheet.phrases import ACTIVATIONS, ADVICE, NUMBERS, TECHNICAL
 from scalargrad.sheet.problem import Asked, Equation, Problem, Range, Reader, answer_name, fixed, plain_names, split
 from scalargrad.sheet.records import FUNCTIONS
@@ -59,7 +59,7 @@ class _Reading:
         equations = completion.equations(list(dict.fromkeys(self.ranged(equations))))
         self.values = {e.name for e in equations if e.left.head is not CALL}
         problem = Problem(tuple(equations), source=self.marked.source)
-        self.unused = "".join(text for _, text in self.notes.left)
+        self.unused = "".join(text for _, text in self.notes.left).replace("·⟧", "⟧")
         asked = tuple(dict.fromkeys(self.mentions(problem)))
         problem = Problem(problem.equations, asked, completion.updates(problem), (), self.marked.source)
         _Check(self, problem, again).run()
@@ -170,6 +170,8 @@ class _Reading:
                         f"d{answer_name(self.expression(of))}/d{answer_name(one)}",
                         Term(DERIV, self.expression(of), one),
                     )
+        for name, fragment in self.notes.get("asked", []):
+            yield Asked(name, self.expression(fragment))
         functions = [e for e in problem.equations if e.left.head is CALL]
         if "eigenvalues" in self.notes:
             for i in range(1, len(functions[0].parameters) + 1):
@@ -256,12 +258,16 @@ class _Check:
         self.consumed()
         for line, text in self.notes.left:
             if any(text.count(a) != text.count(b) for a, b in ("[]", "{}")) or re.search(
-                r"⟦\d+⟧\)", re.sub(r"\([^()]*\)", "", text)
+                r"⟦\d+·?⟧\)", re.sub(r"\([^()]*\)", "", text)
             ):
                 raise self.error(line, "a bracket is open here, or closes too often: put the formula in $...$")
-            if cut := re.search(r"⟦\d+⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+⟧", text):
+            if after := re.search(rf"⟦\d+·?⟧ ({'|'.join(sorted({*map(re.escape, FUNCTIONS)} - {'where'}))}) ⟦", text):
+                raise self.error(
+                    line, f"is {after[1]} part of the formula before it? Write {after[1]}(...), or put it in $...$"
+                )
+            if cut := re.search(r"⟦\d+·?⟧\s*[=+*/^\[{|·×−]|[=+*/^\]}|×−]\s*⟦\d+·?⟧", text):
                 raise self.error(line, f"where does this formula end? {self.spelled(cut[0])}: put it in $...$")
-            for mark in re.findall(r"⟦(\d+)⟧", text):
+            for mark in re.findall(MARK, text):
                 if self.reading.fragments[int(mark)].text.startswith("="):
                     raise self.error(
                         line, f"what is {self.reading.fragments[int(mark)].text}? A name is missing on the left"
@@ -277,7 +283,7 @@ class _Check:
                         raise self.error(line, f"{word[0]!r} is not understood here: {ADVICE[kind]}")
 
     def spelled(self, text: str) -> str:
-        return re.sub(r"⟦(\d+)⟧", lambda m: self.reading.fragments[int(m[1])].text, text)
+        return re.sub(MARK, lambda m: self.reading.fragments[int(m[1])].text, text)
 
     def borne_out(self, kind: str, word: str) -> bool:
         """Say whether the equations say what a word says."""

@@ -565,14 +565,29 @@ class Scope:
         return out
 
     def terms(self, body: Term, index: Term, limits: tuple[Term, ...]) -> list[Term]:
-        """Settle the body for each value of an index."""
+        """Settle the body for each value of an index, or for each word that stands in its place: target_o1, target_o2."""
         if limits and all(self.is_number(x) for x in limits):
             values = range(int(self.number(limits[0])), int(self.number(limits[1])) + 1)
         else:
-            values = self.range_of(index.head, body, {})
+            try:
+                values = self.range_of(index.head, body, {})
+            except SheetError:
+                if labels := self.labels(index, body):
+                    return [self.settle(body.put({index.head: Term(label)})) for label in labels]
+                raise
         if not 1 <= len(values) <= MOST_TERMS:
             raise SheetError(f"the sum over {index} has {len(values)} terms")
         return [self.settle(fixed(_with_index(body, index.head, float(i)))) for i in values]
+
+    def labels(self, index: Term, body: Term) -> list[str]:
+        """Return the words that stand, in the names that there are, at all places of an index."""
+        bases = [
+            str(flat(part.operands[0])) + "_"
+            for part in body.walk()
+            if part.head is SUB and part.operands[1:] == (index,)
+        ]
+        found = [[name.removeprefix(base) for name in self.exact if name.startswith(base)] for base in bases]
+        return [label for label in min(found, key=len, default=[]) if all(label in each for each in found)]
 
     def is_number(self, term: Term) -> bool:
         """Say whether a term has a number as its value."""
@@ -637,9 +652,17 @@ class Scope:
         ):
             return Term(name)
         settled = {key: self.settle(value) for key, value in terms.items()}
-        if order:
-            return self.derivative_of_function(equation, settled, order)
-        return self.settle(_put(equation.right, settled))
+        if f"{name}()" in self.under_way:
+            raise SheetError(f"{name} is defined by itself")
+        self.under_way.append(f"{name}()")
+        try:
+            return (
+                self.derivative_of_function(equation, settled, order)
+                if order
+                else self.settle(_put(equation.right, settled))
+            )
+        finally:
+            self.under_way.pop()
 
     def quantity_of_function(self, name: str) -> bool:
         """Say whether a function is a quantity, too: f(x, y) = ... where x and y have values of their own."""

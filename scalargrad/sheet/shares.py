@@ -21,10 +21,11 @@ from scalargrad.sheet.terms import CDOT, JUX, SUB, Term
 Size = Callable[[Term], Array]
 ONE = Term(1.0)
 # Slopes as textbooks write them, by the result; the records have them in the form that keeps the most digits.
-SLOPES: dict[Op, Callable[..., Any]] = {
-    ops.sigmoid: lambda out, _: out * (1 - out),
-    ops.tanh: lambda out, _: 1 - out**2,
-    ops.sqrt: lambda out, _: 1 / (2 * out),
+SLOPES: dict[Op, tuple[Callable[..., Any], ...]] = {
+    ops.sigmoid: (lambda out, _: out * (1 - out),),
+    ops.tanh: (lambda out, _: 1 - out**2,),
+    ops.sqrt: (lambda out, _: 1 / (2 * out),),
+    ops.xlogy: (lambda _, __, y: ops.log(y), lambda _, x, y: x / y),
 }
 
 
@@ -40,7 +41,7 @@ def shares(term: Term, g: Term, size: Size, reaches: Callable[[Term], bool]) -> 
         for i, operand in enumerate(operands):
             if not reaches(operand):
                 continue
-            slope = SLOPES.get(head, head.partials[i])(term, *operands)
+            slope = SLOPES.get(head, head.partials)[i](term, *operands)
             share = times(g, (slope if isinstance(slope, Term) else Term(slope)).simplified(), size)
             if share is not None:
                 yield operand, folded(share, operand, term, size)
@@ -129,6 +130,8 @@ def times(g: Term, slope: Term, size: Size) -> Term | None:
         return slope
     if slope.head == -1:
         return Term(ops.neg, g)
+    if slope.head is ops.div and slope.operands[0] == ONE:
+        return Term(ops.div, g, slope.operands[1])
     return multiplied(RECORDS["hadamard"], g, slope, size)
 
 
