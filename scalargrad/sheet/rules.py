@@ -38,7 +38,7 @@ def by_rules(term: Term, x: str) -> Term:
         n = operands[1].head
         return _times(_times(Term(n), operands[0] if n == 2 else operands[0] ** (n - 1)), slopes[0])
     if isinstance(head, Op) and len(head.partials) == 1:
-        slope = SLOPES.get(head, head.partials[0])(term, operands[0])
+        slope = SLOPES.get(head, head.partials)[0](term, operands[0])
         return _times(slope.simplified() if isinstance(slope, Term) else Term(slope), slopes[0])
     raise TypeError(f"no rule for {term}")
 

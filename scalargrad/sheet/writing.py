@@ -52,7 +52,7 @@ from scalargrad.sheet.fused import fused
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.notation import PLAIN, Style
 from scalargrad.sheet.paths import Path, paths
-from scalargrad.sheet.problem import Asked, Problem, answer_name
+from scalargrad.sheet.problem import Asked, Problem, answer_name, plain_names
 from scalargrad.sheet.records import RECORDS
 from scalargrad.sheet.rules import by_rules
 from scalargrad.sheet.scope import Quantity, Scope
@@ -91,6 +91,9 @@ class _Writing:
     def __init__(self, solution: Solution, digits: int, brief: bool, stated: Problem) -> None:
         self.solution, self.problem, self.scope, self.stated = solution, solution.problem, solution.scope, stated
         self.digits, self.brief = digits, brief
+        self.symbols = bool(
+            solution.invented
+        )  # a problem without numbers: those that there are only check the formulas
         self.put = Substitution(self.scope)
         self.blocks: list[Block] = []
         self.said: set[str] = set()
@@ -220,12 +223,13 @@ class _Writing:
             self.given()
             self.blocks += [picture] if picture else []
             self.equations()
-        self.forward()
+        if not self.symbols:
+            self.forward()
         self.backward()
         self.formulas()
         for trajectory in self.solution.trajectories:
             Walk(self, trajectory, self.loss(trajectory)).write()
-        if not self.brief:
+        if not self.brief and not self.symbols:
             self.kinks()
             self.check()
         self.answers()
@@ -285,11 +289,15 @@ class _Writing:
             self.blocks.append(Items(tuple(runs[:5])))
 
     def given(self) -> None:
-        """Write what the problem gives."""
-        quantities = [self.scope[name] for name in self.names()]
-        lines = [
-            Line(Term(q.name), (("=", self.put.shown(q.array)),)) for q in quantities if q.is_given and q.is_stated
-        ]
+        """Write what the problem gives, and uses."""
+        if self.symbols:
+            self.say("No numbers are given: this is the derivation alone, held against a backward pass with numbers.")
+            return
+        used = {name for q in self.scope.quantities.values() for name in q.term.names if name != q.name}
+        used |= {str(flat(x)) for t in self.solution.trajectories for x in t.update.parameters}
+        used |= {name for a in self.problem.asked for name in plain_names(a.term)}
+        quantities = [self.scope[name] for name in self.names() if name in used]
+        lines = [Line(Term(q.name), (("=", self.put.shown(q.array)),)) for q in quantities if q.is_given]
         for t in self.solution.trajectories[:1]:
             lines += [
                 Line(Term(name), (("=", Term(x)),))
@@ -359,6 +367,9 @@ class _Writing:
 
         name  under which the value is kept where rounding is taken off it
         """
+        if self.symbols:
+            self.show([self.line(left, *symbols)], joined=joined)
+            return
         entries = self.put.entries(term)
         array = self.put.cleaned(name, array, entries)
         simple = bool(array.shape) and self.put.is_simple(term)
@@ -446,17 +457,8 @@ class _Writing:
         if found is not None:
             self.short[step.left] = found.term
             self.say(*found.run, kind="note")
-            self.show(
-                [
-                    self.line(
-                        step.left,
-                        elementwise(found.inserted, self.scope),
-                        found.term,
-                        self.put.whole(found.term),
-                        self.put.shown(step.array),
-                    )
-                ]
-            )
+            numbers = [] if self.symbols else [self.put.whole(found.term), self.put.shown(step.array)]
+            self.show([self.line(step.left, elementwise(found.inserted, self.scope), found.term, *numbers)])
 
     def along_paths(self, found: list[Path]) -> None:
         """Write one derivative once more, along each path from the quantity to the result."""
@@ -575,16 +577,24 @@ class _Writing:
 
     def answers(self) -> None:
         """Write what is asked, boxed, under the assignment's names; the parts of an assignment are kept."""
-        asked = {a.name: a for a in self.problem.asked}
+        asked = [(a, self.solution.asked[a.name]) for a in self.problem.asked] or list(self.everything())
         parts: dict[str, list[Line]] = {}
-        for name, array in self.solution.asked.items():
-            each = asked.get(name, Asked(name, Term(name)))
+        for each, array in asked:
             parts.setdefault(getattr(each, "part", ""), []).append(self.answer(each, array))
         self.section("Answers")
         for part, lines in parts.items():
             if part:
                 self.say(f"({part})")
             self.show(lines, "boxed")
+
+    def everything(self) -> Iterator[tuple[Asked, Array]]:
+        """Answer everything, where nothing in particular is asked: what is computed, derived and updated."""
+        yield from ((Asked(q.name, Term(q.name)), q.array) for q in self.computed)
+        for steps in self.groups.values():
+            yield from ((Asked(answer_name(s.left), s.left), s.array) for s in self.parted(steps)[1])
+        for t in self.solution.trajectories:
+            for name, states in t.steps[-1].states.items():
+                yield Asked(f"{name} new", Term(SUP, name, "new")), states["w"]
 
     def answer(self, asked: Asked, array: Array) -> Line:
         """Write one answer: its name, its term where that is another, its formula where that is short, its value."""
@@ -598,7 +608,7 @@ class _Writing:
         return self.line(
             *([left] if own else [Term(PLAIN, asked.name), left]),
             *self.formula(term if term in self.short else settled),
-            out,
+            *([] if self.symbols else [out]),
         )
 
     def formula(self, settled: Term) -> list[Term]:
@@ -606,13 +616,21 @@ class _Writing:
         if settled in self.short and settled.head is not DERIV:  # the derivative of a function
             return [self.short[settled]]
         step = next((s for steps in self.groups.values() for s in steps if s.left == settled), None)
-        if step is None or not self.scope[step.by].is_given:
+        if step is None or not (self.symbols or self.scope[step.by].is_given):
             return []
         out = self.short.get(step.left) or step.term.replaced(self.short.get)
         known = {self.scope.settle(a.term) for a in self.problem.asked if a.term.head is DERIV} | set(self.aliases)
         known |= set(self.upstream_of(step))
         strange = any(part.head is DERIV and part not in known for part in out.walk())
+        if self.symbols:
+            return [elementwise(self.closed(step), self.scope)]
         return [out] if out.operands and not strange and size_of(out) <= SHORT else []
+
+    def closed(self, step: Step) -> Term:
+        """Return a derivative over the problem's quantities alone: with the formulas of other derivatives in their places."""
+        others = {s.left: s for s in self.groups[step.of]}
+        term = self.short.get(step.left, step.term)
+        return term.replaced(lambda t: self.closed(others[t]) if t.head is DERIV and t in others else None)
 
 
 def _has(quantity: Quantity) -> bool:
