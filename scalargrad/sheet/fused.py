@@ -27,10 +27,11 @@ class Fused(NamedTuple):
     term: Term
 
 
-def fused(scope: Scope, steps: Sequence[Step], step: Step) -> Fused | None:
+def fused(scope: Scope, steps: Sequence[Step], step: Step, *, invented: bool = False) -> Fused | None:
     """Return the short form p - y of a derivative through a softmax or a sigmoid, where it is one.
 
-    steps  the derivation that the step is a part of
+    steps     the derivation that the step is a part of
+    invented  whether the numbers only check formulas: then the entries of a target are taken to add up to 1, and it is said
     """
     user = step.shares[0][0] if len(step.shares) == 1 else step.of
     term, p = scope[user].term, Term(user)
@@ -39,8 +40,10 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step) -> Fused | None:
     if inner is None or term.operands[:1] != (Term(step.by),) or not (is_softmax or term.head is ops.sigmoid):
         return None
     for y in _targets(scope, scope[step.of].term, p):
-        short = Term(ops.sub, p, y)
-        pairs = zip(scope.array(short).data, step.array.data, strict=True)
+        short, total = Term(ops.sub, p, y), Term(RECORDS["sum"], y)
+        adds_up = is_softmax and math.isclose(*scope.array(total).data, 1.0, rel_tol=1e-9)
+        general = Term(ops.sub, Term(ops.mul, total, p), y) if is_softmax and invented and not adds_up else short
+        pairs = zip(scope.array(general).data, step.array.data, strict=True)
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in pairs):
             by_output = Term(DERIV, step.of, user)
             inner = elementwise(inner, scope) if is_softmax else tidied(inner)
@@ -48,7 +51,7 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step) -> Fused | None:
             run: tuple[Any, ...] = ("Put in ", by_output, " = ", inner, ": ")
             if is_softmax:
                 cancel = " cancel its denominator, and what the sum gives is 1, for the entries of "
-                run += ("the products with ", p, cancel, y, " add up to 1.")
+                run += ("the products with ", p, cancel, y, " are taken to add up to 1." if general is not short else " add up to 1.")
             else:
                 run += (p, " and ", 1 - p, " cancel the denominators, and what is left is ", short, ".")
             return Fused(run, inserted, short)

@@ -453,7 +453,7 @@ class _Writing:
         symbols += [term] if size_of(term) <= LONGEST else []
         most = 2 if len(step.array.shape) == 2 and len(step.array.entries) > 4 else MOST_LINES
         self.evaluation(step.left, left, symbols, term, step.array, most, joined=joined)
-        found = None if self.brief else fused(self.scope, self.groups[step.of], step)
+        found = None if self.brief else fused(self.scope, self.groups[step.of], step, invented=self.symbols)
         if found is not None:
             self.short[step.left] = found.term
             self.say(*found.run, kind="note")
@@ -623,7 +623,8 @@ class _Writing:
         known |= set(self.upstream_of(step))
         strange = any(part.head is DERIV and part not in known for part in out.walk())
         if self.symbols:
-            return [elementwise(self.closed(step), self.scope)]
+            closed = self.closed(step)
+            return [elementwise(closed, self.scope) if _has_arrays(closed, self.scope) else tidied(closed)]
         return [out] if out.operands and not strange and size_of(out) <= SHORT else []
 
     def closed(self, step: Step) -> Term:
@@ -656,6 +657,10 @@ def _steps(entry: Term) -> list[Term]:
     longest = {entry: LONGEST, after: LONGEST if after == entry else LONGEST // 2}
     signed = after.head is ops.neg and after.operands[0].is_number
     return [shortened(x) for x in longest if x.operands and size_of(x) <= longest[x] and not (signed and x is after)]
+
+
+def _has_arrays(term: Term, scope: Scope) -> bool:
+    return any(scope.array(part).shape for part in term.walk() if Substitution.is_leaf(part))
 
 
 def _sum(terms: Sequence[Term]) -> Term:
