@@ -46,7 +46,7 @@ class Walk:
         else:
             source = f"{title[0].upper()}{title[1:]} ({self.rule.source}), for "
             sheet.say(source, *listed(map(Term, self.names), 10), ", with the gradient ", Term("g"), ":")
-            w = Term(self.names[0]) if self.single else Term("w")
+            w = Term(_base(self.names[0])) if self.single else Term("w")
             before = Term("t") - 1
             for i, e in enumerate(self.rule.equations):
                 left = _at(w if e.name == "w" else Term(e.name), "t")
@@ -71,7 +71,7 @@ class Walk:
 
     def lost(self, scope: Any) -> float:
         """Return the loss in a scope."""
-        out: float = scope[str(flat(self.loss))].array.data[0]
+        out: float = scope.array(scope.settle(self.loss)).data[0]
         return out
 
     def lines(self, step: Step, name: str) -> Iterator[Line]:
@@ -92,10 +92,10 @@ class Walk:
             key = equation.name
             put = equation.right.replaced(lambda t: numbers.get(str(flat(t))) if t.is_name or t.head is SUB else None)
             if self.many:
-                left = Term(name if key == "w" else key)
+                left = Term(_base(name) if key == "w" else key)
                 left = _at(left, step.number) if self.single or key == "w" else left
                 symbols = _timed(self.rule.equations, i, step.number, step.number - 1)
-                symbols = symbols.replaced(lambda t: _renamed(t, name, self.single))
+                symbols = symbols.replaced(lambda t: _renamed(t, name, single=self.single))
             else:
                 left = Term(f"{name} new") if key == "w" else Term(key)
                 symbols = equation.right.put({"w": Term(name), "g": derivative})
@@ -104,11 +104,16 @@ class Walk:
 
     def slope(self, step: Step, name: str) -> Iterator[Term]:
         """Write the gradient at a step as the derivative's formula over the parameter alone, where it is one."""
-        here = _at(Term(name), step.number - 1) if step.number > 1 else Term(name)
+        here = _at(Term(_base(name)), step.number - 1) if step.number > 1 else Term(name)
         if self.single:
             yield Term(PLAIN, Term(DERIV, self.loss, here))
-        steps = self.sheet.groups.get(str(flat(self.loss)), [])
-        slope = next((s.term for s in steps if s.by == name and set(s.term.names) <= {*self.names}), None)
+        scope = self.sheet.scope
+        settled = scope.settle(self.loss)
+        steps = self.sheet.groups.get(settled.head, []) if settled.is_name else []
+        slope = (
+            next((s.term for s in steps if s.by == name), None) if settled.is_name else scope.slope(settled, Term(name))
+        )
+        slope = slope if slope is not None and set(slope.names) <= {*self.names} else None
         if slope is not None and self.rule.at == "w":
             yield slope.put({name: here}) if self.single else slope
             yield slope.put({x: self.sheet.put.shown(step.before[x].array) for x in self.names})
@@ -120,7 +125,7 @@ class Walk:
         columns = [(name, key) for name in self.names for key in ("g", *(e.name for e in self.rule.equations))]
         head: list[Run] = [("t",)]
         for name, key in columns:
-            own = Term(name if key == "w" else key)
+            own = Term(_base(name) if key == "w" else key)
             head.append((_at(own, "t"),) if self.single else (own,) if key == "w" else (own, " of ", Term(name)))
         start = self.steps[0].before
         rows: list[list[Run]] = [
@@ -131,6 +136,11 @@ class Walk:
         rows = [[*each, (Term(self.lost(scope)),)] for each, scope in zip(rows, scopes, strict=True)]
         self.sheet.say("All steps; the last column is the value after each.")
         self.sheet.blocks.append(Table((*head, (self.loss,)), tuple(map(tuple, rows))))
+
+
+def _base(name: str) -> str:
+    """The name of a parameter without the index of its beginning: w for w_0."""
+    return name.removesuffix("0") or name
 
 
 def _at(name: Term, step: Any) -> Term:
@@ -152,10 +162,10 @@ def _timed(equations: tuple[Equation, ...], i: int, now: Any, before: Any) -> Te
     return equations[i].right.replaced(change)
 
 
-def _renamed(term: Term, name: str, single: bool) -> Term | None:
+def _renamed(term: Term, name: str, *, single: bool) -> Term | None:
     """Call w by the parameter's name, at the beginning without an index; of several parameters the states have none."""
     if term.head is not SUB or not term.operands[1].is_number:
         return None
     if term.operands[0].head == "w":
-        return Term(name) if term.operands[1] == Term(0.0) else Term(SUB, name, term.operands[1])
+        return Term(name) if term.operands[1] == Term(0.0) else Term(SUB, _base(name), term.operands[1])
     return None if single or term.operands[0].head in ("beta", "rho") else term.operands[0]

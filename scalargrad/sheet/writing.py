@@ -94,6 +94,8 @@ class _Writing:
         self.symbols = bool(
             solution.invented
         )  # a problem without numbers: those that there are only check the formulas
+        functions = [e.left.operands[0] for e in stated.equations if len(e.parameters) == 1] * (not stated.updates)
+        self.asked = self.problem.asked or tuple(Asked(f"{f}'", Term(PRIME, f, 1.0)) for f in functions)
         self.put = Substitution(self.scope)
         self.blocks: list[Block] = []
         self.said: set[str] = set()
@@ -168,11 +170,11 @@ class _Writing:
         """The derivations that are asked for or needed, by what is differentiated."""
         want: dict[str, dict[str, None]] = {}
         terms = [q.term for q in self.scope.quantities.values() if q.equation is not None] + [
-            asked.term for asked in self.problem.asked
+            asked.term for asked in self.asked
         ]
         for term in itertools.chain.from_iterable(term.walk() for term in terms):
             if term.head is DERIV and not _is_new(term):
-                self.want(want, *(self.scope.settle(term).operands or (term, term)))
+                self.want(want, *map(self.scope.settle, term.operands))
         for trajectory in self.solution.trajectories:
             for parameter in trajectory.update.parameters:
                 self.want(want, self.scope.settle(self.loss(trajectory)), self.scope.settle(parameter))
@@ -237,7 +239,7 @@ class _Writing:
 
     def title(self) -> Run:
         """Name what is solved: by what is asked, not by a file."""
-        primes = dict.fromkeys(t.operands[0] for a in self.problem.asked for t in a.term.walk() if t.head is PRIME)
+        primes = dict.fromkeys(t.operands[0] for a in self.asked for t in a.term.walk() if t.head is PRIME)
         parts: list[Run] = [("the derivatives of ", *listed(map(Term, self.groups), 4))] if self.groups else []
         parts += [("derivatives of ", *listed(primes, 4))] if primes and not parts else []
         for t in self.solution.trajectories:
@@ -275,7 +277,7 @@ class _Writing:
                 runs.append(("With these, ", *listed([s.left for s in given], MOST_NAMES), ": what arrives at an equation, times its local derivative by the quantity."))  # fmt: skip
             elif given:
                 runs.append(("Differentiate ", Term(of), " by ", *listed([Term(s.by) for s in given], MOST_NAMES), "."))
-        if any(t.head is PRIME for a in self.problem.asked for t in a.term.walk()):
+        if any(t.head is PRIME for a in self.asked for t in a.term.walk()):
             runs.append(
                 (
                     "Differentiate as a formula, by the rules for sums, products, quotients and chains; then put the numbers in.",
@@ -295,7 +297,7 @@ class _Writing:
             return
         used = {name for q in self.scope.quantities.values() for name in q.term.names if name != q.name}
         used |= {str(flat(x)) for t in self.solution.trajectories for x in t.update.parameters}
-        used |= {name for a in self.problem.asked for name in plain_names(a.term)}
+        used |= {name for a in self.asked for name in plain_names(a.term)}
         quantities = [self.scope[name] for name in self.names() if name in used]
         lines = [Line(Term(q.name), (("=", self.put.shown(q.array)),)) for q in quantities if q.is_given]
         for t in self.solution.trajectories[:1]:
@@ -478,7 +480,7 @@ class _Writing:
 
     def formulas(self) -> None:
         """Write what is asked as a formula: f', ∇f, the Jacobian, the Hessian."""
-        asked = [a for a in self.problem.asked if not a.term.is_name and any(t.head is PRIME for t in a.term.walk())]
+        asked = [a for a in self.asked if not a.term.is_name and any(t.head is PRIME for t in a.term.walk())]
         ruled = list(itertools.chain.from_iterable(self.by_rules(each) for each in asked))
         lines = [] if ruled else [x for each in asked for x in self.settled(each)]
         if ruled or lines:
@@ -504,15 +506,19 @@ class _Writing:
                 formula = tidied(slope)
                 yield self.line(Term(CALL, Term(PRIME, prime.operands[0], float(order)), x), slope, formula)
             self.short[asked.term] = formula
+            if self.symbols:
+                return
             at = asked.term.operands[1] if asked.term is not prime else Term(x)
-            yield self.line(Term(CALL, prime, at if at.is_number else self.put.whole(at)), *_steps(formula.put({x: self.put.whole(at)})), self.put.shown(self.solution.asked[asked.name]))  # fmt: skip
+            at = at if at.is_number else Term(*self.scope.array(self.scope.settle(at)).data)
+            value = Term(*self.value_of(asked).data)
+            yield self.line(Term(CALL, prime, at), *_steps(formula.put({x: at})), value)
 
     def settled(self, asked: Asked) -> Iterator[Line]:
         """Write a gradient, a Jacobian or a Hessian, whose entries are formulas."""
         settled = self.scope.settle(asked.term)
         term = tidied(self.opened(settled))
         if term.names and self.is_same(term, settled):
-            yield self.line(asked.term, term, self.put.whole(term), self.put.shown(self.solution.asked[asked.name]))
+            yield self.line(asked.term, term, self.put.whole(term), self.put.shown(self.value_of(asked)))
 
     def opened(self, term: Term) -> Term:
         """Write a formula over what is given alone."""
@@ -577,7 +583,7 @@ class _Writing:
 
     def answers(self) -> None:
         """Write what is asked, boxed, under the assignment's names; the parts of an assignment are kept."""
-        asked = [(a, self.solution.asked[a.name]) for a in self.problem.asked] or list(self.everything())
+        asked = [(a, self.value_of(a)) for a in self.asked] or list(self.everything())
         parts: dict[str, list[Line]] = {}
         for each, array in asked:
             parts.setdefault(getattr(each, "part", ""), []).append(self.answer(each, array))
@@ -587,9 +593,14 @@ class _Writing:
                 self.say(f"({part})")
             self.show(lines, "boxed")
 
+    def value_of(self, asked: Asked) -> Array:
+        """Return what an answer is worth."""
+        known = self.solution.asked.get(asked.name)
+        return known if known is not None else self.scope.array(self.scope.settle(asked.term))
+
     def everything(self) -> Iterator[tuple[Asked, Array]]:
         """Answer everything, where nothing in particular is asked: what is computed, derived and updated."""
-        yield from ((Asked(q.name, Term(q.name)), q.array) for q in self.computed)
+        yield from ((Asked(q.name, Term(q.name)), q.array) for q in self.computed if not self.symbols)
         for steps in self.groups.values():
             yield from ((Asked(answer_name(s.left), s.left), s.array) for s in self.parted(steps)[1])
         for t in self.solution.trajectories:
@@ -600,7 +611,9 @@ class _Writing:
         """Write one answer: its name, its term where that is another, its formula where that is short, its value."""
         term = asked.term
         settled = term if _is_new(term) or term.is_name else self.scope.settle(term)
-        settled = self.scope[term.head].term if term.is_name and term.head in self.scope.quantities else settled
+        settled = (
+            self.scope[settled.head].term if settled.is_name and settled.head in self.scope.quantities else settled
+        )
         out = self.put.shown(self.put.clean.get(settled, self.put.clean.get(term, array)))
         spelled = text(term, self.style).translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉′", "0123456789'"))
         own = asked.name == answer_name(term) or asked.name.replace(" ", "") == spelled.replace(" ", "")
@@ -619,7 +632,7 @@ class _Writing:
         if step is None or not (self.symbols or self.scope[step.by].is_given):
             return []
         out = self.short.get(step.left) or step.term.replaced(self.short.get)
-        known = {self.scope.settle(a.term) for a in self.problem.asked if a.term.head is DERIV} | set(self.aliases)
+        known = {self.scope.settle(a.term) for a in self.asked if a.term.head is DERIV} | set(self.aliases)
         known |= set(self.upstream_of(step))
         strange = any(part.head is DERIV and part not in known for part in out.walk())
         if self.symbols:
