@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalargrad import Value, ops
+from scalargrad.cli import main
 from scalargrad.optim import SGD, Adam, AdamW
 from scalargrad.sheet.arrays import Array, ShapeError
 from scalargrad.sheet.derivation import derive
@@ -376,6 +377,17 @@ TEXTS = {
         {"w1": 0.8, "w2": 0.8 - 0.1 * (0.8 * 2 + 1.6)},
     ),
 }  # fmt: skip
+
+
+def test_the_command_line_solves_a_text(tmp_path, capsys):
+    path = tmp_path / "chain.md"
+    path.write_text(TEXTS["chain"][0])
+    assert main(["solve", str(path), "--format", "json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["values"]["z"] == 0.5
+    assert "L = (a - y)^2" in shown.err
+    path.write_text("Let x = 2 and y = twice x.")
+    assert main(["solve", str(path), "--format", "json"]) == 2
 
 
 @pytest.mark.parametrize("name", TEXTS)

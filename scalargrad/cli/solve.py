@@ -46,24 +46,17 @@ def run(options: argparse.Namespace) -> Answer:
 
 def solved(options: argparse.Namespace) -> Answer:
     """Solve a list of equations, or an assignment in prose, and write it out."""
-    from scalargrad import files
-    from scalargrad.sheet import reading
-    from scalargrad.sheet.problem import Problem
-    from scalargrad.sheet.solution import solve
-    from scalargrad.sheet.tokens import LanguageError
+    from scalargrad import sheet
     from scalargrad.sheet.writers import write
     from scalargrad.sheet.writing import written
     from scalargrad.value import Value
 
-    name, text = Path(options.problem).name, files.read(options.problem)
+    name = Path(options.problem).name
     if options.target is not None or options.steps is not None:
         raise ValueError(f"--target and --steps are for networks in TOML: write the target and the steps into {name}")
-    try:
-        problem = Problem.read(text, name)
-    except LanguageError:
-        problem = reading.read(text, name)
-        print(f"understood of {name}:\n\n{problem}\n", file=sys.stderr)
-    solution = solve(problem)
+    problem = sheet.load(options.problem)
+    print(f"understood of {name}:\n\n{problem}\n", file=sys.stderr)
+    solution = sheet.solve(problem)
     ends = solution.scope.results() or list(solution.scope.quantities)[-1:]
     root = [x for end in ends for x in solution.scope[end].array.entries if isinstance(x, Value)]
     format = asked_format(options) or "text"

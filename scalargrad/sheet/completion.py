@@ -17,8 +17,10 @@ from scalargrad.sheet.records import FUNCTIONS, RECORDS
 from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import CALL, DERIV, JUX, LIST, PRIME, ROWS, SUB, Term
 from scalargrad.sheet.tokens import LanguageError, tokens
+from scalargrad.sheet.updates import RULES
 
 RATES = ("eta", "alpha", "lr", "learning_rate", "rate", "gamma")
+TARGETS = ("y", "t", "target", "d", "label")  # what a text calls the wanted output
 _WEIGHTS = ("w", "W", "theta", "Theta", "U", "V", "weight", "weights")
 _BIASES = ("b", "B", "bias", "c")
 
@@ -196,11 +198,7 @@ class Completion:
             for e in equations
             if not e.is_given and e.name not in used and e.left.head is not CALL and e.left.head is not DERIV
         ]
-        targets = [
-            e.name
-            for e in equations
-            if e.is_given and e.name not in used and e.name in ("y", "t", "target", "d", "label")
-        ]
+        targets = [e.name for e in equations if e.is_given and e.name not in used and e.name in TARGETS]
         if len(outputs) != 1:
             return []
         if (
@@ -345,6 +343,7 @@ class Completion:
         found = []
         if not any(name in plain_names(e.right) for e in problem.equations if not e.is_given):
             rule, constants = self.notes.get("optimiser", "gradient descent"), [("eta", eta)]
+            constants += [(c, Term(c)) for c in RULES[rule].constants if c != "eta" and c in given]
             if "beta" in self.notes:
                 constants.append(("beta", Term(float(self.notes["beta"]))))
             found.append(

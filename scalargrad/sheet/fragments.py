@@ -41,6 +41,7 @@ _ENDS = ",.;:?!"
 _MARKER = re.compile(
     r"(?m)^\s*(?:[-*+]|#{1,6}|>|\d{1,2}[.)]|[a-h][.)])\s+|(?:(?<=\s)|(?<=^))\((?:[a-h]|i{1,3}|iv|vi?|\d)\)(?=\s)"
 )
+ITEM = "¶"  # where a list goes on: no phrase reaches over it
 _CALLED = {*FUNCTIONS, *prelude()} - {"where"}
 _JOINING = {
     "at",
@@ -118,7 +119,7 @@ class Marked:
         text = re.sub(r"<!--.*?-->", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
         for pattern, replacement in _LATEX if "\\" in text else ():
             text = re.sub(pattern, replacement, text)
-        text = _MARKER.sub(lambda m: " " * len(m[0]), text)
+        text = _MARKER.sub(lambda m: f"{m[0][: len(m[0]) - len(m[0].lstrip())]} {ITEM} ", text)
         text = _MATH.sub(self._math, text)
         text = re.sub(r"(?<![\w)\]])\*\*(?=\S)|(?<=\S)\*\*(?![\w(])|(?<!\w)_(?=\w[^_\n]*\w_(?!\w))", "  ", text)
         self._find_names(text)
@@ -253,6 +254,8 @@ class Marked:
             bool(before) and before[-1] in "=+-−*·×/^(∘⊙",
             bool(_OPERATOR.fullmatch(after)),
         )
+        if chunk == ITEM:
+            return False
         if chunk.startswith("⟦") or _OPERATOR.fullmatch(chunk):
             return True
         if not core:

@@ -41,7 +41,7 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step, *, invented: bool = F
         return None
     for y in _targets(scope, scope[step.of].term, p):
         short, total = Term(ops.sub, p, y), Term(RECORDS["sum"], y)
-        adds_up = is_softmax and math.isclose(*scope.array(total).data, 1.0, rel_tol=1e-9)
+        adds_up = math.isclose(scope.array(total).data[0], 1.0, rel_tol=1e-9)
         general = Term(ops.sub, Term(ops.mul, total, p), y) if is_softmax and invented and not adds_up else short
         pairs = zip(scope.array(general).data, step.array.data, strict=True)
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in pairs):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scalargrad import ops
-from scalargrad.sheet.completion import Completion, differences
+from scalargrad.sheet.completion import TARGETS, Completion, differences
 from scalargrad.sheet.fragments import Fragment, Marked
 from scalargrad.sheet.grammar import flat
 from scalargrad.sheet.meanings import MARK, Notes
@@ -256,6 +256,7 @@ class _Check:
     def run(self) -> None:
         """Go over what is left of the text."""
         self.consumed()
+        self.unused()
         for line, text in self.notes.left:
             if any(text.count(a) != text.count(b) for a, b in ("[]", "{}")) or re.search(
                 r"⟦\d+·?⟧\)", re.sub(r"\([^()]*\)", "", text)
@@ -281,6 +282,36 @@ class _Check:
                 for word in pattern.finditer(text):
                     if not self.borne_out(kind, word[0].lower()):
                         raise self.error(line, f"{word[0]!r} is not understood here: {ADVICE[kind]}")
+
+    def unused(self) -> None:
+        """Refuse numbers of which nothing is made: a sentence that uses them has not been understood."""
+        rights = [e.right for e in self.problem.equations] + [
+            each.term for each in self.problem.asked if each.term.head is not DERIV
+        ]
+        used = {name for right in rights for name in plain_names(right)}
+        used |= {name for update in self.problem.updates for _, value in update.constants for name in value.names}
+        used |= {e.name for e in self.again} | set(self.reading.stated_ranges) | set(TARGETS)  # without a loss, idle
+        used |= {
+            name for update in self.problem.updates if update.loss is not None for name in plain_names(update.loss)
+        }
+        used |= {parameter for e in self.problem.equations for parameter in e.parameters}
+        for equation in self.problem.equations:
+            name, layer = re.fullmatch(r"(.*?)(\(\d+\))?", equation.name).groups()  # type: ignore[union-attr]
+            stem = (
+                re.sub(r"_?\d+$", "", name)
+                if name[-1:].isdigit() and "_" not in name[1:]
+                else re.sub(r"_\w+$", "", name)
+            )
+            of_array = rf"{re.escape(name)}(?:\d+|_[a-z]{{1,3}}|_.*\(.*){re.escape(layer or '')}"
+            of_family = rf"{re.escape(stem)}_(?:[a-z]|\(.*\)){re.escape(layer or '')}" if stem != name else "-"
+            stated = (
+                equation.is_given and self.computed and equation.left.head is not DERIV and equation.name not in used
+            )
+            if stated and not any(re.fullmatch(pattern, other) for pattern in (of_array, of_family) for other in used):
+                raise self.error(
+                    equation.line,
+                    f"{equation.name} is given, but nothing is made of it: write the equation that it stands in",
+                )
 
     def spelled(self, text: str) -> str:
         return re.sub(MARK, lambda m: self.reading.fragments[int(m[1])].text, text)

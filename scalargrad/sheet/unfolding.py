@@ -48,7 +48,7 @@ def unfolded(solution: Solution) -> Solution:
         return solution
     changed = {equation.name: equation for equation in fresh}
     kept = [equation for equation in solution.problem.equations if equation.name not in changed]
-    return solve(_placed(solution.problem, kept, fresh))
+    return replace(solve(_placed(solution.problem, kept, fresh)), invented=solution.invented)
 
 
 def _placed(problem: Problem, kept: list[Equation], fresh: list[Equation]) -> Problem:
