@@ -290,7 +290,7 @@ def test_a_short_solution_is_short(documents):
         ("x = (1, 2); W = [[3, 4], [5, 6]]; p = softmax(tanh(W x)); L = -ln(p_1); find L", "h = tanh(z)"),
         ("W : 3 x 2; x : 2; y : 3; p = softmax(W x); L = -sum(y ∘ ln(p)); find dL/dW", "∂L/∂W = (p − y) xᵀ"),
         ("w = 4; L = w^2; update w by adam, eta = 0.1, steps = 2", "m̂₂ = m₂/(1 − β₁²)"),
-        ("x = 2; y = 3; q = x y; f = q + x", "∂f/∂x = (∂f/∂q) (∂q/∂x)"),
+        ("x = 2; y = 3; q = x y; f = q + x", "∂f/∂y = (∂f/∂q) (∂q/∂y)"),
     ],
 )
 def test_what_is_said(problem, said):

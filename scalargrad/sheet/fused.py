@@ -51,7 +51,13 @@ def fused(scope: Scope, steps: Sequence[Step], step: Step, *, invented: bool = F
             run: tuple[Any, ...] = ("Put in ", by_output, " = ", inner, ": ")
             if is_softmax:
                 cancel = " cancel its denominator, and what the sum gives is 1, for the entries of "
-                run += ("the products with ", p, cancel, y, " are taken to add up to 1." if general is not short else " add up to 1.")
+                run += (
+                    "the products with ",
+                    p,
+                    cancel,
+                    y,
+                    " are taken to add up to 1." if general is not short else " add up to 1.",
+                )
             else:
                 run += (p, " and ", 1 - p, " cancel the denominators, and what is left is ", short, ".")
             return Fused(run, inserted, short)

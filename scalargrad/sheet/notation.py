@@ -162,7 +162,11 @@ class _Layout:
     def product(self, head: Any, a: Term, b: Term) -> Laid:
         sign = _PRODUCTS[head]
         mixed = a.head in _PRODUCTS and _PRODUCTS[a.head] == "∘" != sign  # (a ∘ b) c
-        left = fence(self.node(a)) if mixed else self.factor(a, POWER if a.is_number and a.head > 0 else PRODUCT, first=True)
+        left = (
+            fence(self.node(a))
+            if mixed
+            else self.factor(a, POWER if a.is_number and a.head > 0 else PRODUCT, first=True)
+        )
         loose = b.head in (terms.SUM, terms.PRODUCT_OVER)
         same = (
             b.head in _PRODUCTS

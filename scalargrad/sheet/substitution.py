@@ -75,7 +75,9 @@ class Substitution:
             return self.is_simple(arrays[0])
         turned = [x.operands[0] if x.head is RECORDS["transpose"] else x for x in term.operands]
         shapes = [self.scope.array(x).shape for x in term.operands]
-        outer = term.head is RECORDS["product"] and (() in shapes or shapes[1][0] == 1 or all(len(x) == 1 for x in shapes))
+        outer = term.head is RECORDS["product"] and (
+            () in shapes or shapes[1][0] == 1 or all(len(x) == 1 for x in shapes)
+        )
         single = term.head in (ops.add, ops.sub, ops.mul, ops.div, RECORDS["hadamard"]) or outer
         return single and all(self.is_leaf(x) or x.is_number for x in turned)
 

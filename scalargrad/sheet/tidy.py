@@ -15,7 +15,12 @@ from scalargrad.sheet.scope import Scope
 from scalargrad.sheet.terms import CDOT, DERIV, JUX, STAR, Term
 
 JOINED = (JUX, CDOT, STAR)  # products as they are written
-TRIVIAL = {RECORDS["pad"]: Term(0.0), RECORDS["crop"]: Term(0.0), RECORDS["every"]: Term(1.0), RECORDS["apart"]: Term(1.0)}
+TRIVIAL = {
+    RECORDS["pad"]: Term(0.0),
+    RECORDS["crop"]: Term(0.0),
+    RECORDS["every"]: Term(1.0),
+    RECORDS["apart"]: Term(1.0),
+}
 Factors = tuple[float, float, dict[Term, float]]  # a number above, one below, and the powers of terms
 
 

@@ -91,6 +91,7 @@ class _Writing:
     def __init__(self, solution: Solution, digits: int, brief: bool, stated: Problem) -> None:
         self.solution, self.problem, self.scope, self.stated = solution, solution.problem, solution.scope, stated
         self.digits, self.brief = digits, brief
+        self.known = solution.values  # what does not rest on invented numbers
         self.symbols = bool(
             solution.invented
         )  # a problem without numbers: those that there are only check the formulas
@@ -175,6 +176,11 @@ class _Writing:
         for term in itertools.chain.from_iterable(term.walk() for term in terms):
             if term.head is DERIV and not _is_new(term):
                 self.want(want, *map(self.scope.settle, term.operands))
+        if not self.asked and not self.solution.trajectories:  # then everything is
+            for result in self.scope.results():
+                for name in self.names():
+                    if self.scope[name].is_given:
+                        self.want(want, Term(result), Term(name))
         for trajectory in self.solution.trajectories:
             for parameter in trajectory.update.parameters:
                 self.want(want, self.scope.settle(self.loss(trajectory)), self.scope.settle(parameter))
@@ -506,7 +512,7 @@ class _Writing:
                 formula = tidied(slope)
                 yield self.line(Term(CALL, Term(PRIME, prime.operands[0], float(order)), x), slope, formula)
             self.short[asked.term] = formula
-            if self.symbols:
+            if self.symbols and asked.name not in self.known:
                 return
             at = asked.term.operands[1] if asked.term is not prime else Term(x)
             at = at if at.is_number else Term(*self.scope.array(self.scope.settle(at)).data)
@@ -621,7 +627,7 @@ class _Writing:
         return self.line(
             *([left] if own else [Term(PLAIN, asked.name), left]),
             *self.formula(term if term in self.short else settled),
-            *([] if self.symbols else [out]),
+            *([] if self.symbols and asked.name not in self.known else [out]),
         )
 
     def formula(self, settled: Term) -> list[Term]:
