@@ -72,6 +72,15 @@ def infix(sign: str) -> Node:
     return Node("infix", sign)
 
 
+def in_full(x: float) -> str:
+    """Print a number with all of its digits.
+
+    >>> in_full(2.0), in_full(0.1)
+    ('2', '0.1')
+    """
+    return repr(x).removesuffix(".0")
+
+
 @dataclass(frozen=True)
 class Style:
     """How terms are laid out.
@@ -83,7 +92,7 @@ class Style:
     linear    whether fractions stand in the line
     """
 
-    numbers: Callable[[float], str] = lambda x: repr(x).removesuffix(".0")
+    numbers: Callable[[float], str] = in_full
     aliases: Mapping[Term, Term] = field(default_factory=dict)
     taken: Collection[str] = ()
     several: Collection[str] = ()

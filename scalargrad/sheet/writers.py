@@ -13,7 +13,7 @@ from typing import Any
 from scalargrad.files import encodable, to_json
 from scalargrad.sheet import styles
 from scalargrad.sheet.document import Block, Document, Equations, Heading, Items, Line, Paragraph, Picture, Run, Table
-from scalargrad.sheet.notation import Node, Style, row
+from scalargrad.sheet.notation import Node, Style, in_full, row
 from scalargrad.sheet.styles import Box, beside, escape_latex
 
 WIDTH = 100  # columns of text
@@ -24,6 +24,7 @@ MARKS = {"kink": "Kink", "check": "Check", "note": "Note"}
 def write(document: Document, format: str) -> str:
     """Write a document in one of FORMATS.
 
+    >>> from scalargrad.sheet.terms import Term
     >>> document = Document(("Title",), (Paragraph(("A root: ", Term("x") ** 2, ".")),))
     >>> print(write(document, "text"))
     Title
@@ -45,7 +46,7 @@ def _inline(document: Document) -> Style:
 
 def _full(style: Style, block: Equations) -> Style:
     """The style of what is given: numbers in full."""
-    return replace(style, numbers=Style().numbers) if block.kind == "given" else style
+    return replace(style, numbers=in_full) if block.kind == "given" else style
 
 
 # Where a line may end.

@@ -621,12 +621,17 @@ class _Writing:
             self.scope[settled.head].term if settled.is_name and settled.head in self.scope.quantities else settled
         )
         out = self.put.shown(self.put.clean.get(settled, self.put.clean.get(term, array)))
+        formula = self.formula(term if term in self.short else settled)
+        expression = bool(settled.operands) and settled.head not in (DERIV, *PARTS) and not term.is_name
+        plain = expression and not any(part.head in (PRIME, SUP) for part in term.walk())
+        entries = self.put.entries(settled) if plain and not formula and not array.shape and not self.symbols else []
         spelled = text(term, self.style).translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉′", "0123456789'"))
         own = asked.name == answer_name(term) or asked.name.replace(" ", "") == spelled.replace(" ", "")
         left = Term(PLAIN, term) if term.head is DERIV else term
         return self.line(
             *([left] if own else [Term(PLAIN, asked.name), left]),
-            *self.formula(term if term in self.short else settled),
+            *formula,
+            *(_steps(entries[0]) if entries else []),
             *([] if self.symbols and asked.name not in self.known else [out]),
         )
 
