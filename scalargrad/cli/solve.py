@@ -26,7 +26,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Solve a problem: a report of its numbers or, in a format, every step derived."""
-    if Path(options.problem).suffix.lower() != ".toml":
+    tables = Path(options.problem).suffix.lower() == ".toml" and not options.brief
+    if not tables and options.target is None and options.steps is None:
         return solved(options)
     from scalargrad.worked.derivation import written
     from scalargrad.worked.solution import report, solve
@@ -52,8 +53,6 @@ def solved(options: argparse.Namespace) -> Answer:
     from scalargrad.value import Value
 
     name = Path(options.problem).name
-    if options.target is not None or options.steps is not None:
-        raise ValueError(f"--target and --steps are for networks in TOML: write the target and the steps into {name}")
     problem = sheet.load(options.problem)
     print(f"understood of {name}:\n\n{problem}\n", file=sys.stderr)
     solution = sheet.solve(problem)

@@ -119,7 +119,7 @@ class Substitution:
         numbers = array.data
         scale = max(map(abs, numbers), default=0.0)
         entries: list[Any] = [0.0 if abs(x) < 1e-15 * scale else x for x in numbers]
-        if not array.shape:
+        if len(entries) == 1:
             return Term(entries[0])
         if len(array.shape) == 1:
             side = lying or array.orientation or ("" if self.flat else "column")

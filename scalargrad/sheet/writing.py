@@ -588,16 +588,10 @@ class _Writing:
         return (self.part(step.left, array, i) if array.shape else step.left,), (Term(truth),), (Term(slope),), (off,)
 
     def answers(self) -> None:
-        """Write what is asked, boxed, under the assignment's names; the parts of an assignment are kept."""
+        """Write what is asked, boxed, under the assignment's names."""
         asked = [(a, self.value_of(a)) for a in self.asked] or list(self.everything())
-        parts: dict[str, list[Line]] = {}
-        for each, array in asked:
-            parts.setdefault(getattr(each, "part", ""), []).append(self.answer(each, array))
         self.section("Answers")
-        for part, lines in parts.items():
-            if part:
-                self.say(f"({part})")
-            self.show(lines, "boxed")
+        self.show([self.answer(each, array) for each, array in asked], "boxed")
 
     def value_of(self, asked: Asked) -> Array:
         """Return what an answer is worth."""
