@@ -397,6 +397,25 @@ def test_texts_are_read(name):
     assert {key: found.get(key) for key in expected if not close(found.get(key, []), expected[key])} == {}
 
 
+MORE = {
+    "Let f(x) = x^3 and x = 2. Give f'(2) and f''(2).": {"f'(2)": 12, "f''(2)": 12},
+    "Minimise f(x, y) = (1 - x)^2 + 100 (y - x^2)^2 by gradient descent from (x, y) = (-1, 1) with step size 0.001. Make one step.": {"x new": -0.996, "y new": 1},
+    "f = x^T A x with x = (1, 2) and A = [[2, 1], [1, 3]]. Find the gradient ∂f/∂x.": {"df/dx": [8, 14]},
+    "Points (u, v): (1, 2), (3, 5). The model is p = w u + c with w = 2 and c = 0. The loss is L = mean((p - v)^2). Find dL/dw.": {"dL/dw": 3},
+    "1D convolution: x = [1, 2, 3, 4, 5], k = [1, 0, -1], y_i = sum_{j} k_j x_{i+j}. With L = sum_i y_i^2 find dL/dk.": {"y": [-2, -2, -2], "dL/dk": [-24, -36, -48]},
+    "Inputs i1 = 1, i2 = 2; w1 = 0.5 (i1 → h), w2 = -0.25 (i2 → h), w3 = 2 (h → o). There are no biases. Both units use tanh. Find o.": {"o": 0},
+    "A quantity runs as v_{t+1} = 0.5 v_t + 1 with v_0 = 2. Find v_1 and v_2.": {"v1": 2, "v2": 2},
+    "The 2×2 max pooling with stride 2 of X = [[1, 3], [4, 2]] has the output Y. Given ∂L/∂Y = [[5]], find ∂L/∂X.": {"dL/dX": [[0, 0], [5, 0]]},
+    "Let $z = (0, 0)$, $p_i = \\frac{e^{z_i}}{\\sum_j e^{z_j}}$ and $L = -\\ln p_1$. Find $\\partial L/\\partial z$.": {"dL/dz": [-0.5, 0.5]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MORE)
+def test_all_kinds_of_texts_are_read(text):
+    found = solve(read(text)).values
+    assert {key: found.get(key) for key, value in MORE[text].items() if not close(found.get(key, []), value)} == {}
+
+
 BASE = "A network: x = (0.5, -1), W1 = [[0.1, 0.4], [-0.3, 0.2]], b1 = (0.1, -0.2), W2 = [[0.7, -0.5], [0.3, 0.2]], b2 = (0.05, 0), y = (1, 0).\n"
 
 
@@ -418,9 +437,12 @@ def test_activations_in_words(phrase, equation):
 @pytest.mark.parametrize(
     "text",
     [
-        "ReLU hidden layer, snake output", "Both layers use the sigmoid. Use dropout with keep probability 0.5", "Both layers use the sigmoid. A residual connection skips the hidden layer",
-        "Hidden layer sigmoid", "Both layers use the sigmoid. The weights decay", "Both layers use the sigmoid. Train for three epochs", "Both layers use the sigmoid; do not use b1",
-        "Both layers use the sigmoid. The correct class is number 3", "Both layers use the sigmoid. 7",
+        "ReLU hidden layer, snake output", "Both layers use the sigmoid. Use dropout with keep probability 0.5",
+        "Both layers use the sigmoid. A residual connection skips the hidden layer", "Hidden layer sigmoid",
+        "Both layers use the sigmoid. The weights decay", "Both layers use the sigmoid. Train for three epochs", "Both layers use the sigmoid; do not use b1",
+        "Both layers use the sigmoid. The correct class is number 3", "Both layers use the sigmoid. 7", "Both layers use the sigmoid. Both layers use tanh",
+        "Both layers use the sigmoid. Batch normalisation after the hidden layer", "Both layers use the sigmoid. Freeze W1", "Both layers use the sigmoid. c = 3",
+        "Both layers use the sigmoid. The angle is in degrees", "Both layers use the sigmoid. q = 2 and then * 3", "Both layers use the sigmoid. q = (1 + 2 and more",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused(text):

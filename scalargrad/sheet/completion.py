@@ -194,7 +194,7 @@ class Completion:
             return []
         used = {name for e in equations for name in (*plain_names(e.right), *e.right.names)}
         outputs = [
-            e.name
+            (str(flat(e.left.operands[0])) if e.variables else e.name)
             for e in equations
             if not e.is_given and e.name not in used and e.left.head is not CALL and e.left.head is not DERIV
         ]
@@ -211,6 +211,16 @@ class Completion:
         if len(targets) != 1 or "losses" not in self.notes:
             return []
         line, meaning = self.notes.pop("losses")[0]
+        self.notes["loss in words"] = True
+        if (
+            meaning == "L = bce(TARGET, OUTPUT)"
+            and "y" in targets
+            and any(e.name == "y" and e.right.head in (LIST, ROWS) and len(e.right.operands) > 1 for e in equations)
+        ):
+            raise self.error(
+                line,
+                "is the binary cross-entropy added up over the outputs, or averaged? Write the loss as an equation",
+            )
         text = meaning.replace("OUTPUT", "outputs").replace("TARGET", "targets")
         equation = Reader([(line, text, None)]).problem().equations[0]
         return [Equation(equation.left, equation.right.put({"outputs": Term(outputs[0]), "targets": Term(targets[0])}))]

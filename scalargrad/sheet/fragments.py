@@ -224,7 +224,8 @@ class Marked:
             before = run[-1] if run and not (len(run) == 1 and _OPERATOR.fullmatch(run[0])) else ""
             after = chunks[i + 1] if i + 1 < len(chunks) else ""
             if self._is_math(chunk, before, after, inside=depth > 0):
-                if chunk.startswith("⟦") and run and not _OPERATOR.fullmatch(before):
+                arrow = chunk.startswith("(") and after in ("→", "->")  # w1 = 0.5 (x1 → h1)
+                if (chunk.startswith("⟦") or arrow) and run and not _OPERATOR.fullmatch(before):
                     end()
                 alone = not run and re.fullmatch(r"\(?⟦\d+⟧[).,;:!?]*", chunk)
                 if alone and not _OPERATOR.fullmatch(after):
@@ -274,6 +275,8 @@ class Marked:
             if after in ("=", "←", ":=") and core.lower() not in _JOINING:
                 return True
             if len(core) == 1:
+                if core in "AI" and core in self.known and before and re.match(r"\w(?!\w)|\(", after):
+                    return True  # xᵀ A x
                 return core not in "aAI" or (
                     core in self.known
                     and (

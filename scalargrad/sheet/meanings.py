@@ -189,7 +189,7 @@ def _asked(notes: Notes, match: re.Match[str], _: int) -> None:
 def _edge(notes: Notes, match: re.Match[str], _: int) -> bool:
     texts = [fragment.text for fragment in notes.pieces(match)]
     if len(texts) == 2:
-        ends = re.split(r"→|->|\\to|\\rightarrow", texts[1])
+        ends = re.split(r"→|->|\\to|\\rightarrow", texts[1].strip("()"))
         texts = [texts[0].partition("=")[0], *ends]
     if len(texts) == 3 and all(re.fullmatch(r"\s*\\?\w+\s*", text.replace("{", "").replace("}", "")) for text in texts):
         notes.setdefault("edges", []).append(tuple(text.strip() for text in texts))
@@ -224,8 +224,8 @@ def _stands_for(notes: Notes, match: re.Match[str], _: int) -> None:
 
 
 def _huber(notes: Notes, match: re.Match[str], line: int) -> None:
-    delta = notes.pieces(match)[-1].text
-    notes.setdefault("losses", []).append((line, f"L = huber(TARGET, OUTPUT, {delta.rpartition('=')[2]})"))
+    name, equals, value = notes.pieces(match)[-1].text.partition("=")
+    notes.setdefault("losses", []).append((line, f"L = huber(TARGET, OUTPUT, {name if equals else name or value})"))
 
 
 MEANINGS: dict[str, Callable[[Notes, re.Match[str], int], bool | None]] = {

@@ -101,6 +101,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"with # and the # held fixed|with the # held fixed|\(?gates held fixed\)?|held fixed", ""),
     (r"all of its effect[^.)]*", ""),
     (r"#: #(?:, (?:and )?#)+", "points"),
+    (r"# #(?=[,.; ]|$)", "edge"),
     (r"# from # to #", "edge"),
     (
         r"deltas?,? (?:that is|i\.e\.|meaning)?,? ?(?:the )?derivatives of # with respect to (?:the )?(?:net inputs|pre-?activations|weighted sums)",
@@ -133,6 +134,9 @@ PHRASES: list[tuple[str, str]] = [
     # Layers in words.
     (r"# (?:is|are) (?:the )?(?:weights?|bias(?:es)?|inputs?|targets?|labels?|parameters?)(?: \w+)?", ""),
     (r"(?:weights?|matri(?:x|ces)) (?:are )?(?:given )?(?:as )?inputs? (?:×|x|by|times) outputs?", "flag rows"),
+    (r"first (?:hidden )?layer(?: is| uses?| with|:)?(?: the| a)? (ACT)", "layer hidden"),
+    (r"second (?:layer )?(?:is |uses? |with |: ?)?(?:the |a )?(ACT)", "layer output"),
+    (r"hidden:? (ACT)(?! layer| unit)", "layer hidden"),
     (r"hidden layers? with (?:N )?(ACT) (?:neurons|units)", "layer hidden"),
     (r"hidden(?: layers?| units?)? activations?(?: function)?(?: is| are|:)?(?: the)? (ACT)", "layer hidden"),
     (r"output(?: layer| unit)? activation(?: function)?(?: is|:)?(?: the)? (ACT)", "layer output"),
@@ -163,6 +167,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"mean (?:of the )?squared errors?(?: over [^.,]*)?", "loss L = mse(TARGET, OUTPUT)"),
     (r"mean absolute error", "loss L = mae(TARGET, OUTPUT)"),
     (r"huber loss with #", "huber"),
+    (r"(?:average|mean) binary cross-entropy(?: loss)?(?: over [^.,]*)?", "loss L = bce(TARGET, OUTPUT)/count(OUTPUT)"),
     (r"binary cross-entropy(?: loss)?", "loss L = bce(TARGET, OUTPUT)"),
     (r"cross-entropy(?: loss)?", "loss L = crossentropy(TARGET, OUTPUT)"),
     # Counts, which the equations say too.
@@ -198,8 +203,8 @@ ACTIVATIONS = {
 TECHNICAL = {
     "activation": r"(?:leaky )?re ?lu|rectified|sigmoid|logistic function|tanh|hyperbolic|softmax|softplus|gelu|elu|silu|swish|mish|selu|softsign|hard ?tanh|maxout|step function|sign function",
     "loss": r"half|halves|twice|double|squared?|squares|mean|averaged?|averages?|absolute|huber|hinge|cross-?entropy|entropy|kl divergence|divergence|mse|mae|sse|rmse|sum|summed|sums",
-    "update": r"momentum|nesterov|adam\w*|adagrad|rmsprop|adadelta|nadam|lion|decay\w*|regulari[sz]\w*|l1|l2|lasso|ridge|penalty|schedule|clip\w*|steps?|updates?|updated|iterations?|epochs?|learning[ -]rate|velocity|frozen|fixed|trained|untrained|trainable|update",
-    "structure": r"drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
+    "update": r"momentum|nesterov|adam\w*|adagrad|rmsprop|adadelta|nadam|lion|decay\w*|regulari[sz]\w*|l1|l2|lasso|ridge|penalty|schedule|clip\w*|steps?|updates?|updated|iterations?|epochs?|learning[ -]rate|velocity|frozen|freez\w*|fixed|trained|untrained|trainable|update",
+    "structure": r"degrees?|radians|drop-?out|mask\w*|residual|skip|shortcut|tied|dilat\w*|stride|padding|padded|pooling|transposed?|temperature|smoothing|noise|quanti[sz]\w*|bidirectional|causal|peephole|reversed|inverted|doubled|halved|scaled|normali[sz]ed|normali[sz]ation|rounded|round",
     "negation": r"not|no|never|without|except|instead|neither|nor|don't|doesn't|isn't|none|unless|ignor\w+|omit\w*|minus|only",
     "number": r"N",
 }

@@ -270,7 +270,7 @@ class Reader:
         """Read `a = b = c` as an equation for a and one for b."""
         sides = split(read, "=")
         if len(sides) < 2:
-            raise LanguageError("an equation needs a name, = and an expression", text, read[0].position)
+            raise LanguageError("an equation needs a name, = and an expression", text, read[0].position if read else 0)
         terms = [self.left(text, side) for side in sides[:-1]] + [self.expression(text, sides[-1])]
         if (
             not terms[-1].names and not any(t.head is DERIV for t in terms) and len(terms) > 2

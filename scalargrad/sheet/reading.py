@@ -49,6 +49,9 @@ class _Reading:
         self.stated_ranges: dict[str, tuple[int, int]] = {}
         lines = [(f.line, f.text, f.latex) for f in self.fragments if self.states(f)] + marked.rows
         self.reader = Reader(lines, marked.known)
+        self.indices = set(
+            re.findall(r"_\{?[^{}_^\s]*?([a-z])", " ".join(f.text for f in self.fragments).translate(_SUBSCRIPTS))
+        )
 
     def problem(self) -> Problem:
         """Put the problem together."""
@@ -87,6 +90,7 @@ class _Reading:
                         and len(split(part, "=")) == 2
                         and (values := _listed(split(part, "=")[1]))
                         and len(part[0].text) == 1
+                        and part[0].text in self.indices
                     ):
                         self.stated_ranges[part[0].text] = values
                         continue
@@ -215,6 +219,7 @@ class _Reading:
         return [token for token in tokens(fragment.text, latex=fragment.latex) if token.kind not in ("$", "`")]
 
 
+_SUBSCRIPTS = str.maketrans({"ₜ": "_t", "ᵢ": "_i", "ⱼ": "_j", "ₖ": "_k", "ₙ": "_n"})
 # What a text may speak of without stating it: names, derivatives, functions, lengths, vectors of them.
 _MENTIONED = (SUB, SUP, DERIV, PRIME, CALL, BARS, NORM, LIST)
 
@@ -329,7 +334,7 @@ class _Check:
                 part.head is ops.div and "exp(-" in str(part) for e in self.computed for part in e.right.walk()
             )
         if kind == "loss":
-            return bool(self.computed)
+            return bool(self.computed) and "loss in words" not in self.notes
         if re.match(r"l1|l2|regulari|ridge|lasso|penalty|decay|weight", word):
             return any("lambda" in plain_names(e.right) for e in self.computed)
         if word in ("pooling", "stride") and "pooling" in self.notes:
@@ -347,18 +352,19 @@ class _Check:
                 )
             )
         if kind == "structure":
-            return word in (
-                "normalised",
-                "normalized",
-                "normalisation",
-                "normalization",
-                "scaled",
-                "padding",
-                "transposed",
-                "transpose",
-                "causal",
-                "reversed",
-            ) and bool(self.computed)
+            statistics = {
+                ops.sqrt,
+                FUNCTIONS["mean"],
+                FUNCTIONS["mean_columns"],
+                FUNCTIONS["mean_rows"],
+                FUNCTIONS["softmax"],
+                FUNCTIONS["softmax_rows"],
+            }
+            if word.startswith(("normali", "scaled")):
+                return bool(self.heads & statistics)
+            return (word == "padding" and bool(self.computed)) or (
+                word.startswith("transpose") and FUNCTIONS["transpose"] in self.heads
+            )
         return False
 
 
@@ -388,5 +394,10 @@ def _listed(values: list[Any]) -> tuple[int, int] | None:
     """Return the first and the last of 1, 2, 3 or 1..3; None where it is neither."""
     numbers = [token for token in values if token.kind == "number"]
     if len(numbers) < 2 or any(token.kind not in ("number", ",", "…") for token in values):
+        return None
+    if any("." in token.text for token in numbers):
+        return None
+    whole = [int(token.text) for token in numbers]
+    if not any(token.kind == "…" for token in values) and whole != list(range(whole[0], whole[-1] + 1)):
         return None
     return int(float(numbers[0].text)), int(float(numbers[-1].text))

@@ -91,6 +91,13 @@ def solve(problem: Problem) -> Solution:
 
     Raises SheetError where something has no value, and what operations raise outside their domains.
     """
+    try:
+        return _solved(problem)
+    except RecursionError:
+        raise SheetError(f"{problem.source}: something is defined through itself without end") from None
+
+
+def _solved(problem: Problem) -> Solution:
     stated = problem
     if not has_numbers(problem):
         problem = instance(problem)
