@@ -8,6 +8,7 @@ numbers, names of other quantities, and operations; it is worth an Array.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -229,7 +230,9 @@ class Scope:
         if right.head is ROWS and key[:1].islower() and 1 in array.shape and len(array.shape) == 2:
             array = array.reshaped((len(array.entries),), "row" if array.shape[0] == 1 else "column")
         single = len(array.entries) == 1
-        labels = [key if single else f"{key}_{i}" for i in range(1, len(array.entries) + 1)]
+        comma = "," if max(array.shape, default=0) > 9 else ""
+        places = itertools.product(*(range(1, n + 1) for n in array.shape))
+        labels = [key if single else f"{key}_{comma.join(map(str, place))}" for place in places]
         return Array(
             array.shape,
             (
