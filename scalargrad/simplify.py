@@ -39,7 +39,7 @@ def simplified(terms: Iterable[T], make: Callable[..., T]) -> T:
     done: dict[T, T] = {}
     for term in terms:
         operands = [done[operand] for operand in term.operands]
-        done[term] = simplify(term.head, *operands) if isinstance(term.head, Op) else simplify.leaf(term.head)
+        done[term] = simplify(term.head, *operands) if operands else simplify.leaf(term.head)  # type: ignore[arg-type] # what has operands is an operation
     return done[term]
 
 
@@ -58,7 +58,7 @@ class _Simplifier(Generic[T]):
         return self.known.setdefault((head, *operands), self.make(head, *operands))
 
     def __call__(self, op: Op, *operands: T) -> T:
-        rule = getattr(self, op.name, None) if ops.TABLE.get(op.name) is op else None
+        rule = getattr(self, op.name, None) if isinstance(op, Op) and ops.TABLE.get(op.name) is op else None
         simpler = rule(*operands) if rule else None
         return simpler or self.leaf(op, *operands)
 
@@ -126,7 +126,9 @@ class _Simplifier(Generic[T]):
             return self.in_a_row(ops.mul, a, b, ops.mul)
         if isinstance(b.head, float) and not isinstance(a.head, float):
             return self(ops.mul, b, a)
-        return self(ops.pow, a, self.leaf(2.0)) if a is b else self.fold(ops.mul, a, b)
+        return (
+            self(ops.pow, a, self.leaf(2.0)) if a is b and not isinstance(a.head, float) else self.fold(ops.mul, a, b)
+        )
 
     def div(self, a: T, b: T) -> T | None:
         if a.head == 0 or b.head == 1:
@@ -137,6 +139,12 @@ class _Simplifier(Generic[T]):
             return self(ops.div, a.operands[0], self(ops.mul, a.operands[1], b))
         if b.head is ops.div:
             return self(ops.div, self(ops.mul, a, b.operands[1]), b.operands[0])
+        if a.head is ops.mul and isinstance(b.head, float) and isinstance(a.operands[0].head, float):
+            ratio = a.operands[0].head / b.head  # 2*x/2, and 2*x/4
+            if ratio.is_integer():
+                return self(ops.mul, self.leaf(ratio), a.operands[1])
+            if (1 / ratio).is_integer():
+                return self(ops.div, a.operands[1], self.leaf(1 / ratio))
         if a.head == 0.5:  # as in the derivative of sqrt: people write 1/(2*sqrt(x))
             return self(ops.div, self.leaf(1.0), self(ops.mul, self.leaf(2.0), b))
         return None
@@ -150,6 +158,8 @@ class _Simplifier(Generic[T]):
     def pow(self, a: T, b: T) -> T | None:
         if b.head == 0:
             return self.leaf(1.0)
+        if a.head is ops.sqrt and b.head == 2:
+            return a.operands[0]
         return a if b.head == 1 else None
 
     def power_rule(self, a: T, b: T) -> T:

@@ -37,8 +37,12 @@ ORDER = """
     compiler.chunk compiler.loops compiler.samples compiler.threads compiler.results compiler.llvm compiler.source
     compiler.kept compiler.machine compiler.program compiler.entrance compiler.calls
     tracing jit vmap __init__
+    sheet.tokens sheet.terms sheet.arrays sheet.records sheet.printing sheet.grammar sheet.shares sheet.indexing sheet.problem sheet.scope
+    sheet.derivation sheet.instance sheet.updates sheet.solution sheet.fragments sheet.phrases sheet.meanings sheet.completion sheet.reading sheet.layers sheet
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
+    sheet.notation sheet.styles sheet.document sheet.writers sheet.substitution sheet.tidy sheet.rules sheet.paths
+    sheet.fused sheet.unfolding sheet.trajectory sheet.explanation sheet.writing
     homework homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
     homework.marks homework.notes homework.wording homework.reading homework.toml homework.exercise
     cli._answer cli._drawing cli._expressions cli._formats cli._problems

@@ -426,10 +426,10 @@ def test_explain_on_the_command_line(capsys):
     assert main(["explain", "log(1 + exp(-(w*x + b)))", "w=-2", "x=1.5", "b=0.3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for line in (
-        "  f = ln(1 + e^(−(w·x + b)))",
-        "  v₄ = e^v₃ = e^2.7 ≈ 14.8797",
-        "  ∂v₄/∂v₃ = v₄ ≈ 14.8797",
-        "   ∂f/∂x = ∂f/∂v₁·∂v₁/∂x ≈ (−0.9370)·(−2) ≈ 1.8741",
+        "  f(w, x, b) = ln(1 + e^(−(w x + b)))",
+        "  v₄ = e^(v₃) = e^2.7 ≈ 14.880",
+        "  ∂f/∂v₃ = (∂f/∂v₄) (∂v₄/∂v₃) = (∂f/∂v₄) v₄ ≈ 0.062973 · 14.880 ≈ 0.93703",
+        "  ∂f/∂x = (∂f/∂v₁) (∂v₁/∂x) = (∂f/∂v₁) w ≈ (−0.93703) · (−2) ≈ 1.8741",
     ):
         assert line in lines
 
