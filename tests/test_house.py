@@ -35,7 +35,7 @@ ORDER = """
     compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
     compiler.chunk compiler.loops compiler.samples compiler.threads compiler.results compiler.llvm compiler.source
     compiler.kept compiler.machine compiler.program compiler.entrance compiler.calls
-    tracing jit vmap __init__
+    tracing jit export vmap __init__
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward
     worked.output_error worked.slopes worked.backward worked.derivation worked.explanation worked.writers worked
     homework homework.arrays homework.misreadings homework.stages homework.answers homework.causes homework.checking
