@@ -14,6 +14,7 @@ import typing as _typing
 from scalargrad import nn as nn
 from scalargrad import optim as optim
 from scalargrad.diagnosis import why as why
+from scalargrad.export import export as export
 from scalargrad.jit import jit as jit
 from scalargrad.modes import detect_anomaly as detect_anomaly
 from scalargrad.modes import ieee as ieee
@@ -58,7 +59,7 @@ if not _typing.TYPE_CHECKING:  # type checkers export what is public; they canno
         *("stop_gradient", "Op", "Operand", "operation"),
         # derivatives of functions, and functions compiled
         *("grad", "value_and_grad", "jacobian", "jacfwd", "jacrev", "hessian", "jvp", "vjp", "hvp"),
-        *("jit", "vmap", "TracingError", "register_pytree_node"),
+        *("jit", "vmap", "export", "TracingError", "register_pytree_node"),
         # networks
         *("nn", "optim"),
         # what is wrong with a gradient

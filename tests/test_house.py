@@ -36,7 +36,7 @@ ORDER = """
     compiler.target compiler.processor compiler.emitting compiler.vectormath compiler.operations compiler.schedule
     compiler.chunk compiler.loops compiler.samples compiler.threads compiler.results compiler.llvm compiler.source
     compiler.kept compiler.machine compiler.program compiler.entrance compiler.calls
-    tracing jit vmap __init__
+    tracing jit export vmap __init__
     sheet.tokens sheet.terms sheet.arrays sheet.records sheet.printing sheet.grammar sheet.shares sheet.indexing sheet.problem sheet.scope
     sheet.derivation sheet.instance sheet.updates sheet.solution sheet.fragments sheet.phrases sheet.meanings sheet.completion sheet.reading sheet.layers sheet
     worked.kinks worked.problem worked.solution worked.notation worked.document worked.sheet worked.forward

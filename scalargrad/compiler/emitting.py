@@ -177,15 +177,24 @@ class Emitter:
 
     # Instructions. Each names its result.
 
-    def _append(self, opcode: str, *how: Any, **more: Any) -> str:
+    def _append(
+        self,
+        opcode: str,
+        kind: str,
+        operands: tuple[str, ...],
+        types: tuple[str, ...] = (),
+        callee: str = "",
+        after: str = "",
+        free: bool = False,
+    ) -> str:
         self.temporaries += 1
         name = f"%x{self.temporaries}"
-        self.lines.append(Line(name, opcode, *how, **more))
+        self.lines.append(Line(name, opcode, kind, operands, types, callee, after, free))
         return name
 
     def let(self, opcode: str, kind: str, *operands: str, free: bool = False) -> str:
         """Append an instruction on operands of one type."""
-        return self._append(opcode, kind, operands, free=free)
+        return self._append(opcode, kind, operands, (), "", "", free)
 
     def mixed(self, opcode: str, *operands: tuple[str, str], free: bool = False) -> str:
         """Append an instruction on operands of several types, each a type and a name."""

@@ -37,9 +37,11 @@ class OperationEmitter(Emitter):
         x, *others = [self.operand(i) for i in operands]
         y = others[0] if others else ""
         if op in BINARY:
+            opcode = BINARY[op]
             # A sum of two products rounds both: a*b - b*a is 0.
-            apart = op in (ops.add, ops.sub) and all(self.instructions[i].op is ops.mul for i in operands)
-            return self.let(BINARY[op] + (" contract" if op is not ops.div and not apart else ""), self.type, x, y)
+            if op is ops.mul or (op is not ops.div and not all(self.instructions[i].op is ops.mul for i in operands)):
+                opcode += " contract"
+            return self.let(opcode, self.type, x, y)
         if op is ops.neg:
             return self.let("fneg", self.type, x)
         if op in (ops.maximum, ops.minimum):  # ties and a nan on the left give x, a nan on the right gives y

@@ -20,9 +20,11 @@ from scalargrad.value import Value
 
 # The operations that the compiler's languages know beside the C library's functions; all others are written over these.
 # They are the table's records themselves: somebody's own operation may have any name.
-ARITHMETIC = (
-    *(ops.add, ops.sub, ops.mul, ops.div, ops.neg),
-    *(ops.maximum, ops.minimum, ops.greater, ops.equal, ops.where, ops.holds),
+ARITHMETIC = frozenset(
+    (
+        *(ops.add, ops.sub, ops.mul, ops.div, ops.neg),
+        *(ops.maximum, ops.minimum, ops.greater, ops.equal, ops.where, ops.holds),
+    )
 )
 
 
@@ -140,7 +142,7 @@ class Builder:
             if found is not None:
                 return found
         if op.libm or op in ARITHMETIC:
-            key = (op, *(sorted(operands) if op in (ops.add, ops.mul, ops.equal) else operands))
+            key = (op, *(sorted(operands) if op in _COMMUTING else operands))
             found = self.places.get(key)
             return self.place(key, Instruction(op, tuple(operands))) if found is None else found
         try:
@@ -288,4 +290,5 @@ _SIMPLER: dict[Op, Callable[..., int | None]] = {
     ops.greater: _greater, ops.power_rule: _power_rule, ops.power_term: _power_term, ops.where: _where,
 }  # fmt: skip
 
-_MIXED = (ops.add, ops.sub, ops.mul, ops.div)  # which are simpler only with a constant or a negative
+_COMMUTING = frozenset((ops.add, ops.mul, ops.equal))
+_MIXED = frozenset((ops.add, ops.sub, ops.mul, ops.div))  # which are simpler only with a constant or a negative

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from scalargrad import ops, special
 from scalargrad.compiler.instructions import Code
@@ -57,19 +57,20 @@ def f({arguments}):
     return {results}
 '''
 
-_C = """\
-/* {title}: in has {inputs} numbers, out {outputs}. */
-
+_C_OPERATIONS = """\
 #include <math.h>
 
-static inline double greater(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x > y); }}
-static inline double equal(double x, double y) {{ return isnan(x) || isnan(y) ? NAN : (double)(x == y); }}
-static inline double holds(double x) {{ return x < 0 || x > 0; }}
-static inline double where(double x, double y, double z) {{ return isnan(x) ? NAN : x != 0 ? y : z; }}
-static inline double maximum(double x, double y) {{ return x >= y || isnan(x) ? x : y; }}
-static inline double minimum(double x, double y) {{ return x <= y || isnan(x) ? x : y; }}
+static inline double greater(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x > y); }
+static inline double equal(double x, double y) { return isnan(x) || isnan(y) ? NAN : (double)(x == y); }
+static inline double holds(double x) { return x < 0 || x > 0; }
+static inline double where(double x, double y, double z) { return isnan(x) ? NAN : x != 0 ? y : z; }
+static inline double maximum(double x, double y) { return x >= y || isnan(x) ? x : y; }
+static inline double minimum(double x, double y) { return x <= y || isnan(x) ? x : y; }
+"""
 
-void f(const double *in, double *out)
+_C_FUNCTION = """\
+/* {title}: in has {inputs} numbers, out {outputs}. */
+void {name}(const double *in, double *out)
 {{
 {body}
 }}
@@ -111,11 +112,25 @@ def _numpy(code: Code) -> str:
 
 
 def _c(code: Code) -> str:
+    return c_functions({"f": code})
+
+
+def c_functions(programs: Mapping[str, Code]) -> str:
+    """Print programs as functions of a C file, by their names.
+
+    >>> from scalargrad import jit
+    >>> c_functions({"square": jit(lambda x: x * x).program(2.0)}).count("square")
+    1
+    """
+    return "\n".join([_C_OPERATIONS, *(_c_function(name, code) for name, code in programs.items())])
+
+
+def _c_function(name: str, code: Code) -> str:
     inputs = [f"in[{i}]" for i in range(len(code.layout.inputs))]
     lines, names = _statements(code, inputs, lambda op: op.libm or op.name, "double {} = {};", infix=(*_INFIX, ops.div))
     lines += [f"out[{i}] = {name};" for i, name in enumerate(names)]
     body = "\n".join(f"    {line}" for line in lines)
-    return _C.format(title=_title(code), inputs=len(inputs), outputs=len(code.results), body=body)
+    return _C_FUNCTION.format(title=_title(code), inputs=len(inputs), outputs=len(code.results), body=body, name=name)
 
 
 def _llvm(code: Code) -> str:
