@@ -19,6 +19,7 @@ from viz.tables import Box, Font, Table, parse
 from viz.text import called, number
 from viz.theme import Theme, faded
 
+SHARES = "∂ a of b: a leaf with several uses, what it gets by this one, and its whole gradient"
 LEAST_ZOOM = 0.7  # type of 10 points, the smallest, has 7 pixels then
 MOST_SCALARS, MOST_UNITS = 24, 400  # cards that are taken in at a glance; more units are not even tried
 
@@ -119,9 +120,9 @@ class Cards(Picture):
             {graph.role(value) for value in [*(card.value for card in graph.cards), *leaves]}, self.theme
         )
         if any(edge.kind for edge in graph.edges):
-            yield heading.flows(graph, self.theme, self.digits)
+            yield from heading.flows(graph, self.theme, self.digits, self.canvas.width)
         if graph.after_backward and any(len(graph.uses[leaf]) > 1 for leaf in leaves):
-            yield font("∂ a of b: a leaf with several uses, what it gets by this one, and its whole gradient", 12)
+            yield from heading.filled([SHARES], self.canvas.width)
 
     def statements(self) -> Iterator[str]:
         """Write frames, cards and edges."""

@@ -544,9 +544,12 @@ def _trace(link: Link) -> None:
     path.flow((link.target.x, link.target.y + link.enters))
     link.path = path.points
     if link.label:
+        last = link.path[-4:]
+        if last[0][0] == last[3][0]:  # it swings in from the row above: the way back to the left has room
+            last = link.path[-7:-3]
         x, y = (
             sum(share * place for share, place in zip(LABEL_SHARES, places, strict=True))
-            for places in zip(*link.path[-4:], strict=True)
+            for places in zip(*last, strict=True)
         )
         link.label_place = (x, y)
 
