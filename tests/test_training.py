@@ -14,6 +14,7 @@ import viz
 from scalargrad import Value, nn, optim
 from viz.notebook import mimebundle
 from viz.recording import Recording, by_layer
+from viz.theme import DARK
 from viz.training import MOST_NUMBERS, shown_steps
 
 POINTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
@@ -317,6 +318,26 @@ def test_a_value_shows_its_graph_as_svg_and_png(monkeypatch):
     }
     assert set(y._repr_mimebundle_(include={"image/png"})) == {"text/plain", "image/png"}
     assert set(y._repr_mimebundle_(exclude={"image/png"})) == {"text/plain", "image/svg+xml"}
+
+
+def test_a_picture_in_a_notebook_is_made_for_the_cell(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(viz.notebook, "render", lambda dot, format: drawn.append(dot) or b"<svg width='9in'>")
+    y = Value(3.0, label="x") * 2
+    y.label = 'y "<b>"'
+    svg = y._repr_mimebundle_(include={"image/svg+xml"})["image/svg+xml"]
+    label = "Computation graph of y &quot;&lt;b&gt;&quot;"
+    assert svg == f'<svg role="img" aria-label="{label}" style="max-width: 100%; height: auto" width=\'9in\'>'
+    viz.defaults(theme="dark", detail="layers")
+    try:
+        y._repr_mimebundle_()
+        assert "summary of 3 scalars" in drawn[-1]
+        assert f'bgcolor="{DARK.background}"' in drawn[-1]
+    finally:
+        viz.defaults(theme="light", detail="auto")
+    for wrong in ({"theme": "blue"}, {"detail": "fine"}):
+        with pytest.raises(ValueError, match="must be one of"):
+            viz.defaults(**wrong)
 
 
 def test_in_a_notebook_nothing_raises(monkeypatch):
