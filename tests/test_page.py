@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - symbols are written as mathematics writes them
 
+import contextlib
 import json
 import random
 import re
@@ -657,6 +658,17 @@ def test_odd_graphs(opened):
     assert b.run("document.querySelectorAll('.folded').length") >= 1
     b = opened(named(-1.0, "x").relu() * nan + maximum(x, 2.0) + log(x), "#step=99")
     assert "nan" in b.text("#graph")
+
+
+def test_scopes_of_any_depth_are_framed_a_few_deep(opened):
+    with contextlib.ExitStack() as stack:
+        for i in range(500):
+            stack.enter_context(scope(f"s{i}"))
+        y = named(1.0, "x").sin() * 2
+    b = opened(y, "#step=99")
+    assert b.run("drawn.frames.length") == 8
+    b.run("foldTo(1)")
+    assert b.run("drawn.nodes.length") == 1
 
 
 def test_hostile_labels_in_use(opened):

@@ -7,7 +7,7 @@ import sys
 from math import inf, nan, sqrt
 
 import pytest
-from browser import PROGRAM, Browser
+from browser import AXE, PROGRAM, Browser
 
 import scalargrad.engine
 import viz
@@ -133,6 +133,19 @@ def browser():
     browser = Browser()
     yield browser
     browser.close()
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-core is not installed")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_of_a_run_is_accessible(browser, tmp_path, theme):
+    _, recording = run(3)
+    browser.open(viz.training(recording, tmp_path / "run.html", theme=theme))
+    try:
+        for size in ((1366, 768), (390, 844)):
+            browser.resize(*size)
+            assert browser.violations() == []
+    finally:
+        browser.resize(1400, 900)
 
 
 def test_the_page_plays_the_run(browser, tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scalargrad import Value
-from viz.graph import LEAVES, Scope
+from viz.graph import LEAVES, MOST_NESTED_FRAMES, Scope
 from viz.units import SUMS, uses_of
 
 FEW_SCALARS = 15  # in a graph of so few scalars without scopes, each has a card of its own
@@ -67,7 +67,7 @@ def role(value: Value) -> str:
 
 
 def _frames(scope: Scope) -> list[Scope]:
-    return [scope[:depth] for depth in range(1, len(scope) + 1)]
+    return [scope[:depth] for depth in range(1, min(len(scope), MOST_NESTED_FRAMES) + 1)]
 
 
 def _is_row(value: Value, child: Value) -> bool:
