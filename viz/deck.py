@@ -17,18 +17,13 @@ FEW_SCALARS = 15  # in a graph of so few scalars without scopes, each has a card
 class PageCard:
     """The card of a scalar, with the scalars that are rows on it, in the order of their computation.
 
-    >>> PageCard(Value(3.0)).is_sum
-    False
+    >>> PageCard(Value(3.0)).rows
+    []
     """
 
     value: Value
     rows: list[Value] = field(default_factory=list)
     scope: Scope = ()
-
-    @property
-    def is_sum(self) -> bool:
-        """Whether running sums are among the rows."""
-        return any(value.parents for value in self.rows)
 
 
 def deck(order: Sequence[Value]) -> list[PageCard]:
