@@ -44,7 +44,7 @@ class Cards(Picture):
         self.items: dict[Value, Item] = {}
         self.frames: dict[Scope, Item] = {}
         self.links: list[Link] = []  # one for every edge, in their order
-        self.texts = {card.value: self._labels(card).card(card) for card in graph.cards}
+        self.texts: dict[Value, str] = {}
 
     @cached_property
     def sheet(self) -> Sheet:
@@ -52,6 +52,7 @@ class Cards(Picture):
         ink = Font(TYPE, self.theme.ink)
         ports: dict[Value, dict[str, float]] = {}  # how far below a card's top its places for edges lie
         for card in self.graph.cards:
+            self.texts[card.value] = self._labels(card).card(card)
             label = parse(self.texts[card.value], ink)
             width, height = label.size
             self.items[card.value] = Item(width, height)

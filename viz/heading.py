@@ -50,7 +50,7 @@ def filled(words: Iterable[str], width: float) -> Iterator[str]:
     """Write phrases of a legend in lines, as many in each as fit a width.
 
     >>> len(list(filled(["a phrase"] * 6, 200)))
-    3
+    2
     """
     line: list[str] = []
     taken = 0.0
