@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - symbols are written as mathematics writes them
 
+import contextlib
 import json
 import random
 import re
@@ -88,21 +89,6 @@ def test_every_operation_is_a_step_forward_and_backward_in_an_order_that_can_be_
     assert [step.value for step in steps if step.kind == "backward"] == forward[::-1]
     for index, value in enumerate(forward):
         assert all(parent in forward[:index] for parent in value._prev if parent._prev)
-
-
-def test_checks_compute_it_again_with_a_number_nudged(assignment):
-    story = Story(assignment.loss)
-    w = assignment.layers[0].neurons[0].w[0]
-    assert story.check(w) == (
-        "with w₁₁ larger by 0.001, loss is 1.522791: it grows by 0.000667, and ∂loss/∂w₁₁ foretells 0.000667"
-    )
-    b = assignment.layers[1].neurons[0].b
-    assert "it shrinks by 0.000782, and ∂loss/∂b₁ foretells −0.000782" in story.check(b)
-    x = named(1.0, "x")
-    by_hand = Value(1.0, (x,), "copy")
-    by_hand._backward = lambda: None
-    assert Story(by_hand).check(x) == ""
-    assert Story((x * 709.78).exp()).check(x) == ""  # it would overflow
 
 
 def test_what_belongs_together_is_told_together(assignment):
@@ -674,6 +660,17 @@ def test_odd_graphs(opened):
     assert "nan" in b.text("#graph")
 
 
+def test_scopes_of_any_depth_are_framed_a_few_deep(opened):
+    with contextlib.ExitStack() as stack:
+        for i in range(500):
+            stack.enter_context(scope(f"s{i}"))
+        y = named(1.0, "x").sin() * 2
+    b = opened(y, "#step=99")
+    assert b.run("drawn.frames.length") == 8
+    b.run("foldTo(1)")
+    assert b.run("drawn.nodes.length") == 1
+
+
 def test_hostile_labels_in_use(opened):
     b = opened(hostile_graph(HOSTILE), title=HOSTILE[0])
     for depth in (0, 1):
@@ -733,6 +730,24 @@ def test_the_page_writes_numbers_as_pictures_do(browser, tmp_path):
         for signed in (False, True):
             got = browser.run(f"{json.dumps(numbers)}.map((x) => written(x, {digits}, {json.dumps(signed)}))")
             assert got == [number(x, digits, signed=signed) for x in numbers]
+
+
+def test_checks_compute_it_again_with_a_number_nudged(opened, assignment):
+    b = opened(assignment.loss)
+    order = topological_order(assignment.loss)
+
+    def check(value):
+        return b.run(f"check(values[{order.index(value)}])")
+
+    assert check(assignment.layers[0].neurons[0].w[0]) == (
+        "with w₁₁ larger by 0.001, loss is 1.522791: it grows by 0.000667, and ∂loss/∂w₁₁ foretells 0.000667"
+    )
+    assert "it shrinks by 0.000782, and ∂loss/∂b₁ foretells −0.000782" in check(assignment.layers[1].neurons[0].b)
+    x = named(1.0, "x")
+    by_hand = Value(1.0, (x,), "copy")
+    by_hand._backward = lambda: None
+    assert opened(by_hand).run("check(values[0])") == ""
+    assert opened((x * 709.78).exp()).run("check(values[0])") == ""  # it would overflow
 
 
 def test_a_number_that_is_changed_changes_all_that_follows(opened, assignment):

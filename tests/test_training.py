@@ -7,13 +7,14 @@ import sys
 from math import inf, nan, sqrt
 
 import pytest
-from browser import PROGRAM, Browser
+from browser import AXE, PROGRAM, Browser
 
 import scalargrad.engine
 import viz
 from scalargrad import Value, nn, optim
 from viz.notebook import mimebundle
 from viz.recording import Recording, by_layer
+from viz.theme import DARK
 from viz.training import MOST_NUMBERS, shown_steps
 
 POINTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
@@ -132,6 +133,19 @@ def browser():
     browser = Browser()
     yield browser
     browser.close()
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-core is not installed")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_of_a_run_is_accessible(browser, tmp_path, theme):
+    _, recording = run(3)
+    browser.open(viz.training(recording, tmp_path / "run.html", theme=theme))
+    try:
+        for size in ((1366, 768), (390, 844)):
+            browser.resize(*size)
+            assert browser.violations() == []
+    finally:
+        browser.resize(1400, 900)
 
 
 def test_the_page_plays_the_run(browser, tmp_path):
@@ -317,6 +331,26 @@ def test_a_value_shows_its_graph_as_svg_and_png(monkeypatch):
     }
     assert set(y._repr_mimebundle_(include={"image/png"})) == {"text/plain", "image/png"}
     assert set(y._repr_mimebundle_(exclude={"image/png"})) == {"text/plain", "image/svg+xml"}
+
+
+def test_a_picture_in_a_notebook_is_made_for_the_cell(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(viz.notebook, "render", lambda dot, format: drawn.append(dot) or b"<svg width='9in'>")
+    y = Value(3.0, label="x") * 2
+    y.label = 'y "<b>"'
+    svg = y._repr_mimebundle_(include={"image/svg+xml"})["image/svg+xml"]
+    label = "Computation graph of y &quot;&lt;b&gt;&quot;"
+    assert svg == f'<svg role="img" aria-label="{label}" style="max-width: 100%; height: auto" width=\'9in\'>'
+    viz.defaults(theme="dark", detail="layers")
+    try:
+        y._repr_mimebundle_()
+        assert "summary of 3 scalars" in drawn[-1]
+        assert f'bgcolor="{DARK.background}"' in drawn[-1]
+    finally:
+        viz.defaults(theme="light", detail="auto")
+    for wrong in ({"theme": "blue"}, {"detail": "fine"}):
+        with pytest.raises(ValueError, match="must be one of"):
+            viz.defaults(**wrong)
 
 
 def test_in_a_notebook_nothing_raises(monkeypatch):

@@ -31,6 +31,7 @@ from viz.dot import to_dot
 from viz.formats import ending
 from viz.graph import Root
 from viz.levels import CanvasName, Detail
+from viz.notebook import defaults
 from viz.page import explain_gradient, step_through
 from viz.recording import Recording
 from viz.render import RendererError, RendererNotFound, write
@@ -42,6 +43,7 @@ __all__ = [
     "RendererError",
     "RendererNotFound",
     "animate",
+    "defaults",
     "draw",
     "draw_dot",
     "explain_gradient",

@@ -7,6 +7,7 @@ from math import isfinite, isnan, sqrt
 
 from scalargrad import Value
 from viz.graph import sign
+from viz.heading import filled
 from viz.labels import font, table, widened
 from viz.layers import Block, Flow, Summary, rms
 from viz.layout import SLIDE, Canvas, Item, Link
@@ -70,19 +71,21 @@ class Blocks(Picture):
     def legend(self) -> Iterator[str]:
         """Write the lines of the legend."""
         colors = self.theme.edges
-        if not any(map(self.has_maps, self.summary.blocks)):
-            return
-        words = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
-        scale = f"deeper = larger, √ scale, one for all maps: values to {number(self.largest[VALUE], self.digits)}"
-        if self.summary.after_backward:
-            scale += f", gradients to {number(self.largest[GRADIENT], self.digits)}"
-        yield font("   ".join(["square = value:", *words, f"({scale})"]), 12)
-        words = ["values in the order of computation, row by row"]
-        if any(block.parameters for block in self.summary.blocks):
-            words = ["parameters: a row for each neuron, a column for each input, the bias last", "other " + words[0]]
+        words = []
+        if any(map(self.has_maps, self.summary.blocks)):
+            kinds = [font("■", 12, colors[kind]) + f" {kind}" for kind in ("positive", "negative")]
+            words += ["square = value:", *kinds, "(deeper = larger, √ scale, one for all maps)"]
+            words.append(f"values to {number(self.largest[VALUE], self.digits)}")
+            if self.summary.after_backward:
+                words.append(f"gradients to {number(self.largest[GRADIENT], self.digits)}")
+            order = "values in the order of computation, row by row"
+            if any(block.parameters for block in self.summary.blocks):
+                words.append("parameters: a row for each neuron, a column for each input, the bias last")
+                order = "other " + order
+            words.append(order)
         if self.summary.after_backward:
             words.append("edge width ∝ √RMS of the ∂ flowing back")
-        yield font("   ".join(words), 12)
+        yield from filled(words, self.canvas.width)
 
     def statements(self) -> Iterator[str]:
         """Write blocks and flows."""

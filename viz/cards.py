@@ -19,6 +19,7 @@ from viz.tables import Box, Font, Table, parse
 from viz.text import called, number
 from viz.theme import Theme, faded
 
+SHARES = "∂ a of b: a leaf with several uses, what it gets by this one, and its whole gradient"
 LEAST_ZOOM = 0.7  # type of 10 points, the smallest, has 7 pixels then
 MOST_SCALARS, MOST_UNITS = 24, 400  # cards that are taken in at a glance; more units are not even tried
 
@@ -43,7 +44,7 @@ class Cards(Picture):
         self.items: dict[Value, Item] = {}
         self.frames: dict[Scope, Item] = {}
         self.links: list[Link] = []  # one for every edge, in their order
-        self.texts = {card.value: self._labels(card).card(card) for card in graph.cards}
+        self.texts: dict[Value, str] = {}
 
     @cached_property
     def sheet(self) -> Sheet:
@@ -51,6 +52,7 @@ class Cards(Picture):
         ink = Font(TYPE, self.theme.ink)
         ports: dict[Value, dict[str, float]] = {}  # how far below a card's top its places for edges lie
         for card in self.graph.cards:
+            self.texts[card.value] = self._labels(card).card(card)
             label = parse(self.texts[card.value], ink)
             width, height = label.size
             self.items[card.value] = Item(width, height)
@@ -119,9 +121,9 @@ class Cards(Picture):
             {graph.role(value) for value in [*(card.value for card in graph.cards), *leaves]}, self.theme
         )
         if any(edge.kind for edge in graph.edges):
-            yield heading.flows(graph, self.theme, self.digits)
+            yield from heading.flows(graph, self.theme, self.digits, self.canvas.width)
         if graph.after_backward and any(len(graph.uses[leaf]) > 1 for leaf in leaves):
-            yield font("∂ a of b: a leaf with several uses, what it gets by this one, and its whole gradient", 12)
+            yield from heading.filled([SHARES], self.canvas.width)
 
     def statements(self) -> Iterator[str]:
         """Write frames, cards and edges."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scalargrad import Value
-from viz.graph import LEAVES, Scope
+from viz.graph import LEAVES, MOST_NESTED_FRAMES, Scope
 from viz.units import SUMS, uses_of
 
 FEW_SCALARS = 15  # in a graph of so few scalars without scopes, each has a card of its own
@@ -17,18 +17,13 @@ FEW_SCALARS = 15  # in a graph of so few scalars without scopes, each has a card
 class PageCard:
     """The card of a scalar, with the scalars that are rows on it, in the order of their computation.
 
-    >>> PageCard(Value(3.0)).is_sum
-    False
+    >>> PageCard(Value(3.0)).rows
+    []
     """
 
     value: Value
     rows: list[Value] = field(default_factory=list)
     scope: Scope = ()
-
-    @property
-    def is_sum(self) -> bool:
-        """Whether running sums are among the rows."""
-        return any(value.parents for value in self.rows)
 
 
 def deck(order: Sequence[Value]) -> list[PageCard]:
@@ -67,7 +62,7 @@ def role(value: Value) -> str:
 
 
 def _frames(scope: Scope) -> list[Scope]:
-    return [scope[:depth] for depth in range(1, len(scope) + 1)]
+    return [scope[:depth] for depth in range(1, min(len(scope), MOST_NESTED_FRAMES) + 1)]
 
 
 def _is_row(value: Value, child: Value) -> bool:

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from viz.graph import Graph
 from viz.labels import font, table
+from viz.layout import SLIDE
+from viz.metrics import text_width
 from viz.text import html, number
 from viz.theme import Theme
+
+GAP = "   "  # between the phrases of a legend
 
 
 def heading(title: str, level: str, lines: Iterable[str], theme: Theme) -> str:
@@ -41,15 +46,34 @@ def roles(present: Iterable[str], theme: Theme) -> str:
     return table(f'<TR>{cells}<TD COLSPAN="60"></TD></TR>', 4)
 
 
-def flows(graph: Graph, theme: Theme, digits: int) -> str:
-    """Write the legend of the edges, after backward().
+def filled(words: Iterable[str], width: float) -> Iterator[str]:
+    """Write phrases of a legend in lines, as many in each as fit a width.
+
+    >>> len(list(filled(["a phrase"] * 6, 200)))
+    2
+    """
+    line: list[str] = []
+    taken = 0.0
+    for word in words:
+        needed = text_width(re.sub("<[^>]*>", "", word) + GAP, 12)
+        if line and taken + needed > width:
+            yield font(GAP.join(line), 12)
+            line, taken = [], 0.0
+        line.append(word)
+        taken += needed
+    if line:
+        yield font(GAP.join(line), 12)
+
+
+def flows(graph: Graph, theme: Theme, digits: int, width: float = SLIDE.width) -> Iterator[str]:
+    """Write the legend of the edges, after backward(), in lines of a width.
 
     >>> from scalargrad import Value
     >>> from viz.theme import LIGHT
     >>> y = Value(3.0) * Value(2.0)
     >>> y.backward()
-    >>> "positive" in flows(Graph(y), LIGHT, 3)
-    True
+    >>> ["positive" in line for line in flows(Graph(y), LIGHT, 3)]
+    [True]
     """
     kinds = {edge.kind for edge in graph.edges}
     words = ["edge = gradient flowing back:"]
@@ -60,4 +84,4 @@ def flows(graph: Graph, theme: Theme, digits: int) -> str:
         words.append(f"width ∝ √|∂| (max {number(graph.largest, digits)})")
     if graph.small:
         words.append("×k = local derivative")
-    return font("   ".join(words), 12)
+    yield from filled(words, width)

@@ -26,7 +26,7 @@ ROW_GAP, TURN, TURN_GAP = 26.0, 20.0, 5.0  # between rows of what is wrapped, li
 MOST_LINES, MOST_LINES_OF_A_LINK = 60_000, 60  # places kept free: where more would be needed, links go straight on
 LEAST_GAIN = 1.2  # how much larger a picture must be seen when it is wrapped
 LABEL_ROOM = 34.0  # beside a label, for the link that it stands on and the arrowhead
-SWEEPS = 8
+SWEEPS = 8  # over the columns, each time from the other side
 LEAST_WIDENED = 0.5  # of the widest card in a column: a smaller card stays as it is, near to where its links go
 LEAST_ROW = 0.4  # of a full row: less does not begin a new row
 HANGING = 0.1  # how little counts where a card stands that is given, and used once
@@ -285,8 +285,7 @@ class _Arrangement:
         pulls: Pulls = {}
         for a, b, link in self.frame.inner:
             if a.rank < b.rank:
-                alike = a.is_frame and b.is_frame and abs(a.height - b.height) < CARD_GAP
-                _pull(pulls, a, b, 0.0 if alike else a.leaves(link) - b.enters(link), link)
+                _pull(pulls, Segment(a, b, a.leaves(link), b.enters(link), link))
         return pulls
 
     def draw_lines(self, last: int) -> None:
@@ -327,9 +326,8 @@ class _Arrangement:
 
     def pulls_of_segments(self) -> Pulls:
         pulls: Pulls = {}
-        for p, q, left_y, right_y, link in self.segments:
-            alike = p.is_frame and q.is_frame and abs(p.height - q.height) < CARD_GAP
-            _pull(pulls, p, q, 0.0 if alike else left_y - right_y, link)
+        for segment in self.segments:
+            _pull(pulls, segment)
         return pulls
 
     def align(self, pulls: Pulls) -> None:
@@ -464,7 +462,11 @@ class _Arrangement:
 Pulls: TypeAlias = dict[Spot, list[tuple[Spot, float, float]]]  # toward which spot, how far beside it, how strongly
 
 
-def _pull(pulls: Pulls, left: Spot, right: Spot, below: float, link: Link) -> None:
+def _pull(pulls: Pulls, segment: Segment) -> None:
+    left, right, left_y, right_y, link = segment
+    # Frames of one height stand in line, such as the steps of a recurrent network: else each would stand a row higher.
+    in_line = left.is_frame and right.is_frame and abs(left.height - right.height) < CARD_GAP
+    below = 0.0 if in_line else left_y - right_y
     weight = HANGING if link.hangs else 1.0
     pulls.setdefault(left, []).append((right, -below, weight))
     pulls.setdefault(right, []).append((left, below, weight))
@@ -544,9 +546,12 @@ def _trace(link: Link) -> None:
     path.flow((link.target.x, link.target.y + link.enters))
     link.path = path.points
     if link.label:
+        last = link.path[-4:]
+        if last[0][0] == last[3][0]:  # it swings in from the row above: the way back to the left has room
+            last = link.path[-7:-3]
         x, y = (
             sum(share * place for share, place in zip(LABEL_SHARES, places, strict=True))
-            for places in zip(*link.path[-4:], strict=True)
+            for places in zip(*last, strict=True)
         )
         link.label_place = (x, y)
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from math import isfinite
 from typing import NamedTuple
 
 from scalargrad import Value, topological_order
-from scalargrad.modes import ieee
-from scalargrad.node import rule_of
 from scalargrad.op import ATOM, Op
 from scalargrad.ops import mul, neg
 from viz.deck import role
@@ -24,7 +21,6 @@ from viz.graph import LEAVES
 from viz.text import number
 from viz.typeset import Typeset, constant, label, local_derivative, rounded
 
-NUDGE = 0.001  # what a check of a gradient adds to the leaf's number
 LONGEST_FORMULA = 48  # characters: a value without a label is called by its formula, unless that is longer
 
 # What each operation does to the gradient that passes through, for a reader who sees a gradient for the first time.
@@ -197,35 +193,6 @@ class Story:
         for index, local in enumerate(value.local_gradients):
             if value.parents[index].kind != "constant":
                 yield index, local_derivative(value, index, self.names[value], operands), local
-
-    def check(self, leaf: Value) -> str:
-        """Compute everything again with one leaf a little larger, and compare with what the leaf's gradient foretells.
-
-        >>> x = Value(3.0, label="x")
-        >>> Story(x * x).check(x)
-        'with x larger by 0.001, y is 9.006001: it grows by 0.006001, and ∂y/∂x foretells 0.006000'
-
-        The text is empty where an operation was made by hand, so that nothing can compute it again, or overflows.
-        """
-        numbers = {value: value.data for value in self.order}
-        numbers[leaf] += NUDGE
-        for value in self.order:
-            if value.parents:
-                op = rule_of(value)
-                if op is None:
-                    return ""
-                with ieee():
-                    numbers[value] = op(*[numbers[parent] for parent in value.parents])
-        name, root = self.names[leaf], self.names[self.root]
-        change, told = numbers[self.root] - self.root.data, NUDGE * self.gradients[leaf]
-        if not isfinite(change) or not isfinite(told):
-            return ""
-        digits = self.digits + 3
-        moves = ["grows by", "shrinks by"][change < 0]
-        return (
-            f"with {name} larger by {NUDGE}, {root} is {number(numbers[self.root], digits)}: it {moves} "
-            f"{number(abs(change), digits)}, and {self.derivative(leaf)} foretells {number(told, digits)}"
-        )
 
     def _steps(self) -> Iterator[Step]:
         root, name = self.root, self.names[self.root]

@@ -65,7 +65,7 @@ def picture(root: Value | Sequence[Value], title: str) -> tuple[str, str]:
     from viz.render import RendererNotFound, render
 
     try:
-        svg = render(to_dot(root, title=title, format="svg"), "svg").decode()
+        svg = render(to_dot(root, title=title, format="svg", canvas="page"), "svg").decode()
     except RendererNotFound:
         remedy = 'pip install "scalargrad[pictures]", or Graphviz'
         return "", f"the page has no picture, for nothing here can draw: {remedy}"
