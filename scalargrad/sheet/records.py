@@ -418,7 +418,10 @@ Record("unpool", _unpooled, "", "", "", "", why="")
 
 # Names that textbooks and libraries use; a function of one entry is an operation of the table, but for those whose names are
 # letters', with an index or without, in a course.
-_HIDDEN = {"add", "sub", "mul", "neg", "div", "pow", "equal", "holds", "beta", "gamma", "i0", "i1", "iv", "j0", "j1", "jv"}
+_HIDDEN = {
+    *("add", "sub", "mul", "neg", "div", "pow", "equal", "holds"),
+    *("beta", "gamma", "i0", "i1", "iv", "j0", "j1", "jv"),
+}
 FUNCTIONS: dict[str, Op | Record] = {name: op for name, op in ops.OPERATIONS.items() if name not in _HIDDEN}
 FUNCTIONS |= RECORDS
 FUNCTIONS |= {
