@@ -15,7 +15,7 @@ import pytest
 from browser import AXE, PROGRAM, Browser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from points import POINTS
+from points import OF_ORDER, POINTS
 
 import viz
 from scalargrad import Op, Value, ieee, log, maximum, nn, ops, optim, scope, source_lines, topological_order, worked
@@ -157,7 +157,7 @@ def test_operations_made_by_hand_have_numbers_where_no_formula_is():
     assert local_derivative(for_numbers_only(Value(1.0)), 0, Typeset("y"), [Typeset("x")]) is None
 
 
-@pytest.mark.parametrize("name", ops.TABLE)
+@pytest.mark.parametrize("name", [name for name in ops.TABLE if name not in OF_ORDER])
 def test_every_operation_has_formulas_of_its_local_derivatives(name):
     op = ops.TABLE[name]
     arguments = (0.4, 0.7, 0.2)[: len(op.partials)]
@@ -705,6 +705,10 @@ def test_a_large_graph_opens_folded(opened, tmp_path):
 def test_the_page_computes_with_the_table_of_operations(browser, tmp_path):
     browser.open(viz.step_through(named(1.0, "x") * 2, tmp_path / "page.html"))
     for name, op in ops.TABLE.items():
+        if op.__module__ == "scalargrad.special":
+            with pytest.raises(TypeError, match="cannot be printed as JavaScript"):
+                function(op)
+            continue
         rows = [tuple(map(float, row)) for row in POINTS.get(name, [])][:40]
         rows += [(0.4, 0.7, 0.2)[: len(op.partials)], (-1.3, 2.6, 0.9)[: len(op.partials)]]
         with ieee():

@@ -6,6 +6,9 @@
 
 const greater = (x, y) => (x > y ? 1 : x <= y ? 0 : NaN);
 const equal = (x, y) => (x === y ? 1 : x < y || x > y ? 0 : NaN);
+const holds = (x) => (x < 0 || x > 0 ? 1 : 0);
+const fmod = (x, y) => x % y;
+const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)); // ties go to even numbers
 const where = (x, y, z) => (Number.isNaN(x) ? NaN : x ? y : z);
 const maximum = (x, y) => (x >= y || Number.isNaN(x) ? x : y);
 const minimum = (x, y) => (x <= y || Number.isNaN(x) ? x : y);

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scalargrad import Value, ops
+from scalargrad import Value, ops, special
 from scalargrad.node import rule_of
 from scalargrad.op import ATOM, SUM, Op, Operand, Text
 
 INFIX = (ops.add, ops.sub, ops.mul, ops.div, ops.neg)  # written as in Python
-OWN = (ops.greater, ops.equal, ops.where, ops.maximum, ops.minimum, ops.erf)  # functions of live.js
+# Functions of live.js.
+OWN = (ops.greater, ops.equal, ops.where, ops.holds, ops.maximum, ops.minimum, ops.erf, ops.rint, ops.fmod)
 MATH = {"fabs": "abs"}  # C's names for what JavaScript's Math calls otherwise
 
 
@@ -24,6 +25,8 @@ class Script(Operand, Text):
     >>> from scalargrad import exp
     >>> exp(Script("x") + 1) * 2
     'Math.exp(x + 1)*2'
+
+    Raises TypeError at a special function: printed without names for what is in it twice, it would fill books.
     """
 
     __slots__ = ()
@@ -35,6 +38,8 @@ class Script(Operand, Text):
             return Script(op.print(*texts), op.precedence)
         if op in OWN:
             return Script(f"{op.name}({', '.join(texts)})")
+        if op.__module__ == special.__name__:
+            raise TypeError(f"{op.name} cannot be printed as JavaScript")
         if op.libm:
             return Script(f"Math.{MATH.get(op.libm, op.libm)}({', '.join(texts)})")
         result = op.branchless(*texts) if op.branchless else op.forward(*texts)

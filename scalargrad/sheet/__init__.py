@@ -29,7 +29,10 @@ def load(path: str | PathLike[str]) -> Problem:
     Raises OSError where it cannot be read, LanguageError where it is not understood.
     """
     source, suffix = Path(path).name, Path(path).suffix.lower()
-    text = files.read(path)
+    try:
+        text = files.read(path)
+    except ValueError as error:
+        raise LanguageError(f"{source}: {error}") from None
     if suffix == ".toml":
         import sys
 
