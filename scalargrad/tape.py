@@ -50,8 +50,10 @@ class Tape:
 
     def vjp(self, cotangents: Numbers) -> list[float]:
         """Return for each leaf the derivative of the sum of the results, each times its cotangent."""
-        seeds = [(result, x) for result, x in zip(self.results, cotangents, strict=True) if x != 0]
-        return self._pull(seeds, self.order if len(seeds) == len(self.results) else None)
+        seeds = list(zip(self.results, cotangents, strict=True))
+        if all(cotangents):
+            return self._pull(seeds, self.order)
+        return self._pull([(result, x) for result, x in seeds if x != 0])
 
     def _pull(self, seeds: Sequence[tuple[Any, float]], order: Sequence[Any] | None = None) -> list[float]:
         if order is None:

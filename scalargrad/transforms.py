@@ -20,7 +20,7 @@ from scalargrad.node import again
 from scalargrad.op import number
 from scalargrad.tape import Tape
 from scalargrad.traced import active, is_traced, transforming, under_way
-from scalargrad.tree import Structure, array_of, flatten, flatten_arguments, floats_in, numbers_in
+from scalargrad.tree import LONE, Structure, array_of, flatten, flatten_arguments, floats_in, numbers_in
 from scalargrad.value import Value, engine_name, topological_order
 
 Function = Callable[..., Any]
@@ -65,8 +65,11 @@ class Recorded:
             if not isinstance(picks, Iterable):
                 self.inputs = self.inputs.first()
         self.leaves, result = made or self._call(arguments, chosen, keywords, isinstance(picks, Iterable))
-        numbers, self.outputs = flatten(result, "the function's result", "result")
-        self.results = [_as_value(x) for x in numbers]
+        if isinstance(result, Value):
+            self.results, self.outputs = [result], LONE
+        else:
+            numbers, self.outputs = flatten(result, "the function's result", "result")
+            self.results = [_as_value(x) for x in numbers]
         # The parameters of a Module stand for their numbers.
         self.live = _are_live(self.numbers, self.inputs) or is_active(self.results)
 
@@ -75,8 +78,11 @@ class Recorded:
     ) -> tuple[list[Value], Any]:
         leaves, fresh = [_fresh(x) for x in self.numbers], list(arguments)
         made = self.inputs.unflatten(leaves)
-        for pick, argument in zip(chosen, made if several else (made,), strict=True):
-            fresh[pick] = argument
+        if several:
+            for pick, argument in zip(chosen, made, strict=True):
+                fresh[pick] = argument
+        else:
+            fresh[chosen[0]] = made
         with active(leaves):
             if current().recording:
                 return leaves, self.function(*fresh, **keywords)
@@ -84,7 +90,9 @@ class Recorded:
 
     def value(self) -> Any:
         """Return what the function gave."""
-        return self._out(_Graph(self).images(self.results) if self.live else self.results, self.outputs)
+        if self.live:
+            return self._out(_Graph(self).images(self.results), self.outputs)
+        return self.outputs.unflatten([result._data for result in self.results])
 
     def gradient(self) -> Any:
         """Return the derivative of the only result."""
@@ -142,7 +150,11 @@ class Recorded:
         return made
 
     def _out(self, numbers: Iterable[Any], structure: Structure, live: bool = False) -> Any:
-        return structure.unflatten(map(_as_value if live or self.live else _number, numbers))
+        if live or self.live:
+            numbers = map(_as_value, numbers)
+        elif current().watch:  # of a graph, whose numbers were looked at
+            numbers = map(_number, numbers)
+        return structure.unflatten(numbers)
 
     def _matrix(self, rows: Sequence[Sequence[Any]], outputs: Structure) -> Any:
         if self._by_graph():
@@ -253,7 +265,7 @@ if not TYPE_CHECKING and engine_name == "native":
 
 def _fresh(x: Any) -> Value:
     if not isinstance(x, Value):
-        leaf = Value(number(x, "argument"))
+        leaf = Value(x if x.__class__ is float else number(x, "argument"))
         leaf.role = "input"
         return leaf
     leaf = Value(x._data, label=x.label)
@@ -425,7 +437,7 @@ def _number(x: Any) -> Any:
 
 def _are_live(numbers: Sequence[Any], structure: Structure) -> bool:
     """Say whether there are Values of a graph among the numbers. The parameters of a Module stand for their numbers."""
-    values = [x for x in numbers if isinstance(x, Value)]
+    values = [x for x in numbers if x.__class__ is not float and isinstance(x, Value)]
     if not values:
         return False
     own = any(isinstance(x, Value) for x in structure.bare(numbers))

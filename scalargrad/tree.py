@@ -61,8 +61,6 @@ class Structure(NamedTuple):
     def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:
         """Put numbers in: those of an array become an array, of floats or, where Values are among them, of objects."""
         rest = iter(numbers)
-        if self is LONE:
-            return next(rest)
         units = [next(rest) if shape is None else _unit(rest, shape) for shape in self.shapes]
         return self.rebuild(units, [self.fixed], reads)
 
@@ -72,10 +70,6 @@ class Structure(NamedTuple):
         given  the attributes without numbers of each argument
         reads  notes which of them are read
         """
-        if self.skeleton.__class__ is int:
-            return units[self.skeleton]
-        if self.skeleton[0] in (list, tuple) and self.skeleton[2] is _counted(len(units)):  # as _flat makes it
-            return self.skeleton[0](units)
         return _Rebuilt(list(units), given, reads).thing(self.skeleton)
 
     def units_of(self, tree: Any, name: str) -> list[Any]:
@@ -129,17 +123,32 @@ class Structure(NamedTuple):
         return self.rebuild(outer)
 
 
-LONE = Structure(0, (None,))  # of a number alone
+# What transforms are given most, a number, or a list or tuple of numbers: quick.
+
+
+class _Lone(Structure):
+    def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:  # noqa: ARG002
+        return next(iter(numbers))
+
+    def rebuild(self, units: Sequence[Any], given: Sequence[Sequence[Fixed]] = (), reads: Reads | None = None) -> Any:  # noqa: ARG002
+        return units[0]
+
+
+class _Flat(Structure):
+    def unflatten(self, numbers: Iterable[Any], reads: Reads | None = None) -> Any:  # noqa: ARG002
+        return self.skeleton[0](numbers)
+
+    def rebuild(self, units: Sequence[Any], given: Sequence[Sequence[Fixed]] = (), reads: Reads | None = None) -> Any:  # noqa: ARG002
+        return self.skeleton[0](units)
+
+
+LONE: Structure = _Lone(0, (None,))
+_NUMBERS = {float, Value}
 
 
 @lru_cache(maxsize=1024)
 def _flat(kind: type, count: int) -> Structure:
-    return Structure((kind, None, _counted(count), None), (None,) * count)
-
-
-@lru_cache(maxsize=1024)
-def _counted(count: int) -> tuple[int, ...]:
-    return tuple(range(count))
+    return _Flat((kind, None, tuple(range(count)), None), (None,) * count)
 
 
 def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tuple[list[Any], Structure]:
@@ -152,7 +161,7 @@ def flatten(tree: Any, name: str = "argument", to: str = "differentiate") -> tup
     """
     if tree.__class__ is float or isinstance(tree, Value):
         return [tree], LONE
-    if tree.__class__ in (list, tuple) and all(x.__class__ is float or isinstance(x, Value) for x in tree):
+    if tree.__class__ in (list, tuple) and {*map(type, tree)} <= _NUMBERS:
         return list(tree), _flat(tree.__class__, len(tree))
     units, structure = take_apart(tree, name, to)
     return numbers_in(units), structure
