@@ -50,7 +50,7 @@ class Tape:
 
     def vjp(self, cotangents: Numbers) -> list[float]:
         """Return for each leaf the derivative of the sum of the results, each times its cotangent."""
-        seeds = list(zip(self.results, cotangents, strict=True))
+        seeds = [*zip(self.results, cotangents, strict=True)]
         if all(cotangents):
             return self._pull(seeds, self.order)
         return self._pull([(result, x) for result, x in seeds if x != 0])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import nan
 from threading import get_ident
@@ -61,14 +61,14 @@ class Tracing:
 
 traces: list[Tracing] = []  # under way, in all threads
 # The thread of each transform that is under way, and its leaves: what depends on one of them is not a number yet.
-transforming: list[tuple[int, Sequence[Any]]] = []
+transforming: list[Iterable[Any]] = []
 watchers: list[Callable[[], None]] = []  # called when `traces` becomes empty, or is so no longer
 
 
 def _after_fork() -> None:
     here = get_ident()  # the threads of the others are not in the child
     traces[:] = [trace for trace in traces if trace.thread == here]
-    transforming[:] = [(thread, leaves) for thread, leaves in transforming if thread == here]
+    transforming[:] = [entry for entry in transforming if next(iter(entry)) == here]
 
 
 if hasattr(os, "register_at_fork"):
@@ -84,16 +84,19 @@ class active:
     6.0
     """
 
-    __slots__ = ("entry",)
+    __slots__ = ("leaves", "thread")
 
     def __init__(self, leaves: Sequence[Any]) -> None:
-        self.entry = get_ident(), leaves
+        self.thread, self.leaves = get_ident(), leaves
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.thread, self.leaves))
 
     def __enter__(self) -> None:
-        transforming.append(self.entry)
+        transforming.append(self)
 
     def __exit__(self, *raised: object) -> None:
-        transforming.remove(self.entry)
+        transforming.remove(self)  # itself: to compare leaves may run anybody's code
 
 
 @contextmanager

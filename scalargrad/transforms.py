@@ -83,10 +83,9 @@ class Recorded:
                 fresh[pick] = argument
         else:
             fresh[chosen[0]] = made
+        function = self.function if current().recording else partial(Block(recording=True).run, self.function)
         with active(leaves):
-            if current().recording:
-                return leaves, self.function(*fresh, **keywords)
-            return leaves, Block(recording=True).run(self.function, *fresh, **keywords)
+            return leaves, function(*fresh, **keywords)
 
     def value(self) -> Any:
         """Return what the function gave."""
@@ -96,8 +95,9 @@ class Recorded:
 
     def gradient(self) -> Any:
         """Return the derivative of the only result."""
-        self._only()
-        return self._out(self._derivatives().vjp([1.0]), self.inputs)
+        if len(self.results) != 1:
+            self._only()
+        return self._out(self._derivatives().vjp((1.0,)), self.inputs)
 
     def vjp(self, cotangent: Any) -> Any:
         """Pull a cotangent, of the results' structure, back to the arguments."""
@@ -141,7 +141,7 @@ class Recorded:
         return self.live or bool(current().watch)
 
     def _derivatives(self, live: bool = False) -> Any:
-        return _Graph(self) if live or self._by_graph() else Tape(self.leaves, self.results)
+        return _Graph(self) if live or self.live or current().watch else Tape(self.leaves, self.results)
 
     def _differentiated(self) -> Recorded:
         """Return the recorded gradient: Values over the same leaves, to be differentiated again."""
