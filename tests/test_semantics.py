@@ -1223,9 +1223,8 @@ def grid(op):
 
 def on_floats(op):
     """Python's own function for an operation. Where there is none, a Value can only be held to the record's."""
-    function = FLOATS.get(op.name) or getattr(
-        math, op.name if op.name != "gamma" else "", op.forward
-    )  # gamma is not libm's
+    own = op.name in ("gamma", "fma")  # one is not libm's, and Python has the other from 3.13 on, which raises at 0*inf
+    function = FLOATS.get(op.name) or getattr(math, "" if own else op.name, op.forward)
     return lambda *point: outcome(function, *point)
 
 
